@@ -1,0 +1,1 @@
+//! Virtual clock, octet pipes and peers in one thread, for tests.

@@ -1,0 +1,1 @@
+//! A BGP speaker on tokio: sockets, peer tasks, RIB, UPDATE packing and ECMP selection.

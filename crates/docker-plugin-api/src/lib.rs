@@ -1,0 +1,1 @@
+//! Docker network and IPAM plugins: types, traits, router and unix socket server.

@@ -1,0 +1,1 @@
+//! Follows the health of Docker containers as levels, from events and lists.

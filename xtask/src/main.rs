@@ -1,0 +1,3 @@
+//! Build, packaging, laboratory and test commands.
+
+fn main() {}
