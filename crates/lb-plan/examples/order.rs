@@ -3,33 +3,28 @@
 #![allow(clippy::print_stdout)]
 
 use lb_plan::{
-    Actual, EndpointFacts, Health, NotServing, ServiceFacts, Step, Withdrawal, next_step,
-    plan_service,
+    Actual, EndpointFacts, Health, NotServing, Step, Withdrawal, next_step, plan_service,
 };
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut facts = ServiceFacts {
-        prefixes: vec!["10.0.0.101/32".parse()?, "2001:db8::101/128".parse()?],
-        endpoints: vec![EndpointFacts {
-            id: "web".to_owned(),
-            attached: true,
-            health: Health::NotServing(NotServing::Starting),
-            draining: false,
-        }],
-    };
+fn main() {
+    let mut endpoints = [EndpointFacts {
+        id: "web".to_owned(),
+        attached: true,
+        health: Health::NotServing(NotServing::Starting),
+        draining: false,
+    }];
     let mut actual = Actual::default();
-    settle(&facts, &mut actual);
-    facts.endpoints[0].health = Health::Serving;
-    settle(&facts, &mut actual);
-    facts.endpoints[0].draining = true;
-    settle(&facts, &mut actual);
+    settle(&endpoints, &mut actual);
+    endpoints[0].health = Health::Serving;
+    settle(&endpoints, &mut actual);
+    endpoints[0].draining = true;
+    settle(&endpoints, &mut actual);
     actual.withdrawal = Withdrawal::Settled;
-    settle(&facts, &mut actual);
-    Ok(())
+    settle(&endpoints, &mut actual);
 }
 
-fn settle(facts: &ServiceFacts, actual: &mut Actual) {
-    let plan = plan_service(facts, actual.delivered.as_deref());
+fn settle(endpoints: &[EndpointFacts], actual: &mut Actual) {
+    let plan = plan_service(endpoints, actual.delivered.as_deref());
     println!("{}: {}", plan.reason.code(), plan.reason);
     loop {
         let step = next_step(&plan, actual);

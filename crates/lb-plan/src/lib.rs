@@ -22,24 +22,20 @@
 //! plan, and a plan that is carried out gives [`Step::Rest`].
 //!
 //! ```
-//! use lb_plan::{Actual, EndpointFacts, Health, ServiceFacts, Step, next_step, plan_service};
+//! use lb_plan::{Actual, EndpointFacts, Health, Step, next_step, plan_service};
 //!
-//! let facts = ServiceFacts {
-//!     prefixes: vec!["10.0.0.101/32".parse()?],
-//!     endpoints: vec![EndpointFacts {
-//!         id: "web".to_owned(),
-//!         attached: true,
-//!         health: Health::Serving,
-//!         draining: false,
-//!     }],
-//! };
-//! let plan = plan_service(&facts, None);
+//! let endpoints = [EndpointFacts {
+//!     id: "web".to_owned(),
+//!     attached: true,
+//!     health: Health::Serving,
+//!     draining: false,
+//! }];
+//! let plan = plan_service(&endpoints, None);
 //! assert_eq!(plan.deliver_to.as_deref(), Some("web"));
 //! assert_eq!(
 //!     next_step(&plan, &Actual::default()),
 //!     Step::Deliver("web".to_owned())
 //! );
-//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
 
@@ -50,7 +46,5 @@ mod step;
 
 pub use address::{UnusableAddress, check_service_address};
 pub use announcements::{Announcements, Change};
-pub use service::{
-    EndpointFacts, Health, NotServing, Reason, ServiceFacts, ServicePlan, plan_service,
-};
+pub use service::{EndpointFacts, Health, NotServing, Reason, ServicePlan, plan_service};
 pub use step::{Actual, Step, Withdrawal, next_step};

@@ -2,18 +2,7 @@
 
 use std::fmt;
 
-use ipnet::IpNet;
-
-/// What is known of one service on this host.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServiceFacts {
-    /// The host prefixes the service owns (a /32, a /128 or both).
-    pub prefixes: Vec<IpNet>,
-    /// The endpoints that hold them here, in any order.
-    pub endpoints: Vec<EndpointFacts>,
-}
-
-/// What is known of one endpoint.
+/// What is known of one endpoint of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointFacts {
     /// Names the endpoint; the order of ids breaks ties.
@@ -122,21 +111,19 @@ impl ServicePlan {
     }
 }
 
-/// Decides for one service.
+/// Decides for one service from its endpoints on this host, in any order.
 ///
 /// `current` is the endpoint delivered to now. It is kept while it serves, so
 /// that the coming of another endpoint never moves running connections;
 /// otherwise the serving endpoint with the smallest id is taken.
 #[must_use]
-pub fn plan_service(facts: &ServiceFacts, current: Option<&str>) -> ServicePlan {
+pub fn plan_service(endpoints: &[EndpointFacts], current: Option<&str>) -> ServicePlan {
     let serving = |e: &&EndpointFacts| gate(e) == Reason::Serving;
-    let chosen = facts
-        .endpoints
+    let chosen = endpoints
         .iter()
         .filter(serving)
         .min_by_key(|e| (Some(e.id.as_str()) != current, e.id.as_str()));
-    let reason = facts
-        .endpoints
+    let reason = endpoints
         .iter()
         .map(gate)
         .min_by_key(|reason| distance(*reason))
@@ -177,7 +164,7 @@ const fn distance(reason: Reason) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{EndpointFacts, Health, NotServing, Reason, ServiceFacts, plan_service};
+    use super::{EndpointFacts, Health, NotServing, Reason, plan_service};
 
     fn endpoint(id: &str, health: Health) -> EndpointFacts {
         EndpointFacts {
@@ -188,19 +175,12 @@ mod tests {
         }
     }
 
-    fn service(endpoints: Vec<EndpointFacts>) -> ServiceFacts {
-        ServiceFacts {
-            prefixes: vec!["10.0.0.101/32".parse().unwrap()],
-            endpoints,
-        }
-    }
-
     #[test]
     fn one_serving_endpoint_is_enough() {
-        let facts = service(vec![
+        let facts = vec![
             endpoint("a", Health::NotServing(NotServing::Unhealthy)),
             endpoint("b", Health::Serving),
-        ]);
+        ];
         let plan = plan_service(&facts, None);
         assert_eq!(plan.deliver_to.as_deref(), Some("b"));
         assert_eq!(plan.reason, Reason::Serving);
@@ -208,10 +188,10 @@ mod tests {
 
     #[test]
     fn a_newcomer_does_not_take_over_from_a_serving_endpoint() {
-        let facts = service(vec![
+        let facts = vec![
             endpoint("a", Health::Serving),
             endpoint("b", Health::Serving),
-        ]);
+        ];
         assert_eq!(
             plan_service(&facts, Some("b")).deliver_to.as_deref(),
             Some("b")
@@ -258,7 +238,7 @@ mod tests {
                 "unhealthy",
             ),
         ] {
-            let plan = plan_service(&service(endpoints), None);
+            let plan = plan_service(&endpoints, None);
             assert_eq!(plan.reason.code(), code);
             assert!(!plan.announce(), "{code}");
             assert!(!plan.reason.to_string().is_empty());
@@ -267,13 +247,13 @@ mod tests {
 
     #[test]
     fn the_order_of_endpoints_does_not_matter() {
-        let mut facts = service(vec![
+        let mut facts = vec![
             endpoint("c", Health::Serving),
             endpoint("a", Health::NotServing(NotServing::Starting)),
             endpoint("b", Health::Serving),
-        ]);
+        ];
         let plan = plan_service(&facts, None);
-        facts.endpoints.reverse();
+        facts.reverse();
         assert_eq!(plan_service(&facts, None), plan);
         assert_eq!(plan.deliver_to.as_deref(), Some("b"));
     }
