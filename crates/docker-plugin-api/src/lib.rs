@@ -1,1 +1,32 @@
 //! Docker network and IPAM plugins: types, traits, router and unix socket server.
+
+mod call;
+mod error;
+mod id;
+mod ipam;
+mod limits;
+mod network;
+mod options;
+mod router;
+mod text;
+
+pub use error::{ErrorKind, PluginError};
+pub use id::{EndpointId, InvalidId, NetworkId, PoolId};
+pub use ipam::{
+    AddressResponse, AddressSpaces, IpamCapabilities, IpamDriver, PoolResponse,
+    ReleaseAddressRequest, ReleasePoolRequest, RequestAddressRequest, RequestPoolRequest,
+    ipam_router,
+};
+pub use limits::Limits;
+pub use network::{
+    AllocateNetworkRequest, AllocateNetworkResponse, CreateEndpointRequest, CreateEndpointResponse,
+    CreateNetworkRequest, DeleteEndpointRequest, DeleteNetworkRequest, DiscoveredNode,
+    DiscoveryNotification, EndpointInfoRequest, EndpointInfoResponse, EndpointInterface,
+    FreeNetworkRequest, GwAllocCheckRequest, GwAllocCheckResponse, InterfaceName, IpamData,
+    JoinRequest, JoinResponse, LeaveRequest, NetworkCapabilities, NetworkDriver,
+    ProgramExternalConnectivityRequest, RevokeExternalConnectivityRequest, Scope, StaticRoute,
+    network_router,
+};
+pub use options::{EndpointOptions, ExposedPort, NetworkOptions, PortBinding, Protocol};
+pub use router::{Answer, Router};
+pub use text::{InvalidMacAddress, MacAddress};
