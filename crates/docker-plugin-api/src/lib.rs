@@ -1,15 +1,20 @@
 //! Docker network and IPAM plugins: types, traits, router and unix socket server.
 
+mod activation;
 mod call;
 mod error;
 mod id;
 mod ipam;
 mod limits;
+mod listener;
 mod network;
 mod options;
+mod progress;
 mod router;
+mod serve;
 mod text;
 
+pub use activation::activated;
 pub use error::{ErrorKind, PluginError};
 pub use id::{EndpointId, InvalidId, NetworkId, PoolId};
 pub use ipam::{
@@ -18,6 +23,7 @@ pub use ipam::{
     ipam_router,
 };
 pub use limits::Limits;
+pub use listener::{Listener, bind, bind_with_mode};
 pub use network::{
     AllocateNetworkRequest, AllocateNetworkResponse, CreateEndpointRequest, CreateEndpointResponse,
     CreateNetworkRequest, DeleteEndpointRequest, DeleteNetworkRequest, DiscoveredNode,
@@ -29,4 +35,5 @@ pub use network::{
 };
 pub use options::{EndpointOptions, ExposedPort, NetworkOptions, PortBinding, Protocol};
 pub use router::{Answer, Router};
+pub use serve::serve;
 pub use text::{InvalidMacAddress, MacAddress};
