@@ -1,0 +1,553 @@
+//! Events and lists in, observations and requests out; no I/O, no clock.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::event::{Change, Event};
+use super::level::{Facts, Phase};
+use super::model::{Attachment, Container, ContainerId, Network, Observation};
+use super::settle::Settle;
+
+/// A container as a list shows it: what the level follows from, not yet the
+/// level, so that events can be replayed on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listing {
+    pub(crate) id: ContainerId,
+    pub(crate) name: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) endpoints: Vec<Attachment>,
+    pub(crate) facts: Facts,
+}
+
+impl Listing {
+    pub(crate) fn into_container(self) -> Container {
+        let level = self.facts.level();
+        Container {
+            id: self.id,
+            name: self.name,
+            labels: self.labels,
+            level,
+            endpoints: self.endpoints,
+        }
+    }
+}
+
+/// A question to Docker. Only the newest ticket's answer counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) ticket: u64,
+    pub(crate) scope: Scope,
+}
+
+/// What to ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All containers and all networks.
+    Everything,
+    /// These containers, and all networks if `networks`.
+    Some {
+        containers: BTreeSet<ContainerId>,
+        networks: bool,
+    },
+}
+
+/// Docker's answer to a [`Request`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) containers: Vec<Listing>,
+    /// `None` if networks were not asked for.
+    pub(crate) networks: Option<Vec<Network>>,
+}
+
+/// The merge of an event stream with lists that may be older than it.
+///
+/// Every event that comes while a list is under way is applied at once *and*
+/// kept; when the list arrives, the kept events are replayed on its entries,
+/// and each container they name is looked at again. So a list never undoes an
+/// event, and what an event leaves open is settled by a list that was asked
+/// for after it.
+///
+/// Docker's lists are not always as new as its events (see [`Settle`]), so a
+/// list that contradicts what an event proved is doubted for a while, and the
+/// look is repeated.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    containers: BTreeMap<ContainerId, Known>,
+    networks: BTreeMap<String, Network>,
+    /// Whether a whole list was taken since the start: before that there is
+    /// nothing that an event could change.
+    primed: bool,
+    dirty: Dirty,
+    settle: Settle,
+    /// When to list everything again after the stream was opened.
+    settle_all: Option<Instant>,
+    doubts: BTreeMap<ContainerId, Doubt>,
+    underway: Option<Underway>,
+    last_ticket: u64,
+    /// Signals to containers whose labels are not known yet.
+    unproven: BTreeMap<ContainerId, Vec<u8>>,
+    out: VecDeque<Observation>,
+}
+
+#[derive(Debug)]
+struct Known {
+    listing: Listing,
+    warned: bool,
+}
+
+/// What has to be looked at.
+#[derive(Debug, Default)]
+struct Dirty {
+    everything: bool,
+    containers: BTreeSet<ContainerId>,
+    networks: bool,
+}
+
+/// What an event proved, against lists that do not know it yet.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    proven: Phase,
+    until: Instant,
+}
+
+impl Doubt {
+    fn after(now: Instant, change: Change) -> Option<Self> {
+        let (proven, span) = match change {
+            Change::Killed => (Phase::Killed, DOUBT_ENDED),
+            Change::Ended => (Phase::Exited, DOUBT_ENDED),
+            Change::Paused => (Phase::Paused, DOUBT_PAUSED),
+            _ => return None,
+        };
+        Some(Self {
+            proven,
+            until: now + span,
+        })
+    }
+
+    fn contradicts(self, now: Instant, listed: Phase) -> bool {
+        let alive = match self.proven {
+            Phase::Paused => listed == Phase::Running,
+            _ => matches!(listed, Phase::Running | Phase::Paused),
+        };
+        alive && now < self.until
+    }
+}
+
+#[derive(Debug)]
+struct Underway {
+    request: Request,
+    /// Events since the request was made, newest last, by container.
+    since: BTreeMap<ContainerId, VecDeque<Change>>,
+}
+
+impl State {
+    /// A new event stream was opened: whatever happened before it is only in
+    /// a list asked for from now on.
+    pub(crate) fn stream_opened(&mut self, now: Instant) {
+        self.forget_request();
+        self.doubts.clear();
+        self.dirty.everything = true;
+        self.settle_all = Some(now + SETTLE_ALL);
+    }
+
+    /// Docker should be asked for everything again.
+    pub(crate) fn resync(&mut self) {
+        self.dirty.everything = true;
+    }
+
+    /// The request under way will not be answered; its question stands.
+    pub(crate) fn forget_request(&mut self) {
+        let Some(Underway { request, .. }) = self.underway.take() else {
+            return;
+        };
+        match request.scope {
+            Scope::Everything => self.dirty.everything = true,
+            Scope::Some {
+                containers,
+                networks,
+            } => {
+                self.dirty.containers.extend(containers);
+                self.dirty.networks |= networks;
+            }
+        }
+    }
+
+    /// The next question, if there is one and none is under way.
+    pub(crate) fn poll_request(&mut self, now: Instant) -> Option<Request> {
+        if self.underway.is_some() {
+            return None;
+        }
+        while let Some(id) = self.settle.pop(now) {
+            self.dirty.containers.insert(id);
+        }
+        if self.settle_all.is_some_and(|at| at <= now) {
+            self.settle_all = None;
+            self.dirty.everything = true;
+        }
+        let Dirty {
+            everything,
+            mut containers,
+            networks,
+        } = std::mem::take(&mut self.dirty);
+        let scope = if everything || containers.len() > MANY_LOOKS {
+            Scope::Everything
+        } else if let Some(rest) = containers.iter().nth(MAX_LOOKS).cloned() {
+            self.dirty.containers = containers.split_off(&rest);
+            Scope::Some {
+                containers,
+                networks,
+            }
+        } else if networks || !containers.is_empty() {
+            Scope::Some {
+                containers,
+                networks,
+            }
+        } else {
+            return None;
+        };
+        self.last_ticket += 1;
+        let request = Request {
+            ticket: self.last_ticket,
+            scope,
+        };
+        self.underway = Some(Underway {
+            request: request.clone(),
+            since: BTreeMap::new(),
+        });
+        Some(request)
+    }
+
+    /// When [`Self::poll_request`] has something to ask although nothing came
+    /// in; `None` while a request is under way.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if self.underway.is_some() {
+            return None;
+        }
+        [self.settle.next(), self.settle_all]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The next observation, in order.
+    pub(crate) fn poll_observation(&mut self) -> Option<Observation> {
+        self.out.pop_front()
+    }
+
+    /// The whole truth as far as known; `None` before the first list.
+    pub(crate) fn everything(&self) -> Option<Observation> {
+        self.primed.then(|| Observation::Listed {
+            containers: self
+                .containers
+                .values()
+                .map(|k| k.listing.clone().into_container())
+                .collect(),
+            networks: self.networks.values().cloned().collect(),
+        })
+    }
+
+    /// Takes one event.
+    pub(crate) fn handle_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Container { id, change, time } => self.change(now, id, change, time),
+            Event::Kill { id, signal, time } => self.kill(now, id, signal, time),
+            Event::Attachment { network, container } => {
+                self.dirty.networks |= !self.networks.contains_key(&network);
+                match container {
+                    Some(id) => self.change(now, id, Change::Altered, None),
+                    None => self.dirty.everything = true,
+                }
+            }
+            Event::Network => {
+                self.dirty.networks = true;
+            }
+        }
+    }
+
+    fn change(&mut self, now: Instant, id: ContainerId, change: Change, time: Option<SystemTime>) {
+        if let Some(underway) = &mut self.underway {
+            let since = underway.since.entry(id.clone()).or_default();
+            if since.len() >= MAX_REPLAY {
+                since.pop_front();
+            }
+            since.push_back(change);
+            // Also what the event settles by itself: the answer to come may
+            // be older than the event in everything the event does not tell.
+            self.dirty.containers.insert(id.clone());
+        }
+        if change == Change::Removed {
+            self.dirty.containers.remove(&id);
+            self.remove(&id);
+            return;
+        }
+        self.doubt(now, &id, change);
+        let Some(known) = self.containers.get_mut(&id) else {
+            self.dirty.containers.insert(id);
+            return;
+        };
+        let before = known.listing.facts;
+        known.listing.facts = before.after(change);
+        let level = known.listing.facts.level();
+        if level != before.level() {
+            self.out.push_back(Observation::Level {
+                container: id.clone(),
+                level,
+                event_time: time,
+            });
+        }
+        if before.must_look(change) {
+            self.dirty.containers.insert(id);
+        }
+    }
+
+    fn doubt(&mut self, now: Instant, id: &ContainerId, change: Change) {
+        if let Some(doubt) = Doubt::after(now, change) {
+            self.doubts.insert(id.clone(), doubt);
+        } else if matches!(change, Change::Started | Change::Resumed) {
+            self.doubts.remove(id);
+        }
+        // A verdict of the health check is in the lists before its event.
+        if !matches!(change, Change::Health(_)) {
+            self.settle.schedule(now, id);
+        }
+    }
+
+    fn kill(
+        &mut self,
+        now: Instant,
+        id: ContainerId,
+        signal: Option<u8>,
+        time: Option<SystemTime>,
+    ) {
+        let Some(signal) = signal else {
+            // Not a number: a label took its place, or a newer Docker.
+            self.distrust(&id);
+            return;
+        };
+        let Some(known) = self.containers.get(&id) else {
+            let waiting = self.unproven.entry(id.clone()).or_default();
+            if !waiting.contains(&signal) {
+                waiting.push(signal);
+            }
+            self.change(now, id, Change::Altered, time);
+            return;
+        };
+        if is_forgeable(&known.listing) {
+            self.distrust(&id);
+            return;
+        }
+        self.out.push_back(Observation::Signal {
+            container: id.clone(),
+            signal,
+        });
+        if signal == SIGKILL {
+            self.change(now, id, Change::Killed, time);
+        }
+    }
+
+    /// Says once a container that its signals cannot be told apart.
+    fn distrust(&mut self, id: &ContainerId) {
+        let Some(known) = self.containers.get_mut(id).filter(|known| !known.warned) else {
+            return;
+        };
+        known.warned = true;
+        tracing::warn!(
+            container = %id,
+            name = known.listing.name,
+            "signals to this container are ignored: its label \"signal\" hides their numbers in Docker's events",
+        );
+    }
+
+    fn remove(&mut self, id: &ContainerId) {
+        self.unproven.remove(id);
+        self.doubts.remove(id);
+        self.settle.cancel(id);
+        if self.containers.remove(id).is_some() {
+            self.out.push_back(Observation::ContainerGone(id.clone()));
+        }
+    }
+
+    /// Takes the answer to the request with `ticket`; one to any other
+    /// request is dropped.
+    pub(crate) fn handle_answer(&mut self, now: Instant, ticket: u64, answer: Answer) {
+        if self
+            .underway
+            .as_ref()
+            .is_none_or(|u| u.request.ticket != ticket)
+        {
+            return;
+        }
+        let Some(Underway { request, since }) = self.underway.take() else {
+            return;
+        };
+        self.doubts.retain(|_, doubt| now < doubt.until);
+        let mut fresh = BTreeMap::new();
+        for mut listing in answer.containers {
+            let events = since.get(&listing.id);
+            let mut removed = false;
+            for &change in events.into_iter().flatten() {
+                removed |= change == Change::Removed;
+                listing.facts = listing.facts.after(change);
+            }
+            if !removed {
+                self.apply_doubt(now, &mut listing);
+                fresh.insert(listing.id.clone(), listing);
+            }
+        }
+        match request.scope {
+            Scope::Everything => {
+                self.take_everything(fresh, answer.networks.unwrap_or_default(), &since)
+            }
+            Scope::Some { containers, .. } => {
+                if let Some(networks) = answer.networks {
+                    self.take_networks(networks);
+                }
+                for id in containers {
+                    match fresh.remove(&id) {
+                        Some(listing) => self.take_container(listing),
+                        // Named by an event since: the look that follows tells.
+                        None if since.contains_key(&id) => {}
+                        None => self.remove(&id),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts right a listing that does not know yet what an event proved; one
+    /// that knows it passes.
+    fn apply_doubt(&self, now: Instant, listing: &mut Listing) {
+        let Some(doubt) = self.doubts.get(&listing.id) else {
+            return;
+        };
+        if doubt.contradicts(now, listing.facts.phase) {
+            listing.facts.phase = doubt.proven;
+        }
+    }
+
+    fn take_everything(
+        &mut self,
+        fresh: BTreeMap<ContainerId, Listing>,
+        networks: Vec<Network>,
+        since: &BTreeMap<ContainerId, VecDeque<Change>>,
+    ) {
+        let mut old = std::mem::take(&mut self.containers);
+        for (id, listing) in fresh {
+            let warned = old.remove(&id).is_some_and(|known| known.warned);
+            self.containers.insert(id, Known { listing, warned });
+        }
+        // An event that came after the question proves more than an entry
+        // missing in the answer; the look that follows tells.
+        old.retain(|id, _| since.contains_key(id));
+        self.containers.append(&mut old);
+        self.networks = networks
+            .into_iter()
+            .map(|network| (network.id.clone(), network))
+            .collect();
+        self.primed = true;
+        self.out.extend(self.everything());
+        let waiting: Vec<_> = self.unproven.keys().cloned().collect();
+        for id in waiting {
+            if self.containers.contains_key(&id) {
+                self.tell_signals(&id);
+            } else if !since.contains_key(&id) {
+                self.unproven.remove(&id);
+            }
+        }
+    }
+
+    fn take_container(&mut self, listing: Listing) {
+        let id = listing.id.clone();
+        let known = self.containers.get(&id);
+        let warned = known.is_some_and(|known| known.warned);
+        match known.map(|known| &known.listing) {
+            Some(old) if same_but_for_facts(old, &listing) => {
+                let level = listing.facts.level();
+                if level != old.facts.level() {
+                    let container = id.clone();
+                    self.out.push_back(Observation::Level {
+                        container,
+                        level,
+                        event_time: None,
+                    });
+                }
+            }
+            _ => self
+                .out
+                .push_back(Observation::Container(listing.clone().into_container())),
+        }
+        self.containers
+            .insert(id.clone(), Known { listing, warned });
+        self.tell_signals(&id);
+    }
+
+    fn take_networks(&mut self, networks: Vec<Network>) {
+        let mut old = std::mem::take(&mut self.networks);
+        for network in networks {
+            if old.remove(&network.id).as_ref() != Some(&network) {
+                self.out.push_back(Observation::Network(network.clone()));
+            }
+            self.networks.insert(network.id.clone(), network);
+        }
+        self.out
+            .extend(old.into_keys().map(Observation::NetworkGone));
+    }
+
+    /// Tells the signals to a container that was unknown when they came.
+    fn tell_signals(&mut self, id: &ContainerId) {
+        let Some(signals) = self.unproven.remove(id) else {
+            return;
+        };
+        if self
+            .containers
+            .get(id)
+            .is_none_or(|known| is_forgeable(&known.listing))
+        {
+            self.distrust(id);
+            return;
+        }
+        let container = id.clone();
+        self.out
+            .extend(signals.into_iter().map(|signal| Observation::Signal {
+                container: container.clone(),
+                signal,
+            }));
+    }
+}
+
+/// Docker copies a container's labels over the attributes of its events, so
+/// one named `signal` replaces the number of every signal.
+fn is_forgeable(listing: &Listing) -> bool {
+    listing.labels.contains_key("signal")
+}
+
+fn same_but_for_facts(old: &Listing, new: &Listing) -> bool {
+    old.name == new.name && old.endpoints == new.endpoints && old.labels == new.labels
+}
+
+/// Containers asked for by one request; 64 identifiers make a 5 kB URL.
+const MAX_LOOKS: usize = 64;
+
+/// Above this many containers to look at, one whole list is cheaper.
+const MANY_LOOKS: usize = 512;
+
+/// How long an end outweighs lists that show the container running. Docker
+/// 20.10 updates its lists only after every network driver let go, which
+/// takes 15 s with one that is gone; an event lost altogether is made good
+/// after this time.
+const DOUBT_ENDED: Duration = Duration::from_secs(45);
+
+/// The same for a pause, where Docker only writes a file in between.
+const DOUBT_PAUSED: Duration = Duration::from_secs(2);
+
+/// Events just before the stream was opened are subject to the same delay.
+const SETTLE_ALL: Duration = Duration::from_secs(2);
+
+/// Events kept a container while a list is under way. Older ones only blur
+/// the moments until the look that follows, never its result.
+const MAX_REPLAY: usize = 16;
+
+const SIGKILL: u8 = 9;
+
+#[cfg(test)]
+mod tests;
