@@ -187,3 +187,6 @@ const READ_BUFFER: usize = 64 * 1024;
 
 /// How long accepting rests after an error; there is no event to wait for.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;
