@@ -1,0 +1,401 @@
+//! Links, both directions.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{Ifla, RtAddrFamily, Rtm};
+use neli::rtnl::{Ifinfomsg, IfinfomsgBuilder, Rtattr};
+use neli::types::{Buffer, RtBuffer};
+
+use super::message::{
+    Attrs, Request, attr, attr_nest, attr_text, attr_u32, read_text, read_u16, read_u32, to_octets,
+};
+use super::socket::Connection;
+use crate::error::Cause;
+use crate::model::{BridgeSpec, LinkKind, LinkSpec};
+use crate::name::{LinkName, MacAddr};
+use crate::observed::{LinkKindState, LinkState, ticks};
+
+/// A link as the kernel tells of it: other links by number.
+#[derive(Debug)]
+pub(super) struct RawLink {
+    pub(super) index: u32,
+    pub(super) name: String,
+    pub(super) alias: String,
+    kind: String,
+    up: bool,
+    mtu: u32,
+    mac: Option<MacAddr>,
+    master: Option<u32>,
+    peer: Option<u32>,
+    peer_is_elsewhere: bool,
+    ageing: u32,
+    group_fwd_mask: u16,
+}
+
+impl RawLink {
+    /// Reads a RTM_NEWLINK payload.
+    pub(super) fn read(payload: &[u8]) -> Option<Self> {
+        let mut link = Self {
+            index: read_u32(payload, 4)?,
+            name: String::new(),
+            alias: String::new(),
+            kind: String::new(),
+            up: read_u32(payload, 8)? & UP != 0,
+            mtu: 0,
+            mac: None,
+            master: None,
+            peer: None,
+            peer_is_elsewhere: false,
+            ageing: 0,
+            group_fwd_mask: 0,
+        };
+        for (kind, octets) in Attrs(payload.get(16..)?) {
+            match Ifla::from(kind) {
+                Ifla::Ifname => link.name = read_text(octets),
+                Ifla::Ifalias => link.alias = read_text(octets),
+                Ifla::Mtu => link.mtu = read_u32(octets, 0)?,
+                Ifla::Address => link.mac = <[u8; 6]>::try_from(octets).ok().map(MacAddr::new),
+                Ifla::Master => link.master = read_u32(octets, 0),
+                Ifla::Link => link.peer = read_u32(octets, 0),
+                Ifla::LinkNetnsid => link.peer_is_elsewhere = true,
+                Ifla::Linkinfo => link.read_info(octets),
+                _ => {}
+            }
+        }
+        Some(link)
+    }
+
+    fn read_info(&mut self, octets: &[u8]) {
+        let mut data: &[u8] = &[];
+        for (kind, octets) in Attrs(octets) {
+            match kind {
+                IFLA_INFO_KIND => self.kind = read_text(octets),
+                IFLA_INFO_DATA => data = octets,
+                _ => {}
+            }
+        }
+        if self.kind != "bridge" {
+            return;
+        }
+        for (kind, octets) in Attrs(data) {
+            match kind {
+                IFLA_BR_AGEING_TIME => self.ageing = read_u32(octets, 0).unwrap_or_default(),
+                IFLA_BR_GROUP_FWD_MASK => {
+                    self.group_fwd_mask = read_u16(octets, 0).unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The same with the names of other links. `None` when its own name is no
+    /// [`LinkName`].
+    pub(super) fn resolve(&self, names: &Names) -> Option<(LinkName, LinkState)> {
+        let name = LinkName::new(&self.name).ok()?;
+        let kind = match self.kind.as_str() {
+            "bridge" => LinkKindState::Bridge {
+                ageing: Duration::from_millis(u64::from(self.ageing) * 10),
+                group_fwd_mask: self.group_fwd_mask,
+            },
+            "veth" => LinkKindState::Veth {
+                peer: self
+                    .peer
+                    .filter(|_| !self.peer_is_elsewhere)
+                    .and_then(|index| names.get(&index).cloned()),
+            },
+            "dummy" => LinkKindState::Dummy,
+            other => LinkKindState::Other(other.to_owned()),
+        };
+        let state = LinkState {
+            index: self.index,
+            kind,
+            up: self.up,
+            master: self.master.and_then(|index| names.get(&index).cloned()),
+            mtu: self.mtu,
+            alias: self.alias.clone(),
+            mac: self.mac,
+        };
+        Some((name, state))
+    }
+
+    /// Whether this is the link of that mark and kind.
+    fn check(&self, spec: &LinkSpec) -> Result<(), Cause> {
+        let kind = if self.kind.is_empty() {
+            "link"
+        } else {
+            &self.kind
+        };
+        if self.kind != spec.kind.name() {
+            return Err(Cause::NotOurs(format!("a {kind} of that name exists")));
+        }
+        self.check_alias(&spec.alias)
+    }
+
+    pub(super) fn check_alias(&self, alias: &str) -> Result<(), Cause> {
+        if self.alias == alias && !alias.is_empty() {
+            return Ok(());
+        }
+        let mark = if self.alias.is_empty() {
+            "without a mark".to_owned()
+        } else {
+            format!("with the mark `{}`", self.alias)
+        };
+        Err(Cause::NotOurs(format!("a link of that name exists {mark}")))
+    }
+}
+
+/// The names of links by their numbers.
+pub(super) type Names = BTreeMap<u32, LinkName>;
+
+impl Connection {
+    /// Reads all links.
+    pub(super) fn links(&mut self) -> Result<Vec<RawLink>, Cause> {
+        self.dump(
+            || by_index(Rtm::Getlink, NlmF::DUMP, 0, no_stats()?),
+            RawLink::read,
+        )
+    }
+
+    /// Reads the link of this name, if there is one.
+    pub(super) fn link(&mut self, name: &str) -> Result<Option<RawLink>, Cause> {
+        let answer = self.get(get_link(name)?)?;
+        Ok(answer.and_then(|payload| RawLink::read(&payload)))
+    }
+
+    /// The number of the link of this name.
+    pub(super) fn index_of(&mut self, name: &LinkName) -> Result<u32, Cause> {
+        self.link(name.as_str())?
+            .map(|link| link.index)
+            .ok_or_else(|| Cause::NoLink(name.to_string()))
+    }
+
+    /// Makes a link, or brings ours of that name to what is wanted.
+    ///
+    /// The kernel ignores the alias in a message that creates a link, so a
+    /// link is made under a random name and marked within one system call,
+    /// and gets its name, its master and IFF_UP with a second one. Whatever
+    /// ends the process between the two leaves a link that carries our mark,
+    /// so that the next look takes it away.
+    pub(super) fn create_link(&mut self, spec: &LinkSpec) -> Result<(), Cause> {
+        if spec.alias.is_empty() {
+            return Err(Cause::Misuse("a link needs an ownership mark"));
+        }
+        if let Some(link) = self.link(spec.name.as_str())? {
+            link.check(spec)?;
+            return self.bring_to(link.index, spec, None);
+        }
+        let index = self.create_marked(spec)?;
+        self.bring_to(index, spec, Some(&spec.name))
+            .inspect_err(|_| {
+                // All or nothing. If this fails too, the mark is left for the
+                // next look.
+                _ = self.delete_index(index);
+            })
+    }
+
+    /// Brings ours of that name to what is wanted.
+    pub(super) fn set_link(&mut self, spec: &LinkSpec) -> Result<(), Cause> {
+        match self.link(spec.name.as_str())? {
+            None => Err(Cause::NoLink(spec.name.to_string())),
+            Some(link) => {
+                link.check(spec)?;
+                self.bring_to(link.index, spec, None)
+            }
+        }
+    }
+
+    /// Deletes the link if it carries this mark.
+    pub(super) fn delete_link(&mut self, name: &LinkName, alias: &str) -> Result<(), Cause> {
+        let Some(link) = self.link(name.as_str())? else {
+            return Ok(());
+        };
+        link.check_alias(alias)?;
+        self.delete_index(link.index)
+    }
+
+    fn delete_index(&mut self, index: u32) -> Result<(), Cause> {
+        let request = by_index(Rtm::Dellink, NlmF::ACK, index, RtBuffer::new())?;
+        match self.change(request) {
+            Err(cause) if cause.is_errno(libc::ENODEV) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Makes the link under a random name with its mark, and yields its number.
+    fn create_marked(&mut self, spec: &LinkSpec) -> Result<u32, Cause> {
+        let name = random_name();
+        let mut attrs = RtBuffer::new();
+        attrs.push(attr_text(Ifla::Ifname, &name)?);
+        attrs.push(link_info(spec)?);
+        push_mtu(&mut attrs, spec)?;
+        let create = NlmF::ACK | NlmF::CREATE | NlmF::EXCL;
+        let mut mark = RtBuffer::new();
+        mark.push(attr_text(Ifla::Ifname, &name)?);
+        mark.push(attr(Ifla::Ifalias, spec.alias.as_bytes())?);
+        let mut answers = self.batch(vec![
+            by_index(Rtm::Newlink, create, 0, attrs)?,
+            by_index(Rtm::Setlink, NlmF::ACK, 0, mark)?,
+            get_link(&name)?,
+        ]);
+        answers
+            .remove_first()
+            .map_err(|cause| explain(cause, spec))?;
+        let marked = answers.remove_first();
+        let made = answers.remove_first();
+        let link = made.map(|payload| payload.and_then(|payload| RawLink::read(&payload)));
+        match (marked, link) {
+            (Ok(_), Ok(Some(link))) => Ok(link.index),
+            (marked, link) => {
+                if let Ok(Some(link)) = &link {
+                    _ = self.delete_index(link.index);
+                }
+                marked?;
+                link?;
+                Err(Cause::Malformed("a new link is not shown"))
+            }
+        }
+    }
+
+    /// One message that sets everything but the mark, and the name if given.
+    fn bring_to(
+        &mut self,
+        index: u32,
+        spec: &LinkSpec,
+        name: Option<&LinkName>,
+    ) -> Result<(), Cause> {
+        let master = match &spec.master {
+            Some(master) => self.index_of(master)?,
+            None => 0,
+        };
+        let mut attrs = RtBuffer::new();
+        if let Some(name) = name {
+            attrs.push(attr_text(Ifla::Ifname, name.as_str())?);
+        }
+        attrs.push(attr_u32(Ifla::Master, master)?);
+        push_mtu(&mut attrs, spec)?;
+        if let LinkKind::Bridge(_) = spec.kind {
+            attrs.push(link_info(spec)?);
+        }
+        let mut header = header(index, attrs);
+        header = if spec.up { header.up() } else { header.down() };
+        let header = header.build().map_err(|_| UNBUILDABLE)?;
+        // RTM_SETLINK would ignore what belongs to the type.
+        self.change(Request::new(Rtm::Newlink, NlmF::ACK, header)?)
+    }
+}
+
+fn header(index: u32, attrs: RtBuffer<Ifla, Buffer>) -> IfinfomsgBuilder {
+    IfinfomsgBuilder::default()
+        .ifi_family(RtAddrFamily::Unspecified)
+        .ifi_index(index.cast_signed())
+        .rtattrs(attrs)
+}
+
+fn by_index(
+    kind: Rtm,
+    flags: NlmF,
+    index: u32,
+    attrs: RtBuffer<Ifla, Buffer>,
+) -> Result<Request, Cause> {
+    let header = header(index, attrs).build().map_err(|_| UNBUILDABLE)?;
+    Request::new(kind, flags, header)
+}
+
+fn get_link(name: &str) -> Result<Request, Cause> {
+    let mut attrs = no_stats()?;
+    attrs.push(attr_text(Ifla::Ifname, name)?);
+    by_index(Rtm::Getlink, NlmF::ACK, 0, attrs)
+}
+
+/// Counters are most of what a link's message weighs, and nobody reads them.
+fn no_stats() -> Result<RtBuffer<Ifla, Buffer>, Cause> {
+    let mut attrs = RtBuffer::new();
+    attrs.push(attr_u32(Ifla::ExtMask, RTEXT_FILTER_SKIP_STATS)?);
+    Ok(attrs)
+}
+
+fn push_mtu(attrs: &mut RtBuffer<Ifla, Buffer>, spec: &LinkSpec) -> Result<(), Cause> {
+    if let Some(mtu) = spec.mtu {
+        attrs.push(attr_u32(Ifla::Mtu, mtu)?);
+    }
+    Ok(())
+}
+
+/// The type, and what belongs to it.
+fn link_info(spec: &LinkSpec) -> Result<Rtattr<Ifla, Buffer>, Cause> {
+    let mut info = vec![attr(IFLA_INFO_KIND, spec.kind.name().as_bytes())?];
+    match &spec.kind {
+        LinkKind::Bridge(bridge) => info.push(bridge_data(bridge)?),
+        LinkKind::Veth { peer, peer_mac } => {
+            let peer = to_octets(&peer_message(peer, *peer_mac, spec)?)?;
+            info.push(attr_nest(IFLA_INFO_DATA, &[attr(VETH_INFO_PEER, &peer)?])?);
+        }
+        LinkKind::Dummy => {}
+    }
+    attr_nest(Ifla::Linkinfo, &info)
+}
+
+fn bridge_data(bridge: &BridgeSpec) -> Result<Rtattr<u16, Buffer>, Cause> {
+    let mut data = Vec::new();
+    if let Some(ageing) = bridge.ageing {
+        data.push(attr_u32(IFLA_BR_AGEING_TIME, ticks(ageing))?);
+    }
+    if let Some(mask) = bridge.group_fwd_mask {
+        data.push(attr(IFLA_BR_GROUP_FWD_MASK, &mask.to_ne_bytes())?);
+    }
+    attr_nest(IFLA_INFO_DATA, &data)
+}
+
+/// The inner end of a pair is described by a link message of its own.
+fn peer_message(
+    peer: &LinkName,
+    mac: Option<MacAddr>,
+    spec: &LinkSpec,
+) -> Result<Ifinfomsg, Cause> {
+    let mut attrs = RtBuffer::new();
+    attrs.push(attr_text(Ifla::Ifname, peer.as_str())?);
+    if let Some(mac) = mac {
+        attrs.push(attr(Ifla::Address, &mac.octets())?);
+    }
+    push_mtu(&mut attrs, spec)?;
+    header(0, attrs).build().map_err(|_| UNBUILDABLE)
+}
+
+/// Says what the kernel's bare number means for a link that was to be made.
+fn explain(cause: Cause, spec: &LinkSpec) -> Cause {
+    if cause.is_errno(libc::EOPNOTSUPP) {
+        return cause.with_hint(format!(
+            "the kernel lacks the `{}` link type",
+            spec.kind.name()
+        ));
+    }
+    match &spec.kind {
+        // The outer end has a random name, so it is not that which exists.
+        LinkKind::Veth { peer, .. } if cause.is_errno(libc::EEXIST) => {
+            cause.with_hint(format!("the name of the peer, `{peer}`, is taken"))
+        }
+        _ => cause,
+    }
+}
+
+/// A name that nobody has: 13 random hexadecimal digits.
+fn random_name() -> String {
+    let random = RandomState::new().hash_one(std::process::id());
+    format!("np{:013x}", random >> 12)
+}
+
+const UP: u32 = libc::IFF_UP.cast_unsigned();
+
+const UNBUILDABLE: Cause = Cause::Misuse("the request cannot be written as netlink");
+
+// linux/if_link.h.
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_BR_AGEING_TIME: u16 = 4;
+const IFLA_BR_GROUP_FWD_MASK: u16 = 9;
+const VETH_INFO_PEER: u16 = 1;
+// linux/rtnetlink.h.
+const RTEXT_FILTER_SKIP_STATS: u32 = 8;

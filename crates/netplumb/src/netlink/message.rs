@@ -1,0 +1,205 @@
+//! Messages and attributes: built with neli, read without copying.
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{RtaType, Rtm};
+use neli::nl::{NlPayload, NlmsghdrBuilder};
+use neli::rtnl::{Rtattr, RtattrBuilder};
+use neli::types::Buffer;
+use neli::{Size, ToBytes};
+
+use crate::error::Cause;
+
+/// A request, whole but for its sequence number.
+#[derive(Debug)]
+pub(super) struct Request(Vec<u8>);
+
+impl Request {
+    /// A request with this header of the object's kind and its attributes.
+    pub(super) fn new<P>(kind: Rtm, flags: NlmF, payload: P) -> Result<Self, Cause>
+    where
+        P: Size + ToBytes,
+    {
+        let header = NlmsghdrBuilder::default()
+            .nl_type(kind)
+            .nl_flags(NlmF::REQUEST | flags)
+            .nl_payload(NlPayload::Payload(payload))
+            .build()
+            .map_err(|_| UNBUILDABLE)?;
+        to_octets(&header).map(Self)
+    }
+
+    /// The octets to send under this sequence number.
+    pub(super) fn into_octets(mut self, seq: u32) -> Vec<u8> {
+        if let Some(field) = self.0.get_mut(8..12) {
+            field.copy_from_slice(&seq.to_ne_bytes());
+        }
+        self.0
+    }
+}
+
+/// The octets neli writes for a value.
+pub(super) fn to_octets(value: &(impl Size + ToBytes)) -> Result<Vec<u8>, Cause> {
+    let mut cursor = std::io::Cursor::new(Vec::with_capacity(value.padded_size()));
+    value.to_bytes(&mut cursor).map_err(|_| UNBUILDABLE)?;
+    Ok(cursor.into_inner())
+}
+
+/// An attribute with these octets.
+pub(super) fn attr<T: RtaType>(kind: T, octets: &[u8]) -> Result<Rtattr<T, Buffer>, Cause> {
+    if octets.len() > MAX_ATTR {
+        return Err(Cause::Misuse("more than fits into a netlink attribute"));
+    }
+    RtattrBuilder::default()
+        .rta_type(kind)
+        .rta_payload(octets)
+        .build()
+        .map_err(|_| UNBUILDABLE)
+}
+
+/// An attribute with a number in the host's octet order.
+pub(super) fn attr_u32<T: RtaType>(kind: T, number: u32) -> Result<Rtattr<T, Buffer>, Cause> {
+    attr(kind, &number.to_ne_bytes())
+}
+
+/// An attribute with a text, ended by a zero as the kernel wants it.
+pub(super) fn attr_text<T: RtaType>(kind: T, text: &str) -> Result<Rtattr<T, Buffer>, Cause> {
+    let mut octets = Vec::with_capacity(text.len() + 1);
+    octets.extend_from_slice(text.as_bytes());
+    octets.push(0);
+    attr(kind, &octets)
+}
+
+/// An attribute that holds attributes.
+pub(super) fn attr_nest<T: RtaType>(
+    kind: T,
+    inner: &[Rtattr<u16, Buffer>],
+) -> Result<Rtattr<T, Buffer>, Cause> {
+    let mut octets = Vec::new();
+    for attr in inner {
+        octets.extend_from_slice(&to_octets(attr)?);
+    }
+    attr(kind, &octets)
+}
+
+/// One message as it was received.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame<'a> {
+    pub(super) kind: u16,
+    pub(super) flags: u16,
+    pub(super) seq: u32,
+    pub(super) pid: u32,
+    pub(super) payload: &'a [u8],
+}
+
+/// The messages of one datagram. A malformed one is yielded as an error and
+/// ends the walk.
+pub(super) struct Frames<'a>(pub(super) &'a [u8]);
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<Frame<'a>, Cause>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let rest = std::mem::take(&mut self.0);
+        let (Some(len), Some(kind), Some(flags), Some(seq), Some(pid)) = (
+            read_u32(rest, 0),
+            read_u16(rest, 4),
+            read_u16(rest, 6),
+            read_u32(rest, 8),
+            read_u32(rest, 12),
+        ) else {
+            return Some(Err(Cause::Malformed("a message without a whole header")));
+        };
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let Some(payload) = rest.get(HEADER..len) else {
+            return Some(Err(Cause::Malformed("a message longer than its datagram")));
+        };
+        self.0 = rest.get(align(len)..).unwrap_or_default();
+        Some(Ok(Frame {
+            kind,
+            flags,
+            seq,
+            pid,
+            payload,
+        }))
+    }
+}
+
+/// The attributes in an object's payload, as number and octets. Ends at the
+/// first that does not fit.
+pub(super) struct Attrs<'a>(pub(super) &'a [u8]);
+
+impl<'a> Iterator for Attrs<'a> {
+    type Item = (u16, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = std::mem::take(&mut self.0);
+        let len = usize::from(read_u16(rest, 0)?);
+        let kind = read_u16(rest, 2)? & TYPE_MASK;
+        let octets = rest.get(4..len)?;
+        self.0 = rest.get(align(len)..).unwrap_or_default();
+        Some((kind, octets))
+    }
+}
+
+pub(super) fn read_u16(octets: &[u8], at: usize) -> Option<u16> {
+    let octets = octets.get(at..at.checked_add(2)?)?;
+    Some(u16::from_ne_bytes(octets.try_into().ok()?))
+}
+
+pub(super) fn read_u32(octets: &[u8], at: usize) -> Option<u32> {
+    let octets = octets.get(at..at.checked_add(4)?)?;
+    Some(u32::from_ne_bytes(octets.try_into().ok()?))
+}
+
+/// A text up to its final zero.
+pub(super) fn read_text(octets: &[u8]) -> String {
+    let octets = octets.split(|octet| *octet == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+/// Lengths are rounded up to four octets (`NLMSG_ALIGN`, `RTA_ALIGN`).
+pub(super) const fn align(len: usize) -> usize {
+    len.saturating_add(3) & !3
+}
+
+/// Octets of `struct nlmsghdr`.
+pub(super) const HEADER: usize = 16;
+
+/// The two top bits of an attribute's number are flags (`NLA_TYPE_MASK`).
+const TYPE_MASK: u16 = 0x3fff;
+
+/// An attribute's length, four octets of header included, is 16 bits wide.
+const MAX_ATTR: usize = u16::MAX as usize - 4;
+
+const UNBUILDABLE: Cause = Cause::Misuse("the request cannot be written as netlink");
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Attrs, Frames, attr, attr_text, to_octets};
+
+    #[test]
+    fn attributes_are_read_as_they_were_written() {
+        let mut octets = to_octets(&attr_text(3_u16, "web").unwrap()).unwrap();
+        octets.extend(to_octets(&attr(0x8012_u16, &[1, 2]).unwrap()).unwrap());
+        let read: Vec<_> = Attrs(&octets).collect();
+        assert_eq!(read, [(3, &b"web\0"[..]), (0x12, &[1, 2][..])]);
+    }
+
+    #[test]
+    fn an_attribute_that_does_not_fit_is_refused() {
+        assert!(attr(1_u16, &vec![0; 65_532]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn reading_ends_on_any_octets(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(Frames(&octets).count() <= octets.len());
+            prop_assert!(Attrs(&octets).count() <= octets.len());
+        }
+    }
+}

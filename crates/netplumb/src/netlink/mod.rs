@@ -1,0 +1,146 @@
+//! The kernel of this network namespace.
+
+mod addr;
+mod link;
+mod message;
+mod neigh;
+mod route;
+mod socket;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use ipnet::IpNet;
+
+use self::link::Names;
+use self::socket::Connection;
+pub use self::watch::{Wake, Watch};
+use crate::error::{Cause, Error};
+use crate::name::LinkName;
+use crate::observed::{Observed, group_by_link};
+use crate::op::{Kernel, Op};
+use crate::route::RouteKey;
+
+/// The kernel of the network namespace that the opening thread was in.
+///
+/// Every call blocks until the kernel has answered, at most for seconds.
+/// Applying one operation asks for single links by name but reads no table,
+/// with two exceptions that are both off the usual path: a route found in
+/// place that this value has neither made nor observed, and the deletion of an
+/// IPv4 route of metric 0.
+pub struct Netlink {
+    connection: Connection,
+    /// Routes of their protocol as far as made or observed here, which may be
+    /// replaced without a look.
+    known_routes: BTreeSet<RouteKey>,
+}
+
+impl Netlink {
+    /// Opens a socket. Changes need CAP_NET_ADMIN, reading does not.
+    ///
+    /// # Errors
+    ///
+    /// When no netlink socket can be had.
+    pub fn open() -> Result<Self, Error> {
+        let connection =
+            Connection::open().map_err(|cause| Error::new("open a netlink socket", cause))?;
+        Ok(Self {
+            connection,
+            known_routes: BTreeSet::new(),
+        })
+    }
+
+    /// The addresses of every link that has any, those of the IPv6 link-local
+    /// scope included.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel cannot be asked.
+    pub fn addresses(&mut self) -> Result<Vec<(LinkName, Vec<IpNet>)>, Error> {
+        let links = self.links()?;
+        let addrs = self.connection.addrs(&names(&links));
+        let addrs = addrs.map_err(|cause| Error::new("list addresses", cause))?;
+        Ok(group_by_link(&addrs.into_iter().collect()))
+    }
+
+    fn links(&mut self) -> Result<Vec<link::RawLink>, Error> {
+        self.connection
+            .links()
+            .map_err(|cause| Error::new("list links", cause))
+    }
+
+    fn try_apply(&mut self, op: &Op) -> Result<(), Cause> {
+        let connection = &mut self.connection;
+        match op {
+            Op::CreateLink(spec) => connection.create_link(spec),
+            Op::SetLink(spec) => connection.set_link(spec),
+            Op::DeleteLink { name, alias } => connection.delete_link(name, alias),
+            Op::AddAddr(spec) => connection.add_addr(spec),
+            Op::DeleteAddr(spec) => connection.delete_addr(spec),
+            Op::ReplaceRoute(spec) => {
+                let key = spec.key();
+                connection.replace_route(spec, self.known_routes.contains(&key))?;
+                self.known_routes.insert(key);
+                Ok(())
+            }
+            Op::DeleteRoute(key) => {
+                connection.delete_route(key)?;
+                self.known_routes.remove(key);
+                Ok(())
+            }
+            Op::ReplaceNeigh(spec) => connection.replace_neigh(spec),
+            Op::DeleteNeigh(key) => connection.delete_neigh(key),
+        }
+    }
+}
+
+impl Kernel for Netlink {
+    type Error = Error;
+
+    fn observe(&mut self) -> Result<Observed, Error> {
+        let links = self.links()?;
+        let names = names(&links);
+        let addrs = self.connection.addrs(&names);
+        let addrs = addrs.map_err(|cause| Error::new("list addresses", cause))?;
+        let routes = self.connection.routes(&names);
+        let routes = routes.map_err(|cause| Error::new("list routes", cause))?;
+        let neighs = self.connection.neighs(&names);
+        let neighs = neighs.map_err(|cause| Error::new("list neighbours", cause))?;
+        let mut observed = Observed {
+            links: links
+                .iter()
+                .filter_map(|link| link.resolve(&names))
+                .collect(),
+            addrs: addrs.into_iter().collect(),
+            neighs: neighs
+                .into_iter()
+                .map(|neigh| (neigh.key(), neigh))
+                .collect(),
+            ..Observed::default()
+        };
+        for route in routes {
+            // Of several with one key the kernel uses, and shows, one first.
+            observed.routes.entry(route.key()).or_insert(route);
+        }
+        self.known_routes = observed.routes.keys().copied().collect();
+        Ok(observed)
+    }
+
+    fn apply(&mut self, op: &Op) -> Result<(), Error> {
+        self.try_apply(op).map_err(|cause| Error::new(op, cause))
+    }
+}
+
+impl fmt::Debug for Netlink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Netlink").finish_non_exhaustive()
+    }
+}
+
+fn names(links: &[link::RawLink]) -> Names {
+    links
+        .iter()
+        .filter_map(|link| Some((link.index, LinkName::new(&link.name).ok()?)))
+        .collect()
+}

@@ -1,0 +1,356 @@
+//! A netlink socket that asks and waits for the answer, with an end.
+
+use std::time::{Duration, Instant};
+
+use neli::consts::nl::NlmF;
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+use socket2::SockRef;
+
+use super::message::{Attrs, Frame, Frames, HEADER, Request, align, read_text, read_u32};
+use crate::error::{Cause, Refusal};
+
+/// One socket for requests. Not for multicast groups.
+pub(super) struct Connection {
+    socket: Socket,
+    port: u32,
+    seq: u32,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    /// Opens a socket in the network namespace of the calling thread.
+    pub(super) fn open() -> Result<Self, Cause> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        let port = socket.bind_auto()?.port_number();
+        socket.connect(&SocketAddr::new(0, 0))?;
+        // An older kernel without one of these still does the work.
+        _ = socket.set_ext_ack(true);
+        _ = socket.set_cap_ack(true);
+        _ = socket.set_netlink_get_strict_chk(true);
+        let options = SockRef::from(&socket);
+        options.set_read_timeout(Some(PATIENCE))?;
+        options.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            socket,
+            port,
+            seq: 0,
+            buffer: Vec::with_capacity(BUFFER),
+        })
+    }
+
+    /// Sends one change and waits for its acknowledgement.
+    pub(super) fn change(&mut self, request: Request) -> Result<(), Cause> {
+        self.batch(vec![request]).remove_first().map(|_| ())
+    }
+
+    /// Asks for one object; `None` when the kernel has none such.
+    pub(super) fn get(&mut self, request: Request) -> Result<Option<Vec<u8>>, Cause> {
+        match self.batch(vec![request]).remove_first() {
+            Err(cause) if cause.is_errno(libc::ENODEV) || cause.is_errno(libc::ENOENT) => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// Sends several requests in one datagram, which the kernel works through
+    /// within one system call: a process that is killed cannot stop between
+    /// them. Yields an answer for each, in order.
+    ///
+    /// Each must ask for an acknowledgement; a request that yields an object
+    /// has its payload in the answer.
+    pub(super) fn batch(&mut self, requests: Vec<Request>) -> Answers {
+        let first = self.seq.wrapping_add(1);
+        let mut answers = Answers::new(requests.len());
+        let mut datagram = Vec::new();
+        for request in requests {
+            self.seq = self.seq.wrapping_add(1);
+            datagram.extend_from_slice(&request.into_octets(self.seq));
+        }
+        if let Err(cause) = self.exchange(&datagram, first, &mut answers) {
+            answers.fail(&cause);
+        }
+        answers
+    }
+
+    /// Reads a whole table, again when it changed meanwhile.
+    pub(super) fn dump<T>(
+        &mut self,
+        request: impl Fn() -> Result<Request, Cause>,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, Cause> {
+        for _ in 0..DUMPS {
+            match self.dump_once(request()?, &read) {
+                Ok(Dump::Whole(objects)) => return Ok(objects),
+                Ok(Dump::Interrupted) => {}
+                // Answers were lost for want of space.
+                Err(cause) if cause == Cause::Io(Some(libc::ENOBUFS)) => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+        Err(Cause::Unsteady)
+    }
+
+    fn dump_once<T>(
+        &mut self,
+        request: Request,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Dump<T>, Cause> {
+        self.seq = self.seq.wrapping_add(1);
+        let seq = self.seq;
+        self.send(&request.into_octets(seq))?;
+        let mut objects = Vec::new();
+        let mut interrupted = false;
+        let deadline = Instant::now() + PATIENCE_DUMP;
+        loop {
+            self.receive(deadline)?;
+            for frame in Frames(&self.buffer) {
+                let frame = frame?;
+                if frame.seq != seq || frame.pid != self.port {
+                    continue;
+                }
+                interrupted |= has_flag(&frame, NlmF::DUMP_INTR);
+                match i32::from(frame.kind) {
+                    libc::NLMSG_DONE | libc::NLMSG_ERROR => {
+                        verdict(&frame)?;
+                        return Ok(if interrupted {
+                            Dump::Interrupted
+                        } else {
+                            Dump::Whole(objects)
+                        });
+                    }
+                    libc::NLMSG_OVERRUN => return Err(Cause::Io(Some(libc::ENOBUFS))),
+                    libc::NLMSG_NOOP => {}
+                    _ => objects.extend(read(frame.payload)),
+                }
+            }
+        }
+    }
+
+    fn exchange(
+        &mut self,
+        datagram: &[u8],
+        first: u32,
+        answers: &mut Answers,
+    ) -> Result<(), Cause> {
+        self.send(datagram)?;
+        let deadline = Instant::now() + PATIENCE;
+        while !answers.complete() {
+            self.receive(deadline)?;
+            for frame in Frames(&self.buffer) {
+                let frame = frame?;
+                // What is late from a request given up is not for us.
+                if frame.pid == self.port {
+                    answers.take(frame.seq.wrapping_sub(first), &frame);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, datagram: &[u8]) -> Result<(), Cause> {
+        loop {
+            match self.socket.send(datagram, 0) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Receives one datagram of the kernel into the buffer.
+    fn receive(&mut self, deadline: Instant) -> Result<(), Cause> {
+        loop {
+            if Instant::now() >= deadline {
+                return Err(Cause::TimedOut);
+            }
+            self.buffer.clear();
+            match self.socket.recv_from(&mut self.buffer, libc::MSG_TRUNC) {
+                Ok((len, _)) if len > self.buffer.len() => {
+                    // It is lost; the next of this size will fit.
+                    self.buffer.reserve(len);
+                    return Err(Cause::Io(Some(libc::ENOBUFS)));
+                }
+                Ok((_, sender)) if sender.port_number() == 0 => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+enum Dump<T> {
+    Whole(Vec<T>),
+    Interrupted,
+}
+
+/// The answers to the requests of one datagram.
+pub(super) struct Answers {
+    objects: Vec<Option<Vec<u8>>>,
+    verdicts: Vec<Option<Result<(), Cause>>>,
+}
+
+impl Answers {
+    fn new(len: usize) -> Self {
+        Self {
+            objects: vec![None; len],
+            verdicts: vec![None; len],
+        }
+    }
+
+    fn complete(&self) -> bool {
+        self.verdicts.iter().all(Option::is_some)
+    }
+
+    fn take(&mut self, index: u32, frame: &Frame<'_>) {
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        let (Some(object), Some(answer)) =
+            (self.objects.get_mut(index), self.verdicts.get_mut(index))
+        else {
+            return;
+        };
+        match i32::from(frame.kind) {
+            libc::NLMSG_ERROR | libc::NLMSG_DONE => *answer = Some(verdict(frame)),
+            libc::NLMSG_NOOP | libc::NLMSG_OVERRUN => {}
+            _ => *object = Some(frame.payload.to_vec()),
+        }
+    }
+
+    /// Gives every request without an answer this one.
+    fn fail(&mut self, cause: &Cause) {
+        for answer in &mut self.verdicts {
+            answer.get_or_insert_with(|| Err(cause.clone()));
+        }
+    }
+
+    /// The answer to the first request that has not been asked for yet: its
+    /// object, if it had one.
+    pub(super) fn remove_first(&mut self) -> Result<Option<Vec<u8>>, Cause> {
+        if self.verdicts.is_empty() {
+            return Err(Cause::Malformed("no answer"));
+        }
+        let object = self.objects.remove(0);
+        self.verdicts
+            .remove(0)
+            .unwrap_or(Err(Cause::Malformed("no answer")))
+            .map(|()| object)
+    }
+}
+
+fn has_flag(frame: &Frame<'_>, flag: NlmF) -> bool {
+    frame.flags & u16::from(flag) != 0
+}
+
+/// What an error or end-of-dump message says.
+fn verdict(frame: &Frame<'_>) -> Result<(), Cause> {
+    let code = read_u32(frame.payload, 0).map_or(0, u32::cast_signed);
+    if code >= 0 {
+        return Ok(());
+    }
+    let done = i32::from(frame.kind) == libc::NLMSG_DONE;
+    // An error repeats the request's header, and unless capped all of it.
+    let skip = if done {
+        4
+    } else if has_flag(frame, NlmF::CAPPED) {
+        4 + HEADER
+    } else {
+        let request = read_u32(frame.payload, 4).unwrap_or_default();
+        4_usize.saturating_add(align(usize::try_from(request).unwrap_or(usize::MAX)))
+    };
+    let mut refusal = Refusal {
+        errno: code.saturating_neg(),
+        ..Refusal::default()
+    };
+    if has_flag(frame, NlmF::ACK_TLVS) || done {
+        for (kind, octets) in Attrs(frame.payload.get(skip..).unwrap_or_default()) {
+            match kind {
+                NLMSGERR_ATTR_MSG => refusal.message = Some(read_text(octets)),
+                NLMSGERR_ATTR_OFFS => refusal.offset = read_u32(octets, 0),
+                NLMSGERR_ATTR_MISS_TYPE => refusal.missing = read_u32(octets, 0),
+                _ => {}
+            }
+        }
+    }
+    Err(Cause::Refused(Box::new(refusal)))
+}
+
+// linux/netlink.h, enum nlmsgerr_attrs.
+const NLMSGERR_ATTR_MSG: u16 = 1;
+const NLMSGERR_ATTR_OFFS: u16 = 2;
+const NLMSGERR_ATTR_MISS_TYPE: u16 = 5;
+
+/// How long one answer may take. The kernel works through a request before
+/// the system call returns, so this is met only if an answer was lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a whole table may take.
+const PATIENCE_DUMP: Duration = Duration::from_secs(60);
+
+/// How often a table that changes is read.
+const DUMPS: usize = 10;
+
+/// The kernel fills datagrams of a dump up to 32 KiB.
+const BUFFER: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use neli::consts::nl::NlmF;
+
+    use super::super::message::Frame;
+    use super::verdict;
+    use crate::error::Cause;
+
+    fn error_frame(flags: NlmF, payload: &[u8]) -> Frame<'_> {
+        Frame {
+            kind: 2,
+            flags: flags.into(),
+            seq: 1,
+            pid: 1,
+            payload,
+        }
+    }
+
+    fn payload(errno: i32, request_len: u32, echoed: usize) -> Vec<u8> {
+        let mut payload = (-errno).to_ne_bytes().to_vec();
+        payload.extend(request_len.to_ne_bytes());
+        payload.resize(4 + 16 + echoed, 0);
+        // NLMSGERR_ATTR_MSG "no".
+        payload.extend(7_u16.to_ne_bytes());
+        payload.extend(1_u16.to_ne_bytes());
+        payload.extend(*b"no\0\0");
+        payload
+    }
+
+    fn message(result: Result<(), Cause>) -> Option<String> {
+        match result {
+            Err(Cause::Refused(refusal)) => refusal.message,
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_kernels_text_is_found_behind_a_capped_and_a_whole_request() {
+        let capped = payload(libc::EINVAL, 60, 0);
+        let flags = NlmF::CAPPED | NlmF::ACK_TLVS;
+        assert_eq!(
+            message(verdict(&error_frame(flags, &capped))).as_deref(),
+            Some("no")
+        );
+        let whole = payload(libc::EINVAL, 60, 44);
+        assert_eq!(
+            message(verdict(&error_frame(NlmF::ACK_TLVS, &whole))).as_deref(),
+            Some("no")
+        );
+    }
+
+    #[test]
+    fn an_acknowledgement_is_success() {
+        assert_eq!(verdict(&error_frame(NlmF::empty(), &[0; 20])), Ok(()));
+    }
+
+    #[test]
+    fn the_smallest_error_number_does_not_overflow() {
+        let payload = i32::MIN.to_ne_bytes();
+        assert!(verdict(&error_frame(NlmF::empty(), &payload)).is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! Multicast groups as a hint to look again.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+use socket2::SockRef;
+
+use crate::error::{Cause, Error};
+
+/// Tells when links, addresses or routes of this namespace changed.
+///
+/// What changed is not told: read the tables. Changes made through
+/// [`Netlink`](crate::Netlink) are told too.
+pub struct Watch {
+    socket: Socket,
+    buffer: Vec<u8>,
+}
+
+/// Why [`Watch::wait`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// Something changed, or changes were lost: look again.
+    LookAgain,
+    /// Nothing changed within the time.
+    Quiet,
+}
+
+impl Watch {
+    /// Begins to watch the network namespace of the calling thread. Changes
+    /// from here on are told.
+    ///
+    /// # Errors
+    ///
+    /// When no netlink socket can be had.
+    pub fn open() -> Result<Self, Error> {
+        Self::try_open().map_err(|error| Error::new("watch the kernel", Cause::from(error)))
+    }
+
+    fn try_open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind(&SocketAddr::new(0, 0))?;
+        for group in GROUPS {
+            socket.add_membership(group)?;
+        }
+        Ok(Self {
+            socket,
+            buffer: Vec::with_capacity(BUFFER),
+        })
+    }
+
+    /// Waits for a change, at most this long. Everything that was told up to
+    /// now is taken together.
+    ///
+    /// When changes come faster than they are taken, the kernel drops some and
+    /// says so (`ENOBUFS`); that is a reason to look again like any other.
+    ///
+    /// # Errors
+    ///
+    /// When the socket is of no use any more.
+    pub fn wait(&mut self, timeout: Duration) -> Result<Wake, Error> {
+        self.try_wait(timeout)
+            .map_err(|error| Error::new("watch the kernel", Cause::from(error)))
+    }
+
+    fn try_wait(&mut self, timeout: Duration) -> io::Result<Wake> {
+        let deadline = Instant::now() + timeout;
+        if self.drain()? {
+            return Ok(Wake::LookAgain);
+        }
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Wake::Quiet);
+            }
+            // The kernel takes no time at all for no end at all.
+            let left = left.max(Duration::from_millis(1));
+            SockRef::from(&self.socket).set_read_timeout(Some(left))?;
+            if self.receive(0)? {
+                self.drain()?;
+                return Ok(Wake::LookAgain);
+            }
+        }
+    }
+
+    /// Takes what is there without waiting; at most a bounded number, so that
+    /// a busy kernel cannot keep us here.
+    fn drain(&mut self) -> io::Result<bool> {
+        let mut any = false;
+        for _ in 0..DRAIN {
+            if !self.receive(libc::MSG_DONTWAIT)? {
+                break;
+            }
+            any = true;
+        }
+        Ok(any)
+    }
+
+    /// Whether a change was received.
+    fn receive(&mut self, flags: libc::c_int) -> io::Result<bool> {
+        self.buffer.clear();
+        match self.socket.recv_from(&mut self.buffer, flags) {
+            // Only the kernel's word counts.
+            Ok((_, sender)) => Ok(sender.port_number() == 0),
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(true),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock
+                | io::ErrorKind::TimedOut
+                | io::ErrorKind::Interrupted => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for Watch {
+    /// For an event loop of the caller: readable means that something changed.
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+/// linux/rtnetlink.h: RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
+/// RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE.
+const GROUPS: [u32; 5] = [1, 5, 7, 9, 11];
+
+/// What is in a message is not read, so a message may be cut.
+const BUFFER: usize = 512;
+
+const DRAIN: usize = 10_000;

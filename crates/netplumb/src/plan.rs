@@ -1,0 +1,250 @@
+//! The difference between wanted and observed, in an order the kernel accepts.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::model::{AddrSpec, Desired, LinkSpec};
+use crate::name::LinkName;
+use crate::observed::{Observed, Owned};
+use crate::op::Op;
+use crate::route::RouteSpec;
+
+/// Says which steps turn `observed` into `desired`. Pure.
+///
+/// Only what is `owned` is deleted. A link that is wanted but belongs to
+/// somebody else yields a single [`Op::CreateLink`], which the kernel's side
+/// refuses with a clear error, and nothing is planned on it.
+///
+/// The order: links that must be made anew go; links are made, masters before
+/// their ports; addresses and neighbours are added; routes are added or
+/// replaced, those onto links before those by gateways. Only then is taken
+/// away what is not wanted, so that a destination moving from one route to
+/// another is reachable all the time.
+#[must_use]
+pub fn plan(desired: &Desired, observed: &Observed, owned: &Owned) -> Vec<Op> {
+    let links = LinkPlan::new(desired, observed, owned);
+    let mut ops = Vec::new();
+    links.make(&mut ops);
+    add_addrs(&links, &mut ops);
+    add_neighs(&links, &mut ops);
+    add_routes(&links, &mut ops);
+    delete_routes(&links, &mut ops);
+    delete_on_links(&links, &mut ops);
+    links.delete(&mut ops);
+    ops
+}
+
+/// What becomes of the links, which everything else hangs on.
+struct LinkPlan<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
+    owned: &'a Owned,
+    /// Ours, but so different that they are made anew.
+    remake: BTreeSet<&'a LinkName>,
+    /// Ours and not wanted.
+    remove: BTreeSet<&'a LinkName>,
+    /// Wanted, but somebody else has the name.
+    foreign: BTreeSet<&'a LinkName>,
+}
+
+impl<'a> LinkPlan<'a> {
+    fn new(desired: &'a Desired, observed: &'a Observed, owned: &'a Owned) -> Self {
+        let mut plan = Self {
+            desired,
+            observed,
+            owned,
+            remake: BTreeSet::new(),
+            remove: BTreeSet::new(),
+            foreign: BTreeSet::new(),
+        };
+        for (name, state) in &observed.links {
+            let ours = owned.owns_alias(&state.alias);
+            match desired.links.get(name) {
+                None if ours => _ = plan.remove.insert(name),
+                None => {}
+                Some(spec) => {
+                    let same = state.alias == spec.alias && state.kind.name() == spec.kind.name();
+                    if !same && ours {
+                        plan.remake.insert(name);
+                    } else if !same {
+                        plan.foreign.insert(name);
+                    }
+                }
+            }
+        }
+        plan
+    }
+
+    fn make(&self, ops: &mut Vec<Op>) {
+        for name in &self.remake {
+            ops.push(self.delete_op(name));
+        }
+        let mut wanted: Vec<&LinkSpec> = self.desired.links.values().collect();
+        wanted.sort_by_key(|spec| self.depth(spec));
+        for spec in wanted {
+            match self.observed.links.get(&spec.name) {
+                Some(_) if self.remake.contains(&spec.name) => {
+                    ops.push(Op::CreateLink(spec.clone()));
+                }
+                Some(state) if state.satisfies(spec) && !self.master_moves(spec) => {}
+                Some(_) if !self.foreign.contains(&spec.name) => {
+                    ops.push(Op::SetLink(spec.clone()));
+                }
+                _ => ops.push(Op::CreateLink(spec.clone())),
+            }
+        }
+    }
+
+    fn delete(&self, ops: &mut Vec<Op>) {
+        for name in &self.remove {
+            ops.push(self.delete_op(name));
+        }
+    }
+
+    fn delete_op(&self, name: &LinkName) -> Op {
+        Op::DeleteLink {
+            name: name.clone(),
+            alias: self
+                .observed
+                .links
+                .get(name)
+                .map(|state| state.alias.clone())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// A port loses its master when that is made anew.
+    fn master_moves(&self, spec: &LinkSpec) -> bool {
+        spec.master
+            .as_ref()
+            .is_some_and(|master| self.remake.contains(master))
+    }
+
+    /// How many wanted links stand above this one.
+    fn depth(&self, spec: &LinkSpec) -> usize {
+        let mut depth = 0;
+        let mut above = spec.master.as_ref();
+        while let Some(spec) = above.and_then(|name| self.desired.links.get(name)) {
+            depth += 1;
+            // A ring of masters is for the kernel to refuse, not for us to hang on.
+            if depth > self.desired.links.len() {
+                break;
+            }
+            above = spec.master.as_ref();
+        }
+        depth
+    }
+
+    /// Objects on the link stay as they are seen.
+    fn stays(&self, link: &LinkName) -> bool {
+        !self.remake.contains(link) && !self.remove.contains(link)
+    }
+
+    fn route_stays(&self, route: &RouteSpec) -> bool {
+        route
+            .next_hops
+            .iter()
+            .filter_map(|hop| hop.link.as_ref())
+            .all(|link| self.stays(link))
+    }
+
+    fn usable(&self, link: &LinkName) -> bool {
+        !self.foreign.contains(link)
+    }
+}
+
+fn add_addrs(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
+    for addr in &links.desired.addrs {
+        let there = links.observed.addrs.contains(addr) && links.stays(&addr.link);
+        if there || !links.usable(&addr.link) {
+            continue;
+        }
+        // IPv6 has an address only once on a link, whatever its prefix length.
+        for other in same_ipv6(links.observed, addr) {
+            if links.stays(&addr.link) && links.owned.owns_addr(links.observed, other) {
+                ops.push(Op::DeleteAddr(other.clone()));
+            }
+        }
+        ops.push(Op::AddAddr(addr.clone()));
+    }
+}
+
+fn same_ipv6<'a>(observed: &'a Observed, addr: &'a AddrSpec) -> impl Iterator<Item = &'a AddrSpec> {
+    observed.addrs.iter().filter(move |other| {
+        matches!(addr.addr.addr(), IpAddr::V6(_))
+            && other.link == addr.link
+            && other.addr.addr() == addr.addr.addr()
+            && other.addr != addr.addr
+    })
+}
+
+fn add_neighs(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
+    for (key, neigh) in &links.desired.neighs {
+        let there = links.observed.neighs.get(key) == Some(neigh) && links.stays(&neigh.link);
+        if !there && links.usable(&neigh.link) {
+            ops.push(Op::ReplaceNeigh(neigh.clone()));
+        }
+    }
+}
+
+fn add_routes(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
+    let missing = links.desired.routes.values().filter(|route| {
+        let there = links
+            .observed
+            .routes
+            .get(&route.key())
+            .is_some_and(|have| route.satisfied_by(have) && links.route_stays(have));
+        let usable = route
+            .next_hops
+            .iter()
+            .filter_map(|hop| hop.link.as_ref())
+            .all(|link| links.usable(link));
+        !there && usable
+    });
+    // Gateways may be reached by routes of the same plan.
+    let (by_gateway, on_link): (Vec<_>, Vec<_>) =
+        missing.partition(|route| route.next_hops.iter().any(|hop| hop.gateway.is_some()));
+    for route in on_link.into_iter().chain(by_gateway) {
+        ops.push(Op::ReplaceRoute(route.clone()));
+    }
+}
+
+fn delete_routes(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
+    for (key, route) in &links.observed.routes {
+        let wanted = links.desired.routes.contains_key(key);
+        // The routes of a link that was made anew went with it.
+        let gone = route.next_hops.iter().any(|hop| {
+            hop.link
+                .as_ref()
+                .is_some_and(|link| links.remake.contains(link))
+        });
+        if !wanted && !gone && links.owned.owns_route(links.observed, route) {
+            ops.push(Op::DeleteRoute(*key));
+        }
+    }
+}
+
+/// Addresses and neighbours that are not wanted go; those on links that are
+/// deleted go with the links.
+fn delete_on_links(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
+    for (key, _) in &links.observed.neighs {
+        let ours = links.owned.owns_link(links.observed, &key.link);
+        if ours && links.stays(&key.link) && !links.desired.neighs.contains_key(key) {
+            ops.push(Op::DeleteNeigh(key.clone()));
+        }
+    }
+    for addr in &links.observed.addrs {
+        let ours = links.owned.owns_addr(links.observed, addr);
+        if !ours || !links.stays(&addr.link) || links.desired.addrs.contains(addr) {
+            continue;
+        }
+        let delete = Op::DeleteAddr(addr.clone());
+        // One that stood in the way of another prefix length is gone already.
+        if !ops.contains(&delete) {
+            ops.push(delete);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Look, plan, apply, and look again.
+
+use crate::model::Desired;
+use crate::name::LinkName;
+use crate::observed::Owned;
+use crate::op::{Kernel, Op};
+use crate::plan::plan;
+
+/// Brings the kernel to what is desired, and says what came of it.
+///
+/// A change can undo another as a side effect: the kernel takes routes away
+/// with the last address of a link, or secondary addresses with the first of
+/// their subnet. So the kernel is looked at again after a pass that changed
+/// something, and what is missing is done, up to three passes in all.
+///
+/// An operation that fails does not end the pass; only what hangs on a link
+/// that could not be made is left out. Failures are not repeated here: call
+/// again when it pleases.
+///
+/// # Errors
+///
+/// When the kernel cannot be looked at. What one operation met is in the
+/// [`Report`].
+pub fn reconcile<K: Kernel>(
+    kernel: &mut K,
+    desired: &Desired,
+    owned: &Owned,
+) -> Result<Report<K::Error>, K::Error> {
+    let mut report = Report {
+        applied: 0,
+        failed: Vec::new(),
+        skipped: Vec::new(),
+    };
+    for _ in 0..PASSES {
+        let ops = plan(desired, &kernel.observe()?, owned);
+        let seen = ops
+            .iter()
+            .all(|op| report.skipped.contains(op) || report.failed.iter().any(|(f, _)| f == op));
+        if seen {
+            // Nothing new: all is in order, or what failed would fail again.
+            retain(&mut report, &ops);
+            break;
+        }
+        pass(kernel, ops, &mut report);
+    }
+    Ok(report)
+}
+
+/// What came of a [`reconcile`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report<E> {
+    /// How many operations succeeded.
+    pub applied: usize,
+    /// The operations the kernel refused, in the order they were tried.
+    pub failed: Vec<(Op, E)>,
+    /// The operations that were not tried, because a link they need could not
+    /// be made.
+    pub skipped: Vec<Op>,
+}
+
+impl<E> Report<E> {
+    /// Whether everything is as desired.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty()
+    }
+}
+
+const PASSES: usize = 3;
+
+fn pass<K: Kernel>(kernel: &mut K, ops: Vec<Op>, report: &mut Report<K::Error>) {
+    report.failed.clear();
+    report.skipped.clear();
+    let mut missing: Vec<LinkName> = Vec::new();
+    for op in ops {
+        if needs(&op).any(|link| missing.contains(link)) {
+            if let Op::CreateLink(link) | Op::SetLink(link) = &op {
+                missing.push(link.name.clone());
+            }
+            report.skipped.push(op);
+            continue;
+        }
+        match kernel.apply(&op) {
+            Ok(()) => report.applied += 1,
+            Err(error) => {
+                // A link that could not be deleted stands in the way of its
+                // successor, which then fails by itself.
+                if let Op::CreateLink(link) = &op {
+                    missing.push(link.name.clone());
+                }
+                report.failed.push((op, error));
+            }
+        }
+    }
+}
+
+/// Forgets failures that are not planned any more.
+fn retain<E>(report: &mut Report<E>, ops: &[Op]) {
+    report.failed.retain(|(op, _)| ops.contains(op));
+    report.skipped.retain(|op| ops.contains(op));
+}
+
+/// The links an operation that adds something cannot do without.
+fn needs(op: &Op) -> impl Iterator<Item = &LinkName> {
+    let (one, hops) = match op {
+        Op::CreateLink(link) | Op::SetLink(link) => (link.master.as_ref(), None),
+        Op::AddAddr(addr) => (Some(&addr.link), None),
+        Op::ReplaceNeigh(neigh) => (Some(&neigh.link), None),
+        Op::ReplaceRoute(route) => (None, Some(&route.next_hops)),
+        _ => (None, None),
+    };
+    let hops = hops
+        .into_iter()
+        .flat_map(|hops| hops.iter())
+        .filter_map(|hop| hop.link.as_ref());
+    one.into_iter().chain(hops)
+}
