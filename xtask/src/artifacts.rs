@@ -1,6 +1,5 @@
 //! Builds the programs as they are shipped: static binaries and the managed plugin's directory.
 
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -82,7 +81,7 @@ fn compile(packages: &[&str]) -> Result<PathBuf> {
         args.extend(["--package", package]);
     }
     // Naming the target keeps these flags away from build scripts and procedural macros.
-    let mut flags = std::env::var_os("RUSTFLAGS").unwrap_or_else(OsString::new);
+    let mut flags = std::env::var_os("RUSTFLAGS").unwrap_or_default();
     flags.push(" -C target-feature=+crt-static");
     if !cargo(&args).show(&[("RUSTFLAGS", flags)])? {
         bail!("the build failed");

@@ -302,18 +302,6 @@ impl Daemon {
             ),
         }
     }
-
-    /// Asks the program to end and waits for that at most `limit`; kills it afterwards.
-    pub(crate) fn stop(mut self, limit: Duration) {
-        drop(sys::kill(self.child.id(), libc::SIGTERM));
-        let deadline = Instant::now() + limit;
-        while Instant::now() < deadline {
-            match self.child.try_wait() {
-                Ok(None) => thread::sleep(Duration::from_millis(10)),
-                Ok(Some(_)) | Err(_) => return,
-            }
-        }
-    }
 }
 
 impl Drop for Daemon {

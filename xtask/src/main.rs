@@ -7,9 +7,14 @@
 )]
 
 mod artifacts;
+mod bench;
 mod cmd;
+mod demo;
+mod e2e;
 mod lab;
 mod packages;
+mod scenario;
+mod suite;
 mod sys;
 mod wait;
 
@@ -18,6 +23,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+
+use crate::lab::router::RouterKind;
 
 /// Build, packaging, laboratory and test commands of bgplb.
 #[derive(Debug, Parser)]
@@ -35,6 +42,26 @@ enum Task {
         #[arg(long, default_value = "dist/plugin")]
         out: PathBuf,
     },
+    /// Show the README's scenario on this machine: two Docker hosts, a router, a client.
+    Demo {
+        /// The program that plays the router.
+        #[arg(long, value_enum, default_value = "speaker")]
+        router: RouterKind,
+        /// Leave everything running and say how to look around.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run all tests: unit, property, simulation, fuzz corpora, end to end.
+    Test {
+        /// Leave the end-to-end tests out.
+        #[arg(long)]
+        no_e2e: bool,
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Measure the programs.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Remove what a killed or kept laboratory left behind.
     CleanLab,
     /// Make HTTP requests (used inside the laboratory).
@@ -43,8 +70,19 @@ enum Task {
     /// Copy GoBGP's table into the kernel (used inside the laboratory).
     #[command(hide = true)]
     LabFibAgent(lab::router::FibAgentArgs),
-    /// dev
-    Dev { router: lab::router::RouterKind },
+    /// Note when UPDATEs arrive (used inside the laboratory).
+    #[command(hide = true)]
+    LabSink,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Time from Docker's event to the UPDATE at the peer.
+    Latency {
+        /// How often each event is provoked.
+        #[arg(long, default_value_t = 50)]
+        turns: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -67,25 +105,14 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::CleanLab => clean_lab()?,
         Task::LabClient(args) => lab::client::serve_requests(&args)?,
         Task::LabFibAgent(args) => lab::router::run_fib_agent(&args)?,
-        Task::Dev { router } => {
-            let artifacts = artifacts::Artifacts {
-                plugin_dir: PathBuf::new(),
-                plugin: PathBuf::new(),
-                speaker: PathBuf::new(),
-            };
-            let lab = lab::Lab::start(
-                &lab::Options {
-                    router,
-                    password: None,
-                    narrate: true,
-                },
-                &artifacts,
-            )?;
-            for host in &lab.hosts {
-                host.create_gateway_network()?;
+        Task::LabSink => bench::sink::run()?,
+        Task::Demo { router, keep } => demo::run(router, keep)?,
+        Task::Test { no_e2e, filter } => {
+            if !suite::run(filter.as_deref(), !no_e2e)? {
+                return Ok(ExitCode::FAILURE);
             }
-            lab.keep();
         }
+        Task::Bench(Bench::Latency { turns }) => bench::latency(turns)?,
     }
     Ok(ExitCode::SUCCESS)
 }

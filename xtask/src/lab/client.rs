@@ -21,6 +21,9 @@ use crate::cmd::Cmd;
 /// A request that is not answered within this time has failed.
 const REQUEST_LIMIT: Duration = Duration::from_secs(2);
 
+/// After so many failures the client gives up: the point is made, and each may have taken long.
+const FAILURE_LIMIT: usize = 5;
+
 /// Pause between the requests of a running client.
 const PACE: Duration = Duration::from_millis(10);
 
@@ -142,7 +145,7 @@ pub(crate) fn serve_requests(args: &Args) -> Result<()> {
     }
     let mut summary = Summary::default();
     let mut round = 0;
-    while args.count.is_none_or(|count| round < count) {
+    while args.count.is_none_or(|count| round < count) && summary.failures.len() < FAILURE_LIMIT {
         round += 1;
         for address in &args.addresses {
             summary.note(*address);

@@ -316,24 +316,22 @@ impl Host {
         docker::plugin_request(&socket, method, body)
     }
 
-    /// Removes all containers and all networks that a scenario made.
+    /// Removes all containers and all networks but Docker's own and the gateway network.
     ///
     /// # Errors
     ///
     /// When Docker refuses.
-    pub(crate) fn clear(&self) -> Result<()> {
-        let containers = self.docker.names(&["ps", "--all"], "Names")?;
-        for name in containers {
+    pub(crate) fn clear_services(&self) -> Result<()> {
+        for name in self.docker.names(&["ps", "--all"], "Names")? {
             self.docker
                 .ask(&["rm", "--force", &name])
-                .context("clear containers")?;
+                .context("remove containers")?;
         }
         for name in self.docker.names(&["network", "ls"], "Name")? {
-            if !["bridge", "host", "none"].contains(&name.as_str()) {
+            if !["bridge", "host", "none", GATEWAY_NETWORK].contains(&name.as_str()) {
                 self.docker
-                    .command(&["network", "rm", &name])
-                    .run()
-                    .context("clear networks")?;
+                    .ask(&["network", "rm", &name])
+                    .context("remove networks")?;
             }
         }
         Ok(())

@@ -67,8 +67,8 @@ pub(crate) const SITES: [Site; 2] = [
 /// How the laboratory is to be built.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// Which router.
-    pub(crate) router: RouterKind,
+    /// Which router; `None` leaves its place free for something that looks like one.
+    pub(crate) router: Option<RouterKind>,
     /// TCP MD5 password of all sessions.
     pub(crate) password: Option<String>,
     /// Print what happens, for the demonstration.
@@ -161,11 +161,18 @@ impl Lab {
             router: None,
             keep: false,
         };
-        lab.start_router(options, artifacts)?;
+        if let Some(kind) = options.router {
+            lab.start_router(kind, options, artifacts)?;
+        }
         Ok(lab)
     }
 
-    fn start_router(&mut self, options: &Options, artifacts: &Artifacts) -> Result<()> {
+    fn start_router(
+        &mut self,
+        kind: RouterKind,
+        options: &Options,
+        artifacts: &Artifacts,
+    ) -> Result<()> {
         let dir = self.dir.join("router");
         fs::create_dir_all(&dir)?;
         let place = router::Place {
@@ -181,7 +188,7 @@ impl Lab {
                 })
                 .collect::<Result<_>>()?,
         };
-        self.router = Some(router::start(options.router, place, artifacts)?);
+        self.router = Some(router::start(kind, place, artifacts)?);
         Ok(())
     }
 
@@ -208,9 +215,16 @@ impl Lab {
     ///
     /// # Panics
     ///
-    /// Never: a laboratory without a router is not handed out.
+    /// When the laboratory was started without one.
     pub(crate) fn router(&self) -> &dyn Router {
-        self.router.as_deref().expect("started with the laboratory")
+        self.router
+            .as_deref()
+            .expect("this laboratory was started with a router")
+    }
+
+    /// Both hosts, as the functions that wait for several want them.
+    pub(crate) fn all(&self) -> Vec<&Host> {
+        self.hosts.iter().collect()
     }
 
     /// Waits until the sessions of exactly these hosts are established, as the router sees it.
@@ -305,11 +319,6 @@ impl Lab {
         )
     }
 
-    /// The directory of the laboratory, for further files.
-    pub(crate) fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// The end of every log, for a failed test.
     pub(crate) fn logs(&self) -> String {
         let mut logs: Vec<PathBuf> = self
@@ -317,7 +326,7 @@ impl Lab {
             .iter()
             .map(|host| host.log().to_owned())
             .collect();
-        logs.extend(self.router().logs());
+        logs.extend(self.router.iter().flat_map(|router| router.logs()));
         logs.iter()
             .map(|log| format!("--- {}\n{}\n", log.display(), crate::cmd::tail(log, 25)))
             .collect()
@@ -338,7 +347,7 @@ impl Lab {
             println!("  {} -H {} ps", packages::docker(), host.docker.url());
         }
         println!("  ip netns exec {} ip route", self.router_netns.name());
-        for line in self.router().look() {
+        for line in self.router.iter().flat_map(|router| router.look()) {
             println!("  {line}");
         }
         println!(

@@ -18,8 +18,6 @@ pub(crate) struct Netns {
 /// One line of `ip -j route`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Route {
-    /// Destination as `ip` prints it: without a length for host routes.
-    pub(crate) dst: String,
     /// Outgoing link of a route with one next hop.
     pub(crate) dev: Option<String>,
     gateway: Option<IpAddr>,
@@ -147,16 +145,6 @@ impl Netns {
         let family = if v6 { "-6" } else { "-4" };
         let text = self.ip(&format!("-j {family} route show {selector}"))?;
         parse_list(&text)
-    }
-
-    /// The gateways of the route to exactly this host address; empty when there is no route.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::routes`].
-    pub(crate) fn gateways(&self, address: IpAddr) -> Result<BTreeSet<IpAddr>> {
-        let routes = self.routes(address.is_ipv6(), &format!("exact {address}"))?;
-        Ok(routes.iter().flat_map(Route::gateways).collect())
     }
 
     /// The names of all links.
