@@ -16,6 +16,7 @@ mod packages;
 mod scenario;
 mod suite;
 mod sys;
+mod tidy;
 mod wait;
 
 use std::path::PathBuf;
@@ -59,6 +60,8 @@ enum Task {
         /// Only tests whose name contains this.
         filter: Option<String>,
     },
+    /// Check what the compiler does not: crate graph, paths in documents, file sizes.
+    Tidy,
     /// Measure the programs.
     #[command(subcommand)]
     Bench(Bench),
@@ -109,6 +112,13 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo { router, keep } => demo::run(router, keep)?,
         Task::Test { no_e2e, filter } => {
             if !suite::run(filter.as_deref(), !no_e2e)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Task::Tidy => {
+            let findings = tidy::findings()?;
+            findings.iter().for_each(|finding| println!("{finding}"));
+            if !findings.is_empty() {
                 return Ok(ExitCode::FAILURE);
             }
         }
