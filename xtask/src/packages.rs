@@ -75,9 +75,31 @@ impl Package {
     }
 }
 
+/// Whether a 64-bit ELF program names no interpreter (`PT_INTERP`, elf(5)), so that it runs where
+/// no library is.
 fn is_static(file: &Path) -> bool {
-    let needle = b"ld-linux";
-    fs::read(file).is_ok_and(|octets| !octets.windows(needle.len()).any(|part| part == needle))
+    const PT_INTERP: u32 = 3;
+    let Ok(octets) = fs::read(file) else {
+        return false;
+    };
+    let number = |at: usize, length: usize| -> Option<usize> {
+        let part = octets.get(at..at.checked_add(length)?)?;
+        Some(
+            part.iter()
+                .rev()
+                .fold(0, |sum, octet| sum << 8 | usize::from(*octet)),
+        )
+    };
+    let has_interpreter = || -> Option<bool> {
+        let (table, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+        let kinds = (0..count).map(|index| number(table.checked_add(index * size)?, 4));
+        Some(
+            kinds
+                .into_iter()
+                .any(|kind| kind == usize::try_from(PT_INTERP).ok()),
+        )
+    };
+    octets.starts_with(b"\x7fELF") && has_interpreter() == Some(false)
 }
 
 /// Installs what is missing of `packages`, with apt-get's own output as progress.
@@ -148,5 +170,17 @@ impl Drop for ServicesHeldBack {
         if self.ours {
             drop(fs::remove_file(POLICY));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_test_program_is_not_static_and_no_program_is_not_either() {
+        assert!(!is_static(&std::env::current_exe().unwrap()));
+        assert!(!is_static(Path::new("/etc/passwd")));
+        assert!(!is_static(Path::new("/nowhere")));
     }
 }

@@ -44,7 +44,9 @@ pub(crate) fn remove(id: &str) -> Result<()> {
             .uninterruptible()
             .run()?;
     }
-    remove_control_groups(&format!("{NETNS_PREFIX}{id}-"))?;
+    let plugins = plugin_groups(&dir);
+    let parent = format!("{NETNS_PREFIX}{id}-");
+    remove_control_groups(|name| name.starts_with(&parent) || plugins.contains(name))?;
     match fs::remove_dir_all(&dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("remove {}", dir.display()))
@@ -201,17 +203,25 @@ fn is_zombie(pid: u32) -> bool {
         .is_none_or(|state| state == 'Z' || state == 'X')
 }
 
-/// Removes the control groups Docker made below the parent we named, in every hierarchy.
-fn remove_control_groups(prefix: &str) -> Result<()> {
+/// The names of the control groups of managed plugins. Docker puts these at the top, whatever
+/// parent the engine was given, and names them after the plugin's identifier.
+fn plugin_groups(dir: &Path) -> BTreeSet<String> {
+    children(dir)
+        .iter()
+        .flat_map(|host| children(&host.join("data/plugins")))
+        .filter_map(|plugin| Some(plugin.file_name()?.to_str()?.to_owned()))
+        .filter(|name| name.len() == 64 && name.bytes().all(|octet| octet.is_ascii_hexdigit()))
+        .collect()
+}
+
+/// Removes the control groups whose names are `ours`, in every hierarchy.
+fn remove_control_groups(ours: impl Fn(&str) -> bool) -> Result<()> {
     let root = Path::new("/sys/fs/cgroup");
     let hierarchies = children(root);
     for parent in std::iter::once(root.to_owned()).chain(hierarchies) {
         for group in children(&parent) {
-            let name = group
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            if name.starts_with(prefix) {
+            let name = group.file_name().and_then(|name| name.to_str());
+            if name.is_some_and(&ours) {
                 remove_group(&group)
                     .with_context(|| format!("remove control group {}", group.display()))?;
             }
