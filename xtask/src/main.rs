@@ -1,3 +1,142 @@
-//! Build, packaging, laboratory and test commands.
+//! Build, packaging, laboratory and test commands: `cargo xtask --help`.
 
-fn main() {}
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the commands report to the terminal"
+)]
+
+mod artifacts;
+mod bench;
+mod cmd;
+mod demo;
+mod e2e;
+mod lab;
+mod packages;
+mod scenario;
+mod suite;
+mod sys;
+mod tidy;
+mod wait;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::lab::router::RouterKind;
+
+/// Build, packaging, laboratory and test commands of bgplb.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build the managed plugin: a directory with config.json and rootfs/.
+    Plugin {
+        /// Where to put it.
+        #[arg(long, default_value = "dist/plugin")]
+        out: PathBuf,
+    },
+    /// Show the README's scenario on this machine: two Docker hosts, a router, a client.
+    Demo {
+        /// The program that plays the router.
+        #[arg(long, value_enum, default_value = "speaker")]
+        router: RouterKind,
+        /// Leave everything running and say how to look around.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run all tests: unit, property, simulation, fuzz corpora, end to end.
+    Test {
+        /// Leave the end-to-end tests out.
+        #[arg(long)]
+        no_e2e: bool,
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Check what the compiler does not: crate graph, paths in documents, file sizes.
+    Tidy,
+    /// Measure the programs.
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Remove what a killed or kept laboratory left behind.
+    CleanLab,
+    /// Make HTTP requests (used inside the laboratory).
+    #[command(hide = true)]
+    LabClient(lab::client::Args),
+    /// Copy GoBGP's table into the kernel (used inside the laboratory).
+    #[command(hide = true)]
+    LabFibAgent(lab::router::FibAgentArgs),
+    /// Note when UPDATEs arrive (used inside the laboratory).
+    #[command(hide = true)]
+    LabSink,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Time from Docker's event to the UPDATE at the peer.
+    Latency {
+        /// How often each event is provoked.
+        #[arg(long, default_value_t = 50)]
+        turns: u32,
+    },
+}
+
+fn main() -> ExitCode {
+    sys::catch_termination();
+    match run(Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Plugin { out } => {
+            artifacts::build_plugin(&out)?;
+            println!("{} is ready for `docker plugin create`", out.display());
+        }
+        Task::CleanLab => clean_lab()?,
+        Task::LabClient(args) => lab::client::serve_requests(&args)?,
+        Task::LabFibAgent(args) => lab::router::run_fib_agent(&args)?,
+        Task::LabSink => bench::sink::run()?,
+        Task::Demo { router, keep } => demo::run(router, keep)?,
+        Task::Test { no_e2e, filter } => {
+            if !suite::run(filter.as_deref(), !no_e2e)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Task::Tidy => {
+            let findings = tidy::findings()?;
+            findings.iter().for_each(|finding| println!("{finding}"));
+            if !findings.is_empty() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Task::Bench(Bench::Latency { turns }) => bench::latency(turns)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn clean_lab() -> Result<()> {
+    let (removed, running) = lab::cleanup::remove_abandoned()?;
+    for id in &removed {
+        println!("removed laboratory {id}");
+    }
+    for id in &running {
+        println!("laboratory {id} is in use by a running command and was left alone");
+    }
+    if removed.is_empty() && running.is_empty() {
+        println!("there is nothing to remove");
+    }
+    Ok(())
+}

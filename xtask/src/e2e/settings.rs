@@ -1,0 +1,62 @@
+//! Bad settings end the plugin with one sentence and a code other than zero.
+
+use anyhow::{Result, ensure};
+
+use crate::artifacts::Artifacts;
+use crate::cmd::Cmd;
+use crate::wait::secs;
+
+/// A test that needs the built programs.
+pub(super) type Case = fn(&Artifacts) -> Result<()>;
+
+/// Tests that need the plugin's binary and nothing else.
+pub(super) const CASES: [(&str, Case); 6] = [
+    ("missing_peer_address_is_named", |a| {
+        refuses(a, "PEER_ADDRESS", "")
+    }),
+    ("missing_router_id_is_named", |a| {
+        refuses(a, "ROUTER_ID", "")
+    }),
+    ("ipv6_router_id_is_refused", |a| {
+        refuses(a, "ROUTER_ID", "2001:db8::40")
+    }),
+    ("bad_local_as_is_refused", |a| {
+        refuses(a, "LOCAL_AS", "64512x")
+    }),
+    ("bad_peer_as_is_refused", |a| {
+        refuses(a, "PEER_AS", "4294967296")
+    }),
+    ("unparsable_router_port_is_refused", |a| {
+        refuses(a, "ROUTER_PORT", "bgp")
+    }),
+];
+
+/// Runs the plugin with good settings but for one.
+fn refuses(artifacts: &Artifacts, key: &str, value: &str) -> Result<()> {
+    let good = [
+        ("ROUTER_ID", "192.168.8.40"),
+        ("ROUTER_PORT", "-1"),
+        ("LOCAL_AS", "64512"),
+        ("PEER_ADDRESS", "192.168.8.137"),
+        ("PEER_AS", "65500"),
+    ];
+    let settings = good.into_iter().map(|(name, usual)| {
+        let value = if name == key { value } else { usual };
+        format!("{name}={value}")
+    });
+    let finished = Cmd::new("env")
+        .arg("-i")
+        .args(settings)
+        .arg(&artifacts.plugin)
+        .timeout(secs(5))
+        .finish()?;
+    ensure!(
+        finished.code.is_some_and(|code| code != 0),
+        "exit code {:?}",
+        finished.code
+    );
+    let said: Vec<&str> = finished.stderr.lines().collect();
+    ensure!(said.len() == 1, "it said {:?}", finished.stderr);
+    ensure!(said[0].contains(key), "{:?} does not name {key}", said[0]);
+    Ok(())
+}

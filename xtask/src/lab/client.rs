@@ -1,0 +1,214 @@
+//! The client behind the router: plain HTTP requests, each over a connection of its own, so that
+//! ECMP spreads them over the hosts.
+//!
+//! The requests are made by this very program, started again inside the client's namespace with a
+//! hidden subcommand; see [`serve_requests`].
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::process::Child;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::netns::Netns;
+use crate::cmd::Cmd;
+
+/// A request that is not answered within this time has failed.
+const REQUEST_LIMIT: Duration = Duration::from_secs(2);
+
+/// After so many failures the client gives up: the point is made, and each may have taken long.
+const FAILURE_LIMIT: usize = 5;
+
+/// Pause between the requests of a running client.
+const PACE: Duration = Duration::from_millis(10);
+
+/// Arguments of the hidden subcommand.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How many rounds of requests; without it, until standard input ends.
+    #[arg(long)]
+    count: Option<u32>,
+    /// The addresses, each asked once a round.
+    addresses: Vec<IpAddr>,
+}
+
+/// What a client saw.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Summary {
+    /// Answers by host name.
+    pub(crate) answers: BTreeMap<String, u32>,
+    /// Requests that broke before a single octet of the answer came and were sent once more, as
+    /// every HTTP client does with a GET (RFC 9110 section 9.2.2).
+    pub(crate) resent: u32,
+    /// Requests without an answer, in words.
+    pub(crate) failures: Vec<String>,
+}
+
+impl Summary {
+    /// The hosts that answered.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.answers.keys().map(String::as_str)
+    }
+
+    /// The number of answered requests.
+    pub(crate) fn answered(&self) -> u32 {
+        self.answers.values().sum()
+    }
+}
+
+/// Makes `rounds` requests to each address from inside `netns`.
+///
+/// # Errors
+///
+/// When the client cannot run; a request without an answer is no error.
+pub(crate) fn requests(netns: &Netns, addresses: &[IpAddr], rounds: u32) -> Result<Summary> {
+    let text = command(netns, addresses)?
+        .arg("--count")
+        .arg(rounds.to_string())
+        .read()?;
+    serde_json::from_str(&text).context("read the client's summary")
+}
+
+/// A client that asks over and over until [`Self::finish`].
+#[derive(Debug)]
+pub(crate) struct RunningClient {
+    child: Child,
+}
+
+impl RunningClient {
+    /// Starts it inside `netns`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub(crate) fn start(netns: &Netns, addresses: &[IpAddr]) -> Result<Self> {
+        Ok(Self {
+            child: command(netns, addresses)?.piped()?,
+        })
+    }
+
+    /// Stops it and gives what it saw.
+    ///
+    /// # Errors
+    ///
+    /// When it ended by itself before.
+    pub(crate) fn finish(mut self) -> Result<Summary> {
+        drop(self.child.stdin.take());
+        let mut text = String::new();
+        let mut output = self
+            .child
+            .stdout
+            .take()
+            .context("the client has an output")?;
+        output.read_to_string(&mut text)?;
+        self.child.wait()?;
+        serde_json::from_str(&text).context("read the client's summary")
+    }
+}
+
+impl Drop for RunningClient {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
+
+fn command(netns: &Netns, addresses: &[IpAddr]) -> Result<Cmd> {
+    let program = std::env::current_exe()?;
+    let words = addresses.iter().map(ToString::to_string);
+    Ok(netns
+        .command(&program.display().to_string())
+        .arg("lab-client")
+        .args(words))
+}
+
+/// The hidden subcommand: makes the requests and prints the [`Summary`] as JSON.
+///
+/// # Errors
+///
+/// When the summary cannot be written.
+pub(crate) fn serve_requests(args: &Args) -> Result<()> {
+    let (sender, ended) = mpsc::channel::<()>();
+    if args.count.is_none() {
+        thread::spawn(move || {
+            // The end of standard input, whatever comes before, is the sign to stop.
+            drop(io::copy(&mut io::stdin(), &mut io::sink()));
+            drop(sender);
+        });
+    }
+    let mut summary = Summary::default();
+    let mut round = 0;
+    while args.count.is_none_or(|count| round < count) && summary.failures.len() < FAILURE_LIMIT {
+        round += 1;
+        for address in &args.addresses {
+            summary.note(*address);
+        }
+        if args.count.is_none() && ended.recv_timeout(PACE) == Err(RecvTimeoutError::Disconnected) {
+            break;
+        }
+    }
+    println!("{}", serde_json::to_string(&summary)?);
+    Ok(())
+}
+
+impl Summary {
+    fn note(&mut self, address: IpAddr) {
+        let answer = match request(address) {
+            Err(Failure::BeforeAnswer(_)) => {
+                self.resent += 1;
+                request(address)
+            }
+            other => other,
+        };
+        match answer {
+            Ok(name) => *self.answers.entry(name).or_default() += 1,
+            Err(Failure::BeforeAnswer(error) | Failure::Other(error)) => {
+                self.failures.push(format!("{address}: {error}"));
+            }
+        }
+    }
+}
+
+enum Failure {
+    /// The connection was lost with nothing received.
+    BeforeAnswer(io::Error),
+    Other(io::Error),
+}
+
+fn request(address: IpAddr) -> Result<String, Failure> {
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(address, 80), REQUEST_LIMIT)
+        .map_err(Failure::Other)?;
+    let mut answer = Vec::new();
+    exchange(&mut stream, &mut answer).map_err(|error| {
+        let lost = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        );
+        if lost && answer.is_empty() {
+            Failure::BeforeAnswer(error)
+        } else {
+            Failure::Other(error)
+        }
+    })?;
+    let text = String::from_utf8_lossy(&answer);
+    let unexpected = || Failure::Other(io::Error::other(format!("unexpected answer {text:?}")));
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(unexpected)?;
+    if head.split(' ').nth(1) == Some("200") {
+        Ok(body.trim().to_owned())
+    } else {
+        Err(unexpected())
+    }
+}
+
+fn exchange(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<()> {
+    stream.set_read_timeout(Some(REQUEST_LIMIT))?;
+    stream.write_all(b"GET /name HTTP/1.0\r\n\r\n")?;
+    stream.read_to_end(answer).map(drop)
+}

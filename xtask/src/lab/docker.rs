@@ -1,0 +1,176 @@
+//! The `docker` command of one engine, and the plugin socket behind it.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::cmd::Cmd;
+use crate::packages;
+
+/// Talks to one engine through its socket.
+#[derive(Clone, Debug)]
+pub(crate) struct Docker {
+    host: String,
+    socket: PathBuf,
+    narrate: bool,
+}
+
+impl Docker {
+    /// The engine of `host` listening on `socket`; with `narrate` every [`Self::run`] is printed.
+    pub(crate) fn new(host: &str, socket: PathBuf, narrate: bool) -> Self {
+        Self {
+            host: host.to_owned(),
+            socket,
+            narrate,
+        }
+    }
+
+    /// The socket as `-H` wants it.
+    pub(crate) fn url(&self) -> String {
+        format!("unix://{}", self.socket.display())
+    }
+
+    /// A `docker` command for this engine.
+    pub(crate) fn command(&self, args: &[&str]) -> Cmd {
+        Cmd::new(packages::docker())
+            .arg("-H")
+            .arg(self.url())
+            .args(args)
+    }
+
+    /// Runs a command that matters to the reader, and gives what it prints.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's own words when it refuses.
+    pub(crate) fn run(&self, args: &[&str]) -> Result<String> {
+        if self.narrate {
+            let words: Vec<String> = args.iter().map(|arg| crate::cmd::quote(arg)).collect();
+            println!("  {}# docker {}", self.host, words.join(" "));
+        }
+        self.command(args).read()
+    }
+
+    /// Runs a command to look at something.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's own words when it refuses.
+    pub(crate) fn ask(&self, args: &[&str]) -> Result<String> {
+        self.command(args).read()
+    }
+
+    /// What `docker inspect` knows about one object.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such object.
+    pub(crate) fn inspect(&self, kind: &str, name: &str) -> Result<Value> {
+        let text = self.ask(&["inspect", "--type", kind, name])?;
+        let list: Value = serde_json::from_str(&text).context("parse docker inspect")?;
+        list.get(0)
+            .cloned()
+            .with_context(|| format!("{kind} {name} is not there"))
+    }
+
+    /// The health of a container: `starting`, `healthy`, `unhealthy`, or the state of one that
+    /// does not run.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such container.
+    pub(crate) fn health(&self, name: &str) -> Result<String> {
+        let state = self.inspect("container", name)?["State"].clone();
+        let status = state["Status"].as_str().unwrap_or_default();
+        let health = state["Health"]["Status"].as_str();
+        Ok(if status == "running" {
+            health.unwrap_or(status)
+        } else {
+            status
+        }
+        .to_owned())
+    }
+
+    /// Gives an archive to `docker import` as an image that runs `/init`.
+    ///
+    /// # Errors
+    ///
+    /// When Docker refuses it.
+    pub(crate) fn import(&self, archive: Vec<u8>, name: &str) -> Result<()> {
+        self.command(&["import", "-c", r#"CMD ["/init"]"#, "-", name])
+            .stdin(archive)
+            .run()
+    }
+
+    /// The names that a listing command such as `docker ps --all` prints.
+    ///
+    /// # Errors
+    ///
+    /// When Docker refuses.
+    pub(crate) fn names(&self, args: &[&str], field: &str) -> Result<Vec<String>> {
+        let format = format!("{{{{.{field}}}}}");
+        let mut all = args.to_vec();
+        all.extend(["--format", &format]);
+        Ok(self.ask(&all)?.lines().map(str::to_owned).collect())
+    }
+}
+
+/// Finds the socket of the only enabled plugin below the `/run` of a process' mount namespace.
+///
+/// # Errors
+///
+/// When there is none.
+pub(crate) fn plugin_socket(engine: u32) -> Result<PathBuf> {
+    let plugins = PathBuf::from(format!("/proc/{engine}/root/run/docker/plugins"));
+    for entry in fs::read_dir(&plugins).with_context(|| format!("list {}", plugins.display()))? {
+        let socket = entry?.path().join("bgplb.sock");
+        if socket.exists() {
+            return Ok(socket);
+        }
+    }
+    bail!("no plugin socket below {}", plugins.display())
+}
+
+/// Sends one plugin request as dockerd would and gives the status and the body of the answer.
+///
+/// # Errors
+///
+/// When the plugin does not answer with HTTP within five seconds.
+pub(crate) fn plugin_request(socket: &Path, method: &str, body: &str) -> Result<(u16, String)> {
+    let mut stream = connect(socket)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(
+        stream,
+        "POST /{method} HTTP/1.1\r\nHost: \r\nConnection: close\r\nContent-Length: {}\r\n\
+         Accept: application/vnd.docker.plugins.v1.2+json\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .with_context(|| format!("read the answer to {method}"))?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .context("an answer without a body")?;
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    Ok((
+        status.with_context(|| format!("no status in {head:?}"))?,
+        body.trim().to_owned(),
+    ))
+}
+
+/// A path through `/proc/PID/root` may be longer than a socket address allows, so the connection
+/// is made through a short link to the socket's directory.
+fn connect(socket: &Path) -> Result<UnixStream> {
+    use std::os::fd::AsRawFd as _;
+    let parent = socket.parent().context("a socket has a directory")?;
+    let name = socket.file_name().context("a socket has a name")?;
+    let dir = fs::File::open(parent)?;
+    let short = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd())).join(name);
+    UnixStream::connect(short).with_context(|| format!("connect to {}", socket.display()))
+}

@@ -1,0 +1,351 @@
+//! One Docker host: a network namespace, a mount namespace with a `/run` of its own, an engine.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::docker::{self, Docker};
+use super::netns::Netns;
+use super::{SERVICE_V4, SERVICE_V6, image};
+use crate::cmd::{Cmd, Daemon};
+use crate::wait::{secs, until};
+
+/// The plugin's name at every engine of the laboratory.
+pub(crate) const PLUGIN: &str = "bgplb";
+
+/// The bridge network through which containers reach the world.
+pub(crate) const GATEWAY_NETWORK: &str = "bgplb_gwbridge";
+
+/// What is fixed about a host before it exists.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    /// `h1` or `h2`.
+    pub(crate) name: &'static str,
+    /// Its address, BGP identifier and IPv4 next hop.
+    pub(crate) v4: Ipv4Addr,
+    /// Its IPv6 address and next hop.
+    pub(crate) v6: Ipv6Addr,
+    /// The number in its gateway network's prefixes.
+    pub(crate) number: u8,
+}
+
+/// A running host.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) site: Site,
+    pub(crate) netns: Netns,
+    pub(crate) docker: Docker,
+    engine: Daemon,
+}
+
+impl Site {
+    /// The gateway network's subnets, IPv4 and IPv6, as the kernel prints them.
+    pub(crate) fn gateway_subnets(self) -> [String; 2] {
+        [
+            format!("172.23.{}.0/24", self.number),
+            format!("2001:db8:0:100{}::/64", self.number),
+        ]
+    }
+
+    /// The addresses announced as next hops by this host.
+    pub(crate) fn next_hops(self) -> [IpAddr; 2] {
+        [self.v4.into(), self.v6.into()]
+    }
+}
+
+impl Host {
+    /// Starts the engine in a namespace that is already connected.
+    ///
+    /// # Errors
+    ///
+    /// When dockerd does not come up; the message holds the end of its log.
+    pub(crate) fn start(site: Site, netns: Netns, dir: &Path, narrate: bool) -> Result<Self> {
+        fs::create_dir_all(dir)?;
+        let socket = dir.join("docker.sock");
+        let shown = dir.display();
+        // Mounting the directory on itself marks the mount namespace as ours for the clean-up.
+        let script = format!(
+            "mount --bind {shown} {shown} && mount -t tmpfs tmpfs /run && exec dockerd \
+             --data-root {shown}/data --exec-root /run/docker --pidfile /run/docker.pid \
+             -H unix://{} -H unix:///run/docker.sock --ip6tables=false --cgroup-parent {}",
+            socket.display(),
+            netns.name(),
+        );
+        let engine = netns
+            .command("unshare")
+            .args(["--mount", "--propagation", "private", "sh", "-c", &script])
+            .spawn(&dir.join("dockerd.log"))?;
+        let docker = Docker::new(site.name, socket, narrate);
+        let mut host = Self {
+            site,
+            netns,
+            docker,
+            engine,
+        };
+        until(&format!("dockerd of {}", site.name), secs(30), || {
+            if let Err(error) = host.engine.check() {
+                return Ok(Err(error));
+            }
+            host.docker.ask(&["version"]).map(Ok)
+        })??;
+        Ok(host)
+    }
+
+    /// The process identifier of the engine.
+    pub(crate) fn engine_pid(&self) -> u32 {
+        self.engine.pid()
+    }
+
+    /// The engine's log, in which the plugin's lines are, too.
+    pub(crate) fn log(&self) -> &Path {
+        self.engine.log()
+    }
+
+    /// Leaves the engine running when this program ends.
+    pub(crate) fn keep(&mut self) {
+        self.engine.keep();
+    }
+
+    /// Creates the managed plugin from a directory with `config.json` and `rootfs/`, sets it and
+    /// enables it.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's words when it refuses.
+    pub(crate) fn install_plugin(&self, plugin: &Path, settings: &[(&str, String)]) -> Result<()> {
+        self.docker
+            .run(&["plugin", "create", PLUGIN, &plugin.display().to_string()])?;
+        let pairs: Vec<String> = settings
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let mut args = vec!["plugin", "set", PLUGIN];
+        args.extend(pairs.iter().map(String::as_str));
+        self.docker.run(&args)?;
+        self.docker.run(&["plugin", "enable", PLUGIN]).map(drop)
+    }
+
+    /// The gateway network of the README: routed, not masqueraded, announced by its label.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's words when it refuses.
+    pub(crate) fn create_gateway_network(&self) -> Result<()> {
+        let n = self.site.number;
+        self.docker
+            .run(&[
+                "network",
+                "create",
+                "--driver",
+                "bridge",
+                "--subnet",
+                &format!("172.23.{n}.0/24"),
+                "--gateway",
+                &format!("172.23.{n}.1"),
+                "--ipv6",
+                "--subnet",
+                &format!("2001:0db8:0000:100{n}::/64"),
+                "--gateway",
+                &format!("2001:0db8:0000:100{n}::1"),
+                "-o",
+                &format!("com.docker.network.bridge.name={GATEWAY_NETWORK}"),
+                "-o",
+                "com.docker.network.bridge.enable_icc=false",
+                "-o",
+                "com.docker.network.bridge.enable_ip_masquerade=false",
+                "--label",
+                "bgplb_advertise=true",
+                GATEWAY_NETWORK,
+            ])
+            .map(drop)
+    }
+
+    /// The service network of the README with the given addresses (`None` leaves a family out).
+    ///
+    /// # Errors
+    ///
+    /// With Docker's words when it refuses.
+    pub(crate) fn create_service_network(
+        &self,
+        name: &str,
+        v4: Option<&str>,
+        v6: Option<&str>,
+    ) -> Result<()> {
+        let mut args = vec![
+            "network",
+            "create",
+            "--driver",
+            PLUGIN,
+            "--ipam-driver",
+            PLUGIN,
+        ];
+        let subnet = v4.map(|v4| format!("{v4}/32"));
+        if let Some(subnet) = &subnet {
+            args.extend(["--subnet", subnet]);
+        }
+        let option = v6.map(|v6| format!("v6subnet={v6}/128"));
+        if let Some(option) = &option {
+            args.extend(["--ipv6", "--ipam-opt", option]);
+        }
+        args.push(name);
+        self.docker.run(&args).map(drop)
+    }
+
+    /// The service network `web1` with both addresses of the README.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's words when it refuses.
+    pub(crate) fn create_web1(&self) -> Result<()> {
+        self.create_service_network("web1", Some(SERVICE_V4), Some(SERVICE_V6))
+    }
+
+    /// Starts a web server called `name`, attached to the gateway network and to `network`.
+    /// An engine of version 20.10 takes one network at creation, hence the three commands.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's words when it refuses.
+    pub(crate) fn run_web(&self, name: &str, network: &str) -> Result<()> {
+        self.create_web(name, network, &[])?;
+        self.docker.run(&["start", name]).map(drop)
+    }
+
+    /// Creates the web server without starting it, with further options of `docker create`.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's words when it refuses.
+    pub(crate) fn create_web(&self, name: &str, network: &str, options: &[&str]) -> Result<()> {
+        let n = self.site.number;
+        let v4 = format!("172.23.{n}.25");
+        let v6 = format!("2001:0db8:0000:100{n}::25");
+        let environment = format!("HOST={}", self.site.name);
+        let mut args = vec!["create", "--name", name, "--network", GATEWAY_NETWORK];
+        args.extend(["--ip", &v4, "--ip6", &v6, "--env", &environment]);
+        args.extend([
+            "--health-cmd",
+            image::HEALTH_COMMAND,
+            "--health-interval",
+            "500ms",
+        ]);
+        args.extend(["--health-retries", "1", "--stop-timeout", "30"]);
+        args.extend(["--stop-signal", "SIGUSR2"]);
+        args.extend(options);
+        args.push(image::IMAGE);
+        self.docker.run(&args)?;
+        self.docker
+            .run(&["network", "connect", network, name])
+            .map(drop)
+    }
+
+    /// Runs a command inside a container.
+    ///
+    /// # Errors
+    ///
+    /// When it fails there.
+    pub(crate) fn exec(&self, name: &str, command: &[&str]) -> Result<()> {
+        let mut args = vec!["exec", name];
+        args.extend(command);
+        self.docker.run(&args).map(drop)
+    }
+
+    /// Waits until Docker says this about a container.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come to that within 20 s.
+    pub(crate) fn wait_health(&self, name: &str, wanted: &str) -> Result<()> {
+        until(
+            &format!("{name} on {} to be {wanted}", self.site.name),
+            secs(20),
+            || {
+                let health = self.docker.health(name)?;
+                ensure!(health == wanted, "it is {health}");
+                Ok(())
+            },
+        )
+    }
+
+    /// The links of the plugin's own making.
+    ///
+    /// # Errors
+    ///
+    /// When `ip` fails.
+    pub(crate) fn plugin_links(&self) -> Result<Vec<String>> {
+        let bridge = |name: &String| name.starts_with("bgplb-") && name.len() == 15;
+        Ok(self.netns.links()?.into_iter().filter(bridge).collect())
+    }
+
+    /// The link of this host's route to a service address, if there is one of the plugin's.
+    ///
+    /// # Errors
+    ///
+    /// When `ip` fails.
+    pub(crate) fn service_link(&self, address: IpAddr) -> Result<Option<String>> {
+        let routes = self
+            .netns
+            .routes(address.is_ipv6(), &format!("exact {address}"))?;
+        Ok(routes
+            .into_iter()
+            .filter_map(|route| route.dev)
+            .find(|dev| dev.starts_with("bgplb-")))
+    }
+
+    /// The one process of the plugin.
+    ///
+    /// # Errors
+    ///
+    /// When there is none or more than one.
+    pub(crate) fn plugin_pid(&self) -> Result<u32> {
+        match self.netns.processes_named("bgplb-plugin")?.as_slice() {
+            [pid] => Ok(*pid),
+            other => bail!("plugin processes on {}: {other:?}", self.site.name),
+        }
+    }
+
+    /// Sends one request to the plugin's socket, see [`docker::plugin_request`].
+    ///
+    /// # Errors
+    ///
+    /// When there is no socket or no answer.
+    pub(crate) fn plugin_request(&self, method: &str, body: &str) -> Result<(u16, String)> {
+        let socket: PathBuf = docker::plugin_socket(self.engine_pid())?;
+        docker::plugin_request(&socket, method, body)
+    }
+
+    /// Removes all containers and all networks but Docker's own and the gateway network.
+    ///
+    /// # Errors
+    ///
+    /// When Docker refuses.
+    pub(crate) fn clear_services(&self) -> Result<()> {
+        for name in self.docker.names(&["ps", "--all"], "Names")? {
+            self.docker
+                .ask(&["rm", "--force", &name])
+                .context("remove containers")?;
+        }
+        for name in self.docker.names(&["network", "ls"], "Name")? {
+            if !["bridge", "host", "none", GATEWAY_NETWORK].contains(&name.as_str()) {
+                self.docker
+                    .ask(&["network", "rm", &name])
+                    .context("remove networks")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs `unshare` once to learn whether this machine lets us make namespaces.
+///
+/// # Errors
+///
+/// With the reason why not.
+pub(crate) fn probe_namespaces() -> Result<()> {
+    Cmd::new("unshare")
+        .args(["--net", "--mount", "true"])
+        .run()
+        .context("network and mount namespaces cannot be made here")
+}

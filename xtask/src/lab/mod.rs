@@ -1,0 +1,428 @@
+//! The laboratory: two Docker hosts, a router and a client, each in a namespace of this machine.
+//!
+//! ```text
+//!                 r  192.168.8.137, 2001:db8:8::137
+//!                 |
+//!        .--------+---------.  bridge lan       link client  .10 = c
+//!   h1  .40, ::40      h2  .41, ::41            198.51.100.0/24, 2001:db8:c::/64
+//! ```
+//!
+//! Everything carries one short random identifier: the namespaces `bgplb-ID-{r,c,h1,h2}`, the
+//! directory `bgplb-lab-ID` below the temporary directory, the control groups `bgplb-ID-h1` and
+//! `-h2`. Nothing is made in the machine's own network namespace. Dropping a [`Lab`] removes it
+//! all; [`cleanup`] can do the same for one that a killed run left behind.
+
+pub(crate) mod cleanup;
+pub(crate) mod client;
+pub(crate) mod docker;
+pub(crate) mod host;
+pub(crate) mod image;
+pub(crate) mod netns;
+pub(crate) mod router;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, ensure};
+
+use self::host::{Host, Site};
+use self::netns::Netns;
+use self::router::{Router, RouterKind};
+use crate::artifacts::Artifacts;
+use crate::packages;
+use crate::wait::{secs, until};
+
+const NETNS_PREFIX: &str = "bgplb-";
+const RUN_DIR_PREFIX: &str = "bgplb-lab-";
+const OWNER_FILE: &str = "owner";
+const ID_LENGTH: usize = 5;
+
+/// The service's IPv4 address in the README.
+pub(crate) const SERVICE_V4: &str = "10.0.0.101";
+/// The service's IPv6 address, written as in the README.
+pub(crate) const SERVICE_V6: &str = "2001:0db8:0000:1000::101";
+
+/// The router's address towards the hosts.
+pub(crate) const ROUTER_V4: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 137);
+
+/// The two hosts.
+pub(crate) const SITES: [Site; 2] = [
+    Site {
+        name: "h1",
+        v4: Ipv4Addr::new(192, 168, 8, 40),
+        v6: Ipv6Addr::new(0x2001, 0xdb8, 8, 0, 0, 0, 0, 0x40),
+        number: 1,
+    },
+    Site {
+        name: "h2",
+        v4: Ipv4Addr::new(192, 168, 8, 41),
+        v6: Ipv6Addr::new(0x2001, 0xdb8, 8, 0, 0, 0, 0, 0x41),
+        number: 2,
+    },
+];
+
+/// How the laboratory is to be built.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Which router; `None` leaves its place free for something that looks like one.
+    pub(crate) router: Option<RouterKind>,
+    /// TCP MD5 password of all sessions.
+    pub(crate) password: Option<String>,
+    /// Print what happens, for the demonstration.
+    pub(crate) narrate: bool,
+}
+
+/// A running laboratory.
+#[derive(Debug)]
+pub(crate) struct Lab {
+    id: String,
+    dir: PathBuf,
+    /// Both hosts, `h1` first; empty only while starting.
+    pub(crate) hosts: Vec<Host>,
+    /// The router's namespace.
+    pub(crate) router_netns: Netns,
+    /// The client's namespace.
+    pub(crate) client_netns: Netns,
+    router: Option<Box<dyn Router>>,
+    keep: bool,
+}
+
+/// Removes the laboratory unless told otherwise; separate from [`Lab`] so that it also works
+/// while the laboratory is only half built.
+struct Guard<'a> {
+    id: &'a str,
+    armed: bool,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            report_removal(self.id);
+        }
+    }
+}
+
+fn report_removal(id: &str) {
+    if let Err(error) = cleanup::remove(id) {
+        eprintln!("laboratory {id} was not removed completely: {error:#}");
+        eprintln!("`cargo xtask clean-lab` tries again");
+    }
+}
+
+/// The service's two addresses.
+pub(crate) fn service_addresses() -> Result<[IpAddr; 2]> {
+    Ok([SERVICE_V4.parse()?, SERVICE_V6.parse()?])
+}
+
+impl Lab {
+    /// Builds the laboratory with engines and the router, without plugins and Docker networks.
+    ///
+    /// # Errors
+    ///
+    /// When a part does not come up; what was built is removed again.
+    pub(crate) fn start(options: &Options, artifacts: &Artifacts) -> Result<Self> {
+        crate::sys::adopt_orphans();
+        let id = new_id()?;
+        let dir = cleanup::run_dir(&id);
+        // Fails if the name is taken: nothing of another laboratory is ever removed.
+        fs::create_dir(&dir).with_context(|| format!("make {}", dir.display()))?;
+        let mut guard = Guard {
+            id: &id,
+            armed: true,
+        };
+        let mark = cleanup::process_mark(std::process::id()).context("read our own start time")?;
+        fs::write(dir.join(OWNER_FILE), mark)?;
+
+        let name = |node: &str| format!("{NETNS_PREFIX}{id}-{node}");
+        let router_netns = Netns::create(name("r"))?;
+        build_segment(&router_netns)?;
+        let client_netns = Netns::create(name("c"))?;
+        connect_client(&router_netns, &client_netns)?;
+        let archive = image::build(&dir.join("image"), &packages::busybox())?;
+        let mut hosts = Vec::new();
+        for site in SITES {
+            let netns = Netns::create(name(site.name))?;
+            connect_host(&router_netns, &netns, site)?;
+            let host = Host::start(site, netns, &dir.join(site.name), options.narrate)?;
+            host.docker.import(archive.clone(), image::IMAGE)?;
+            hosts.push(host);
+        }
+        guard.armed = false;
+        drop(guard);
+        let mut lab = Self {
+            id,
+            dir,
+            hosts,
+            router_netns,
+            client_netns,
+            router: None,
+            keep: false,
+        };
+        if let Some(kind) = options.router {
+            lab.start_router(kind, options, artifacts)?;
+        }
+        Ok(lab)
+    }
+
+    fn start_router(
+        &mut self,
+        kind: RouterKind,
+        options: &Options,
+        artifacts: &Artifacts,
+    ) -> Result<()> {
+        let dir = self.dir.join("router");
+        fs::create_dir_all(&dir)?;
+        let place = router::Place {
+            netns: self.router_netns.clone(),
+            dir,
+            password: options.password.clone(),
+            link_locals: self
+                .hosts
+                .iter()
+                .map(|host| {
+                    let link_local = host.netns.link_local("uplink")?;
+                    Ok((IpAddr::V6(link_local), IpAddr::V6(host.site.v6)))
+                })
+                .collect::<Result<_>>()?,
+        };
+        self.router = Some(router::start(kind, place, artifacts)?);
+        Ok(())
+    }
+
+    /// Installs and enables the plugin on both hosts with the README's settings and `more`.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's words when it refuses.
+    pub(crate) fn install_plugins(&self, plugin: &Path, more: &[(&str, String)]) -> Result<()> {
+        for host in &self.hosts {
+            let mut settings = vec![
+                ("ROUTER_ID", host.site.v4.to_string()),
+                ("PEER_ADDRESS", ROUTER_V4.to_string()),
+                ("PEER_AS", router::ROUTER_AS.to_string()),
+                ("SIGUSR2_HANDLER", "true".to_owned()),
+            ];
+            settings.extend(more.iter().cloned());
+            host.install_plugin(plugin, &settings)?;
+        }
+        Ok(())
+    }
+
+    /// The router.
+    ///
+    /// # Panics
+    ///
+    /// When the laboratory was started without one.
+    pub(crate) fn router(&self) -> &dyn Router {
+        self.router
+            .as_deref()
+            .expect("this laboratory was started with a router")
+    }
+
+    /// Both hosts, as the functions that wait for several want them.
+    pub(crate) fn all(&self) -> Vec<&Host> {
+        self.hosts.iter().collect()
+    }
+
+    /// Waits until the sessions of exactly these hosts are established, as the router sees it.
+    ///
+    /// # Errors
+    ///
+    /// When that does not happen within `limit`.
+    pub(crate) fn wait_sessions(&self, hosts: &[&Host], limit: Duration) -> Result<()> {
+        let wanted: BTreeSet<IpAddr> = hosts.iter().map(|host| host.site.v4.into()).collect();
+        until(
+            &format!("sessions with {wanted:?} at {}", self.router().name()),
+            limit,
+            || {
+                let established = self.router().established()?;
+                ensure!(established == wanted, "established are {established:?}");
+                Ok(())
+            },
+        )
+    }
+
+    /// Waits until the router has routes to `prefix` (`address/length`) by exactly these hosts,
+    /// in its own table and in its kernel.
+    ///
+    /// # Errors
+    ///
+    /// When that does not happen within `limit`.
+    pub(crate) fn wait_route(&self, prefix: &str, hosts: &[&Host], limit: Duration) -> Result<()> {
+        let v6 = prefix.contains(':');
+        let wanted: BTreeSet<IpAddr> = hosts
+            .iter()
+            .map(|host| host.site.next_hops()[usize::from(v6)])
+            .collect();
+        let router = self.router();
+        until(
+            &format!("{prefix} by {wanted:?} at {}", router.name()),
+            limit,
+            || {
+                let table = router.next_hops(prefix)?;
+                ensure!(table == wanted, "its table says {table:?}");
+                let kernel = router.kernel_next_hops(prefix)?;
+                ensure!(kernel == wanted, "its kernel says {kernel:?}");
+                Ok(())
+            },
+        )
+    }
+
+    /// [`Self::wait_route`] for both addresses of the service.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn wait_service(&self, hosts: &[&Host], limit: Duration) -> Result<()> {
+        let [v4, v6] = service_addresses()?;
+        self.wait_route(&format!("{v4}/32"), hosts, limit)?;
+        self.wait_route(&format!("{v6}/128"), hosts, limit)
+    }
+
+    /// Waits until the client's requests to both addresses of the service are answered by exactly
+    /// these hosts, by all of them and without a failure.
+    ///
+    /// # Errors
+    ///
+    /// When that does not happen within 10 s.
+    pub(crate) fn wait_answers(&self, hosts: &[&Host]) -> Result<()> {
+        for address in service_addresses()? {
+            self.wait_answers_of(address, hosts)?;
+        }
+        Ok(())
+    }
+
+    /// [`Self::wait_answers`] for one address.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn wait_answers_of(&self, address: IpAddr, hosts: &[&Host]) -> Result<()> {
+        let wanted: BTreeSet<&str> = hosts.iter().map(|host| host.site.name).collect();
+        until(
+            &format!("answers of {wanted:?} from {address}"),
+            secs(10),
+            || {
+                let summary = client::requests(&self.client_netns, &[address], 32)?;
+                ensure!(
+                    summary.failures.is_empty(),
+                    "failed requests: {:?}",
+                    summary.failures
+                );
+                let names: BTreeSet<&str> = summary.names().collect();
+                ensure!(names == wanted, "{names:?} answered");
+                Ok(())
+            },
+        )
+    }
+
+    /// The end of every log, for a failed test.
+    pub(crate) fn logs(&self) -> String {
+        let mut logs: Vec<PathBuf> = self
+            .hosts
+            .iter()
+            .map(|host| host.log().to_owned())
+            .collect();
+        logs.extend(self.router.iter().flat_map(|router| router.logs()));
+        logs.iter()
+            .map(|log| format!("--- {}\n{}\n", log.display(), crate::cmd::tail(log, 25)))
+            .collect()
+    }
+
+    /// Leaves everything running when this program ends, and says how to look around.
+    pub(crate) fn keep(mut self) {
+        self.keep = true;
+        for host in &mut self.hosts {
+            host.keep();
+        }
+        if let Some(router) = self.router.as_mut() {
+            router.keep();
+        }
+        println!("\nThe laboratory keeps running. Look around with");
+        for host in &self.hosts {
+            println!("  ip netns exec {} ip route", host.netns.name());
+            println!("  {} -H {} ps", packages::docker(), host.docker.url());
+        }
+        println!("  ip netns exec {} ip route", self.router_netns.name());
+        for line in self.router.iter().flat_map(|router| router.look()) {
+            println!("  {line}");
+        }
+        println!(
+            "  ip netns exec {} busybox wget -qO- http://{SERVICE_V4}/name",
+            self.client_netns.name()
+        );
+        println!("Logs and files are in {}.", self.dir.display());
+        println!("`cargo xtask clean-lab` removes it.");
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if !self.keep {
+            // First the programs we are the parent of, so that no zombie of theirs stays.
+            self.router = None;
+            self.hosts.clear();
+            report_removal(&self.id);
+        }
+    }
+}
+
+/// Five characters that no other laboratory of this machine has at the moment.
+fn new_id() -> Result<String> {
+    const DIGITS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
+    let mut seed = now ^ (u128::from(std::process::id()) << 40);
+    // Multiplying by an odd constant spreads the few changing bits over the whole number.
+    seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 64;
+    let id = (0..ID_LENGTH)
+        .map(|place| char::from(DIGITS[usize::try_from((seed >> (5 * place)) & 31).unwrap_or(0)]))
+        .collect();
+    Ok(id)
+}
+
+/// The router's side of the hosts' segment: a bridge, as a switch would be.
+fn build_segment(router: &Netns) -> Result<()> {
+    for key in [
+        "net/ipv4/fib_multipath_hash_policy",
+        "net/ipv6/fib_multipath_hash_policy",
+    ] {
+        router.sysctl(key, "1")?;
+    }
+    router.ip("link add lan type bridge")?;
+    router.ip("link set lan up")?;
+    router.ip(&format!("address add {ROUTER_V4}/24 dev lan"))?;
+    router
+        .ip("address add 2001:db8:8::137/64 dev lan nodad")
+        .map(drop)
+}
+
+fn connect_client(router: &Netns, client: &Netns) -> Result<()> {
+    let peer = router.name();
+    client.ip(&format!(
+        "link add eth0 type veth peer name client netns {peer}"
+    ))?;
+    client.ip("address add 198.51.100.10/24 dev eth0")?;
+    client.ip("address add 2001:db8:c::10/64 dev eth0 nodad")?;
+    client.ip("link set eth0 up")?;
+    router.ip("address add 198.51.100.1/24 dev client")?;
+    router.ip("address add 2001:db8:c::1/64 dev client nodad")?;
+    router.ip("link set client up")?;
+    client.ip("route add default via 198.51.100.1")?;
+    client.ip("route add default via 2001:db8:c::1").map(drop)
+}
+
+fn connect_host(router: &Netns, host: &Netns, site: Site) -> Result<()> {
+    let (name, peer) = (site.name, router.name());
+    host.ip(&format!(
+        "link add uplink type veth peer name {name} netns {peer}"
+    ))?;
+    router.ip(&format!("link set {name} master lan up"))?;
+    host.ip(&format!("address add {}/24 dev uplink", site.v4))?;
+    host.ip(&format!("address add {}/64 dev uplink nodad", site.v6))?;
+    host.ip("link set uplink up")?;
+    host.ip(&format!("route add default via {ROUTER_V4}"))?;
+    host.ip("route add default via 2001:db8:8::137").map(drop)
+}

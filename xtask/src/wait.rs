@@ -1,0 +1,46 @@
+//! Waits for the real system to reach a state, with a deadline and a reason.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::sys;
+
+/// Time between two looks. The systems watched here offer no common event to wait for.
+const PAUSE: Duration = Duration::from_millis(40);
+
+/// Calls `probe` until it succeeds and gives its value.
+///
+/// `what` names the awaited state in words, for the error message: "timed out after 10s waiting
+/// for …", followed by what the last look showed.
+///
+/// # Errors
+///
+/// When the deadline passes or the user interrupts.
+pub(crate) fn until<T>(
+    what: &str,
+    limit: Duration,
+    mut probe: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        let last = match probe() {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        if sys::interrupted() {
+            bail!("interrupted while waiting for {what}");
+        }
+        if start.elapsed() >= limit {
+            return Err(last)
+                .with_context(|| format!("timed out after {limit:?} waiting for {what}"));
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Seconds, for short call sites.
+pub(crate) const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
