@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize, de};
 
 /// Declares one identifier type; they differ in what they name and in nothing else.
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $marks:literal) => {
         $(#[$doc])*
         ///
         /// Never empty, at most [`MAX_LEN`](Self::MAX_LEN) octets, made of ASCII letters, digits
-        /// and `_ . : / | -` only, so it can stand in a file name's or link name's derivation, a
-        /// log line and an error message as it is.
+        #[doc = concat!("and some of `", $marks, "` only, so it can stand in a log line or an")]
+        /// error message as it is.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
@@ -26,7 +26,7 @@ macro_rules! id {
             ///
             /// When `id` is empty, too long or holds another character than those allowed.
             pub fn new(id: impl Into<String>) -> Result<Self, InvalidId> {
-                check(id.into(), $what, Self::MAX_LEN).map(Self)
+                check(id.into(), $what, $marks, Self::MAX_LEN).map(Self)
             }
 
             /// The whole identifier.
@@ -93,17 +93,17 @@ macro_rules! id {
 
 id! {
     /// A network: 64 hexadecimal digits, or 25 base-36 characters when Swarm made it.
-    NetworkId, "network id"
+    NetworkId, "network id", "_.-"
 }
 id! {
     /// A container's attachment to a network: 64 hexadecimal digits. A restarted container gets
     /// a new one.
-    EndpointId, "endpoint id"
+    EndpointId, "endpoint id", "_.-"
 }
 id! {
     /// An address pool, named by the IPAM driver's own answer to `RequestPool` and echoed by
     /// Docker ever after.
-    PoolId, "pool id"
+    PoolId, "pool id", "_.-:/|"
 }
 
 /// Why a text is no identifier.
@@ -127,16 +127,23 @@ pub enum InvalidId {
         max: usize,
     },
     /// A character that no identifier holds.
-    #[error("{what} holds {character:?}; letters, digits and _ . : / | - are allowed")]
+    #[error("{what} holds {character:?}; letters, digits and {marks} are allowed")]
     Character {
         /// Which identifier, in words.
         what: &'static str,
+        /// What is allowed besides letters and digits.
+        marks: &'static str,
         /// The first such character.
         character: char,
     },
 }
 
-fn check(id: String, what: &'static str, max: usize) -> Result<String, InvalidId> {
+fn check(
+    id: String,
+    what: &'static str,
+    marks: &'static str,
+    max: usize,
+) -> Result<String, InvalidId> {
     if id.is_empty() {
         return Err(InvalidId::Empty { what });
     }
@@ -147,9 +154,13 @@ fn check(id: String, what: &'static str, max: usize) -> Result<String, InvalidId
             max,
         });
     }
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "_.:/|-".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
     match id.chars().find(|&c| !allowed(c)) {
-        Some(character) => Err(InvalidId::Character { what, character }),
+        Some(character) => Err(InvalidId::Character {
+            what,
+            marks,
+            character,
+        }),
         None => Ok(id),
     }
 }
