@@ -137,8 +137,7 @@ fn arguments<Q: DeserializeOwned>(path: &str, body: &[u8]) -> Result<Q, PluginEr
     let body = body.trim_ascii();
     match body.first() {
         // serde would fill a struct from an array as well.
-        Some(b'{') => serde_json::from_slice(body)
-            .map_err(|error| PluginError::bad_request(format!("request body: {error}"))),
+        Some(b'{') => serde_json::from_slice(body).map_err(|error| unsound(&error)),
         Some(_) => Err(PluginError::bad_request(
             "request body is not a JSON object",
         )),
@@ -148,6 +147,17 @@ fn arguments<Q: DeserializeOwned>(path: &str, body: &[u8]) -> Result<Q, PluginEr
             path.trim_start_matches('/'),
         ))),
     }
+}
+
+/// Where in the text a field is unsound says nothing to the person who set an option; where the
+/// text ceases to be JSON does.
+fn unsound(error: &serde_json::Error) -> PluginError {
+    let text = error.to_string();
+    let reason = match text.rsplit_once(" at line ") {
+        Some((reason, _)) if error.is_data() => reason,
+        _ => &text,
+    };
+    PluginError::bad_request(format!("request body: {reason}"))
 }
 
 /// Runs the driver's part, within its time and without letting a panic through.

@@ -19,7 +19,7 @@ use tracing::warn;
 /// A listening unix socket, made by [`bind`] or handed over by [systemd](crate::activated).
 ///
 /// The file of a socket made by [`bind`] is removed when the listener is dropped or has been
-/// [served](crate::serve) to its end, unless another process has put its own there meanwhile.
+/// [served](crate::serve()) to its end, unless another process has put its own there meanwhile.
 #[derive(Debug)]
 pub struct Listener {
     // First, because it has to be dropped before the socket.

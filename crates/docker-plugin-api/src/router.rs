@@ -25,7 +25,7 @@ pub(crate) enum Interface {
     IpamDriver,
 }
 
-/// What a plugin answers, ready to be [served](crate::serve).
+/// What a plugin answers, ready to be [served](crate::serve()).
 ///
 /// Made by [`network_router`](crate::network_router) and [`ipam_router`](crate::ipam_router) and
 /// put together with [`merge`](Self::merge). `Plugin.Activate` is answered with the interfaces

@@ -10,7 +10,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -124,14 +124,12 @@ impl Connections {
     fn open(&mut self, stream: UnixStream, slot: Option<OwnedSemaphorePermit>) {
         // What has ended is let go here, so that a long life does not pile it up.
         while self.tasks.try_join_next().is_some() {}
-        let connection = connection(
-            stream,
-            self.service.clone(),
-            self.limits.transfer,
-            self.shutdown.clone(),
-        );
+        let (service, bound) = (self.service.clone(), self.limits.transfer);
+        let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {
-            connection.await;
+            if begins(&stream, &shutdown).await {
+                connection(stream, service, bound, shutdown).await;
+            }
             drop(slot);
         });
     }
@@ -145,8 +143,25 @@ impl Connections {
     }
 }
 
+/// Waits for the first octets of a connection; `false` when none came before the shutdown.
+///
+/// hyper would close a connection at shutdown that it has read nothing from, even with a request
+/// lying there. At rest before its first request a connection is not ended otherwise: Go's
+/// client keeps some in reserve.
+async fn begins(stream: &UnixStream, shutdown: &CancellationToken) -> bool {
+    let given_up = async {
+        shutdown.cancelled().await;
+        sleep(FIRST_OCTETS).await;
+    };
+    tokio::select! {
+        biased;
+        readable = stream.readable() => readable.is_ok(),
+        () = given_up => false,
+    }
+}
+
 /// One connection, to its end.
-pub(crate) async fn connection(
+async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     service: PluginService,
     bound: Duration,
@@ -184,6 +199,9 @@ pub(crate) async fn connection(
 
 /// Room for the head of a request, in octets. dockerd sends some 200.
 const READ_BUFFER: usize = 64 * 1024;
+
+/// How long a connection that was just made may take to begin once the shutdown began.
+const FIRST_OCTETS: Duration = Duration::from_millis(100);
 
 /// How long accepting rests after an error; there is no event to wait for.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

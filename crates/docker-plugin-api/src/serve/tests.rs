@@ -39,7 +39,7 @@ impl IpamDriver for Silent {
         _: RequestAddressRequest,
     ) -> Result<AddressResponse, PluginError> {
         // Longer than it takes to lose patience with a client, to tell the two apart.
-        tokio::time::sleep(BOUND * 2).await;
+        sleep(BOUND * 2).await;
         Err(PluginError::unavailable("no addresses"))
     }
 
@@ -100,7 +100,7 @@ async fn a_head_that_trickles_ends_the_connection() {
             if client.write_all(&[octet]).await.is_err() {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(900)).await;
+            sleep(Duration::from_millis(900)).await;
         }
     });
     assert_ends_after(task, start, BOUND).await;
@@ -130,11 +130,11 @@ async fn a_body_that_is_never_finished_is_answered_and_ends_the_connection() {
 async fn a_connection_at_rest_stays_open() {
     let (mut client, task) = open(4096);
     // Go's client keeps connections in reserve that it has never used.
-    tokio::time::sleep(MONTH).await;
+    sleep(MONTH).await;
     for _ in 0..3 {
         client.write_all(WHOLE.as_bytes()).await.unwrap();
         answers(&mut client, 1).await;
-        tokio::time::sleep(MONTH).await;
+        sleep(MONTH).await;
     }
     assert!(!task.is_finished());
 }
@@ -152,14 +152,14 @@ async fn a_connection_at_rest_stays_open_after_requests_sent_ahead_in_pieces_or_
     for (octets, count) in pieces.iter().zip([2, 1, 1]) {
         client.write_all(octets.as_bytes()).await.unwrap();
         answers(&mut client, count).await;
-        tokio::time::sleep(MONTH).await;
+        sleep(MONTH).await;
     }
     for piece in WHOLE.as_bytes().chunks(7) {
         client.write_all(piece).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(10)).await;
     }
     answers(&mut client, 1).await;
-    tokio::time::sleep(MONTH).await;
+    sleep(MONTH).await;
     assert!(!task.is_finished());
 }
 
@@ -183,7 +183,7 @@ async fn the_time_for_a_head_begins_anew_with_each_request() {
     let (early, late) = WHOLE.split_at(20);
     for _ in 0..5 {
         client.write_all(early.as_bytes()).await.unwrap();
-        tokio::time::sleep(BOUND - Duration::from_millis(500)).await;
+        sleep(BOUND - Duration::from_millis(500)).await;
         client.write_all(late.as_bytes()).await.unwrap();
         answers(&mut client, 1).await;
     }
@@ -245,7 +245,7 @@ proptest! {
             });
             for piece in pieces {
                 let _ = writing.write_all(&piece).await;
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                sleep(Duration::from_secs(1)).await;
             }
             let _ = writing.shutdown().await;
             timeout(BOUND * 4, task).await.unwrap().unwrap();

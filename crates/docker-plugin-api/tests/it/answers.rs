@@ -302,31 +302,24 @@ async fn a_body_that_is_not_one_object_with_sound_fields_is_refused_with_the_rea
             "{",
             "request body: EOF while parsing an object at line 1 column 1",
         ),
-        (
-            "{}",
-            "request body: missing field `NetworkID` at line 1 column 2",
-        ),
+        ("{}", "request body: missing field `NetworkID`"),
         (
             r#"{"NetworkID":"n"}{"NetworkID":"n"}"#,
             "request body: trailing characters at line 1 column 18",
         ),
         (
             r#"{"NetworkID":"n","NetworkID":"m"}"#,
-            "request body: duplicate field `NetworkID` at line 1 column 28",
+            "request body: duplicate field `NetworkID`",
         ),
-        (
-            r#"{"NetworkID":""}"#,
-            "request body: network id is empty at line 1 column 15",
-        ),
+        (r#"{"NetworkID":""}"#, "request body: network id is empty"),
         (
             r#"{"NetworkID":"../x"}"#,
-            "request body: network id holds '/'; letters, digits and _.- are allowed \
-             at line 1 column 18",
+            "request body: network id holds '/'; letters, digits and _.- are allowed",
         ),
         (
             r#"{"NetworkID":"n","IPv4Data":[{"Pool":"10.0.0.101"}]}"#,
             "request body: \"10.0.0.101\" is not an address with a prefix length, such as \
-             10.0.0.101/32 at line 1 column 49",
+             10.0.0.101/32",
         ),
     ] {
         let answer = router

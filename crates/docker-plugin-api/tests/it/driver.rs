@@ -111,7 +111,9 @@ impl IpamDriver for Recorder {
 
     async fn request_pool(&self, request: RequestPoolRequest) -> Result<PoolResponse, PluginError> {
         self.note("/IpamDriver.RequestPool", &request);
-        let pool = request.pool.unwrap_or("192.0.2.1/32".parse().unwrap());
+        let pool = request
+            .pool
+            .unwrap_or_else(|| "192.0.2.1/32".parse().unwrap());
         Ok(PoolResponse::new(PoolId::new(pool.to_string())?, pool))
     }
 
