@@ -23,3 +23,6 @@ pub(crate) mod client;
 pub(crate) mod watch;
 
 mod backoff;
+
+#[cfg(test)]
+mod fixtures;

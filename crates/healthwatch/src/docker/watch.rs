@@ -350,21 +350,25 @@ impl Actor {
     }
 
     fn push(&mut self, observation: Observation) {
-        if self.outbox.push(observation) {
+        if self.outbox.push(observation) && self.resync_out_of_turn() {
             tracing::warn!("the reader of observations is slow; it will get a whole list");
-            self.resync_out_of_turn();
         }
     }
 
     /// Lists everything at once, but not more often than once a second:
-    /// garbled events and slow readers come in crowds.
-    fn resync_out_of_turn(&mut self) {
+    /// garbled events and slow readers come in crowds. True if this call and
+    /// not an earlier one is the cause.
+    fn resync_out_of_turn(&mut self) -> bool {
         let now = Instant::now();
+        if self.forced_at.is_some_and(|at| at > now) {
+            return false;
+        }
         let at = self
             .forced_at
             .map_or(now, |at| now.max(at + FORCED_INTERVAL));
         self.forced_at = Some(at);
         self.resync_at = self.resync_at.min(at);
+        true
     }
 
     /// Moves what the state has to say to the reader, without waiting.
