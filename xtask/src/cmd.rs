@@ -326,3 +326,48 @@ pub(crate) fn tail(path: &Path, lines: usize) -> String {
         Err(error) => format!("({}: {error})", path.display()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_it_would_be_typed() {
+        let command = Cmd::new("docker").args(["run", "--health-cmd", "wget -q x", "", "it's"]);
+        assert_eq!(
+            command.to_string(),
+            r"docker run --health-cmd 'wget -q x' '' 'it'\''s'"
+        );
+    }
+
+    #[test]
+    fn a_failure_quotes_the_command_and_what_it_said() {
+        let error = Cmd::new("sh")
+            .args(["-c", "echo why >&2; exit 3"])
+            .read()
+            .unwrap_err();
+        assert_eq!(error.to_string(), "sh -c 'echo why >&2; exit 3': why");
+    }
+
+    #[test]
+    fn a_silent_failure_shows_its_exit_code() {
+        let error = Cmd::new("false").run().unwrap_err();
+        assert_eq!(error.to_string(), "false: exit code 1");
+    }
+
+    #[test]
+    fn a_command_that_takes_too_long_is_ended() {
+        let start = Instant::now();
+        let command = Cmd::new("sleep")
+            .arg("30")
+            .timeout(Duration::from_millis(100));
+        let error = command.run().unwrap_err();
+        assert_eq!(error.to_string(), "sleep 30 took longer than 100ms");
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn standard_input_reaches_the_command() {
+        assert_eq!(Cmd::new("cat").stdin("words\n").read().unwrap(), "words");
+    }
+}

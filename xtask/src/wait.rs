@@ -44,3 +44,31 @@ pub(crate) fn until<T>(
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_success_ends_the_wait() {
+        let mut looks = 0;
+        let value = until("three", secs(10), || {
+            looks += 1;
+            anyhow::ensure!(looks == 3, "it is {looks}");
+            Ok(looks)
+        });
+        assert_eq!(value.unwrap(), 3);
+    }
+
+    #[test]
+    fn a_timeout_names_what_was_awaited_and_what_was_seen_last() {
+        let error = until("rain", Duration::ZERO, || -> Result<()> {
+            bail!("the sun shines")
+        });
+        let words = format!("{:#}", error.unwrap_err());
+        assert_eq!(
+            words,
+            "timed out after 0ns waiting for rain: the sun shines"
+        );
+    }
+}

@@ -234,10 +234,19 @@ fn remove_group(group: &Path) -> std::io::Result<()> {
     for child in children(group) {
         remove_group(&child)?;
     }
-    match fs::remove_dir(group) {
-        // The same hierarchy may be mounted under two names (cpu and cpuacct).
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other,
+    let start = Instant::now();
+    loop {
+        match fs::remove_dir(group) {
+            // The same hierarchy may be mounted under two names (cpu and cpuacct).
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            // A killed process leaves its group a moment after it is gone from sight.
+            Err(error)
+                if error.kind() == std::io::ErrorKind::ResourceBusy && start.elapsed() < LIMIT =>
+            {
+                thread::sleep(Duration::from_millis(20));
+            }
+            other => return other,
+        }
     }
 }
 
@@ -250,4 +259,23 @@ fn children(dir: &Path) -> Vec<PathBuf> {
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .map(|entry| entry.path())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_told_from_a_later_one_with_its_number() {
+        let ours = process_mark(std::process::id()).unwrap();
+        let (pid, start) = ours.split_once(' ').unwrap();
+        assert_eq!(pid, std::process::id().to_string());
+        assert!(start.parse::<u64>().unwrap() > 0);
+        assert_eq!(process_mark(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_directory_without_an_owner_is_abandoned() {
+        assert!(!owner_runs(Path::new("/nowhere")));
+    }
 }

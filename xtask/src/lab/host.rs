@@ -338,12 +338,16 @@ impl Host {
     }
 }
 
-/// Runs `unshare` once to learn whether this machine lets us make namespaces.
+/// Learns whether this machine has IPv6 and lets us make namespaces.
 ///
 /// # Errors
 ///
 /// With the reason why not.
 pub(crate) fn probe_namespaces() -> Result<()> {
+    ensure!(
+        Path::new("/proc/net/if_inet6").exists(),
+        "the kernel has no IPv6"
+    );
     Cmd::new("unshare")
         .args(["--net", "--mount", "true"])
         .run()

@@ -207,3 +207,40 @@ fn parse_list<T: for<'a> Deserialize<'a>>(text: &str) -> Result<Vec<T>> {
         .map(|value| serde_json::from_value(value).context("read an entry of ip's JSON"))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gateways(text: &str) -> Vec<String> {
+        let routes: Vec<Route> = parse_list(text).unwrap();
+        routes
+            .iter()
+            .flat_map(Route::gateways)
+            .map(|hop| hop.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn every_next_hop_of_a_multipath_route_is_found() {
+        let text = r#"[{"dst":"10.0.0.101","nexthops":[
+            {"gateway":"192.168.8.40","dev":"lan","weight":1,"flags":[]},
+            {"gateway":"192.168.8.41","dev":"lan","weight":1,"flags":[]}]}]"#;
+        assert_eq!(gateways(text), ["192.168.8.40", "192.168.8.41"]);
+    }
+
+    #[test]
+    fn a_single_next_hop_may_be_of_the_other_family() {
+        let text =
+            r#"[{"dst":"10.0.0.101","via":{"family":"inet6","host":"fe80::1"},"dev":"lan"}]"#;
+        assert_eq!(gateways(text), ["fe80::1"]);
+        let text = r#"[{"dst":"10.0.0.101","gateway":"192.168.8.40","dev":"lan"}]"#;
+        assert_eq!(gateways(text), ["192.168.8.40"]);
+    }
+
+    #[test]
+    fn no_output_and_empty_entries_are_no_routes() {
+        assert!(gateways("").is_empty());
+        assert!(gateways("[{},{}]").is_empty());
+    }
+}

@@ -30,7 +30,7 @@ pub(super) struct Gobgp {
 
 /// One path of `gobgp global rib -j`.
 #[derive(Deserialize)]
-struct Path_ {
+struct RibPath {
     #[serde(default)]
     attrs: Vec<Attribute>,
     #[serde(default)]
@@ -87,12 +87,16 @@ pub(super) fn table(socket: &Path, family: &str) -> Result<Table> {
         .args(["global", "rib", "-j", "-a", family])
         .timeout(secs(5))
         .read()?;
-    let value: Value = serde_json::from_str(&text).context("parse gobgp's table")?;
+    parse_table(&text)
+}
+
+fn parse_table(text: &str) -> Result<Table> {
+    let value: Value = serde_json::from_str(text).context("parse gobgp's table")?;
     // GoBGP reports some failures as an object with exit code zero.
     if let Some(error) = value.get("error").and_then(Value::as_str) {
         anyhow::bail!("gobgp: {error}");
     }
-    let paths: BTreeMap<String, Vec<Path_>> = match value {
+    let paths: BTreeMap<String, Vec<RibPath>> = match value {
         Value::Null => BTreeMap::new(),
         value => serde_json::from_value(value).context("read gobgp's table")?,
     };
@@ -198,5 +202,34 @@ impl Router for Gobgp {
     fn keep(&mut self) {
         self.daemon.keep();
         self.agent.keep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_hops_of_all_fresh_paths_are_found_in_both_places() {
+        let text = r#"{"2001:db8::/64":[
+            {"attrs":[{"type":1,"value":0},{"type":14,"nexthop":"2001:db8:8::40","afi":2}],
+             "stale":false},
+            {"attrs":[{"type":14,"nexthop":"2001:db8:8::41"}],"stale":true}],
+            "10.0.0.0/8":[{"attrs":[{"type":3,"nexthop":"192.168.8.40"}]}]}"#;
+        let table = parse_table(text).unwrap();
+        assert_eq!(
+            table["2001:db8::/64"],
+            BTreeSet::from(["2001:db8:8::40".parse().unwrap()])
+        );
+        assert_eq!(
+            table["10.0.0.0/8"],
+            BTreeSet::from(["192.168.8.40".parse().unwrap()])
+        );
+    }
+
+    #[test]
+    fn a_failure_without_an_exit_code_is_a_failure() {
+        let error = parse_table(r#"{"error":"context deadline exceeded"}"#).unwrap_err();
+        assert_eq!(error.to_string(), "gobgp: context deadline exceeded");
     }
 }
