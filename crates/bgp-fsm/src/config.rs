@@ -156,7 +156,7 @@ impl PeerConfig {
 
     /// SendHoldTime: how long the peer may leave its receive window closed
     /// (RFC 9687). Default: twice the negotiated hold time, at least 8
-    /// minutes.
+    /// minutes. Zero: for ever.
     #[must_use]
     pub const fn send_hold_time(mut self, time: Duration) -> Self {
         self.send_hold_time = Some(time);
@@ -231,7 +231,7 @@ pub(crate) const FIRST_CONNECT_RETRY: Duration = Duration::from_secs(1);
 /// (RFC 4271 section 8.2.2).
 pub(crate) const OPEN_HOLD_TIME: Duration = Duration::from_secs(240);
 
-/// The least SendHoldTime (RFC 9687 section 6).
+/// The least SendHoldTime by default (RFC 9687).
 pub(crate) const MIN_SEND_HOLD_TIME: Duration = Duration::from_secs(480);
 
 /// The kernel repeats a lost SYN after 1, 3, 7 and 15 s; dialling anew closes

@@ -83,17 +83,16 @@ impl Peer {
             Slot::OpenConfirm(negotiated) | Slot::Established(negotiated) => negotiated.hold_time,
             _ => return,
         };
-        // Without a hold time nobody asked for failures to be noticed
-        // (RFC 9687 section 3).
-        let timer = Timer::SendHold(connection);
-        if hold_time == HoldTime::ZERO || self.timers.is_set(timer) {
-            return;
-        }
         let time = self
             .config
             .send_hold_time
             .unwrap_or_else(|| MIN_SEND_HOLD_TIME.max(hold_time.as_duration() * 2));
-        self.timers.set(timer, now, time);
+        let timer = Timer::SendHold(connection);
+        // Without a hold time there is no SendHoldTimer either (RFC 9687).
+        let wanted = hold_time != HoldTime::ZERO && !time.is_zero();
+        if wanted && !self.timers.is_set(timer) {
+            self.timers.set(timer, now, time);
+        }
     }
 
     pub(crate) fn hold_expired(&mut self, now: Instant, connection: Connection) {

@@ -147,7 +147,7 @@ impl Peer {
 
     fn dial(&mut self, now: Instant) {
         self.set_slot(Connection::Outgoing, Slot::Dialing);
-        let time = self.config.connect_time();
+        let time = self.jitter.apply(self.config.connect_time());
         self.timers.set(Timer::ConnectRetry, now, time);
         self.publish_state();
         self.push(Output::Connect);
