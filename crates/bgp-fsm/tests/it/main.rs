@@ -5,10 +5,4 @@ mod support;
 
 mod start;
 
-mod collision;
-mod negotiation;
-mod notification;
-mod properties;
-mod stop;
 mod timers;
-mod two_peers;
