@@ -1,0 +1,383 @@
+//! AS_PATH, borrowed and owned.
+
+use std::fmt;
+use std::iter::FusedIterator;
+
+use bytes::{BufMut as _, BytesMut};
+
+use crate::error::{DecodeErrorKind, EncodeError};
+use crate::number::Asn;
+use crate::reader::Reader;
+use crate::update::AsWidth;
+
+/// What a segment's members are (RFC 4271 section 4.3, RFC 5065 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SegmentKind {
+    /// ASes passed, in any order.
+    Set,
+    /// ASes passed, the last one first.
+    Sequence,
+    /// Members of the confederation passed, the last one first.
+    ConfedSequence,
+    /// Members of the confederation passed, in any order.
+    ConfedSet,
+}
+
+impl SegmentKind {
+    const fn from_octet(octet: u8) -> Option<Self> {
+        match octet {
+            1 => Some(Self::Set),
+            2 => Some(Self::Sequence),
+            3 => Some(Self::ConfedSequence),
+            4 => Some(Self::ConfedSet),
+            _ => None,
+        }
+    }
+
+    const fn octet(self) -> u8 {
+        match self {
+            Self::Set => 1,
+            Self::Sequence => 2,
+            Self::ConfedSequence => 3,
+            Self::ConfedSet => 4,
+        }
+    }
+
+    /// Whether it names members of a confederation, which never leave it.
+    #[must_use]
+    pub const fn is_confederation(self) -> bool {
+        matches!(self, Self::ConfedSequence | Self::ConfedSet)
+    }
+
+    const fn is_set(self) -> bool {
+        matches!(self, Self::Set | Self::ConfedSet)
+    }
+
+    /// What a segment of `members` counts in a path's length (RFC 4271
+    /// section 9.1.2.2, RFC 5065 section 5.3).
+    const fn counts(self, members: usize) -> usize {
+        match self {
+            Self::Sequence => members,
+            Self::Set => 1,
+            Self::ConfedSequence | Self::ConfedSet => 0,
+        }
+    }
+}
+
+/// A received AS_PATH. Its segments were checked when it was made.
+///
+/// ```text
+/// { kind (1) | count (1) | count × AS (2 or 4) } …
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AsPathView<'a> {
+    octets: &'a [u8],
+    width: AsWidth,
+}
+
+impl<'a> AsPathView<'a> {
+    /// Checks the segments (RFC 7606 section 7.2) and that no AS is 0
+    /// (RFC 7607). Whether confederation segments are welcome depends on the
+    /// session and is not looked at.
+    pub(crate) fn parse(octets: &'a [u8], width: AsWidth) -> Result<Self, DecodeErrorKind> {
+        let mut segments = SegmentIter {
+            reader: Reader::new(octets),
+            width,
+        };
+        while !segments.reader.is_empty() {
+            let Some(segment) = segments.read().filter(|it| it.count() > 0) else {
+                return Err(DecodeErrorKind::MalformedAsPath);
+            };
+            if segment.asns().any(|asn| asn.get() == 0) {
+                return Err(DecodeErrorKind::ZeroAsn(crate::AttributeCode::AS_PATH));
+            }
+        }
+        Ok(Self { octets, width })
+    }
+
+    /// The segments in their order.
+    #[must_use]
+    pub const fn segments(self) -> SegmentIter<'a> {
+        SegmentIter {
+            reader: Reader::new(self.octets),
+            width: self.width,
+        }
+    }
+
+    /// All AS numbers in their order, of whatever segment.
+    pub fn asns(self) -> impl Iterator<Item = Asn> + 'a {
+        self.segments().flat_map(AsPathSegmentView::asns)
+    }
+
+    /// Whether there is no segment, as for routes of one's own AS.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.octets.is_empty()
+    }
+
+    /// The length that route selection compares: sets count one,
+    /// confederation segments nothing (RFC 4271 section 9.1.2.2).
+    #[must_use]
+    pub fn path_len(self) -> usize {
+        self.segments().map(|it| it.kind.counts(it.count())).sum()
+    }
+
+    /// Whether `asn` occurs, which is a loop if it is one's own.
+    #[must_use]
+    pub fn contains(self, asn: Asn) -> bool {
+        self.asns().any(|it| it == asn)
+    }
+
+    /// The neighbouring AS: the first of a leading sequence.
+    #[must_use]
+    pub fn first(self) -> Option<Asn> {
+        let segment = self.segments().next()?;
+        (segment.kind == SegmentKind::Sequence)
+            .then(|| segment.asns().next())
+            .flatten()
+    }
+
+    /// An owned copy.
+    #[must_use]
+    pub fn to_as_path(self) -> AsPath {
+        AsPath {
+            segments: self
+                .segments()
+                .map(|it| AsPathSegment {
+                    kind: it.kind,
+                    asns: it.asns().collect(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// As [`AsPath`] prints itself.
+impl fmt::Display for AsPathView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.segments()
+            .enumerate()
+            .try_for_each(|(n, it)| fmt_segment(f, n, it.kind, it.asns()))
+    }
+}
+
+/// One segment of a received AS_PATH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AsPathSegmentView<'a> {
+    kind: SegmentKind,
+    octets: &'a [u8],
+    width: AsWidth,
+}
+
+impl<'a> AsPathSegmentView<'a> {
+    /// What the members are.
+    #[must_use]
+    pub const fn kind(self) -> SegmentKind {
+        self.kind
+    }
+
+    /// The members in their order.
+    #[must_use]
+    pub const fn asns(self) -> AsnIter<'a> {
+        AsnIter {
+            reader: Reader::new(self.octets),
+            width: self.width,
+        }
+    }
+
+    const fn count(self) -> usize {
+        self.octets.len() / self.width.octets()
+    }
+}
+
+/// The segments of an [`AsPathView`].
+#[derive(Clone, Copy, Debug)]
+pub struct SegmentIter<'a> {
+    reader: Reader<'a>,
+    width: AsWidth,
+}
+
+impl<'a> SegmentIter<'a> {
+    fn read(&mut self) -> Option<AsPathSegmentView<'a>> {
+        let [kind, count] = self.reader.array()?;
+        let octets = self.reader.take(usize::from(count) * self.width.octets())?;
+        Some(AsPathSegmentView {
+            kind: SegmentKind::from_octet(kind)?,
+            octets,
+            width: self.width,
+        })
+    }
+}
+
+impl<'a> Iterator for SegmentIter<'a> {
+    type Item = AsPathSegmentView<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read()
+    }
+}
+
+/// The members of an [`AsPathSegmentView`].
+#[derive(Clone, Copy, Debug)]
+pub struct AsnIter<'a> {
+    reader: Reader<'a>,
+    width: AsWidth,
+}
+
+impl Iterator for AsnIter<'_> {
+    type Item = Asn;
+
+    fn next(&mut self) -> Option<Asn> {
+        match self.width {
+            AsWidth::Two => self.reader.u16().map(|asn| Asn::new(u32::from(asn))),
+            AsWidth::Four => self.reader.u32().map(Asn::new),
+        }
+    }
+}
+
+impl FusedIterator for AsnIter<'_> {}
+
+/// An AS_PATH that can be announced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AsPath {
+    /// The segments in their order. Empty ones are not written.
+    pub segments: Vec<AsPathSegment>,
+}
+
+/// One segment of an [`AsPath`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AsPathSegment {
+    /// What the members are.
+    pub kind: SegmentKind,
+    /// The members.
+    pub asns: Vec<Asn>,
+}
+
+impl AsPath {
+    /// Of a route of one's own AS.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            segments: Vec::new(),
+        }
+    }
+
+    /// One sequence, the last AS passed first.
+    pub fn sequence(asns: impl IntoIterator<Item = Asn>) -> Self {
+        let asns: Vec<_> = asns.into_iter().collect();
+        let mut path = Self::empty();
+        if !asns.is_empty() {
+            path.segments.push(AsPathSegment {
+                kind: SegmentKind::Sequence,
+                asns,
+            });
+        }
+        path
+    }
+
+    /// Puts `asn` in front `times` times (RFC 4271 section 5.1.2).
+    pub fn prepend(&mut self, asn: Asn, times: usize) {
+        let front = std::iter::repeat_n(asn, times);
+        match self.segments.first_mut() {
+            Some(first) if first.kind == SegmentKind::Sequence => {
+                first.asns.splice(..0, front);
+            }
+            _ => {
+                self.segments.splice(..0, Self::sequence(front).segments);
+            }
+        }
+    }
+
+    /// The length that route selection compares: sets count one,
+    /// confederation segments nothing (RFC 4271 section 9.1.2.2).
+    #[must_use]
+    pub fn path_len(&self) -> usize {
+        let segments = self.segments.iter();
+        segments.map(|it| it.kind.counts(it.asns.len())).sum()
+    }
+
+    /// Whether a number needs four octets.
+    pub(crate) fn needs_four_octets(&self) -> bool {
+        let mut asns = self.segments.iter().flat_map(|it| &it.asns);
+        asns.any(|asn| asn.get() > u32::from(u16::MAX))
+    }
+
+    /// Without confederation segments, as AS4_PATH has it (RFC 6793 section
+    /// 4.2.2).
+    pub(crate) fn without_confederation(&self) -> Self {
+        let segments = self.segments.iter();
+        Self {
+            segments: segments
+                .filter(|it| !it.kind.is_confederation())
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Octets [`Self::put`] appends.
+    pub(crate) fn encoded_len(&self, width: AsWidth) -> Result<usize, EncodeError> {
+        let mut total = 0;
+        for segment in &self.segments {
+            let members = segment.asns.len();
+            if segment.kind.is_set() && members > SEGMENT_LIMIT {
+                return Err(EncodeError::AsSetTooLarge(members));
+            }
+            total += members.div_ceil(SEGMENT_LIMIT) * 2 + members * width.octets();
+        }
+        Ok(total)
+    }
+
+    /// Appends the segments; a sequence of more than 255 becomes several.
+    pub(crate) fn put(&self, buf: &mut BytesMut, width: AsWidth) {
+        for segment in &self.segments {
+            for chunk in segment.asns.chunks(SEGMENT_LIMIT) {
+                buf.put_u8(segment.kind.octet());
+                // Chunks are no longer than that.
+                buf.put_u8(u8::try_from(chunk.len()).unwrap_or(u8::MAX));
+                for asn in chunk {
+                    match width {
+                        AsWidth::Two => buf.put_u16(asn.two_octets()),
+                        AsWidth::Four => buf.put_u32(asn.get()),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `64500 64501 {64502,64503} (65001 65002)`: sets in braces, confederation
+/// segments in parentheses, a confederation set in both.
+impl fmt::Display for AsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut segments = self.segments.iter().enumerate();
+        segments.try_for_each(|(n, it)| fmt_segment(f, n, it.kind, it.asns.iter().copied()))
+    }
+}
+
+fn fmt_segment(
+    f: &mut fmt::Formatter<'_>,
+    position: usize,
+    kind: SegmentKind,
+    asns: impl Iterator<Item = Asn>,
+) -> fmt::Result {
+    let (open, separator, close) = match kind {
+        SegmentKind::Sequence => ("", " ", ""),
+        SegmentKind::Set => ("{", ",", "}"),
+        SegmentKind::ConfedSequence => ("(", " ", ")"),
+        SegmentKind::ConfedSet => ("({", ",", "})"),
+    };
+    if position > 0 {
+        f.write_str(" ")?;
+    }
+    f.write_str(open)?;
+    for (n, asn) in asns.enumerate() {
+        if n > 0 {
+            f.write_str(separator)?;
+        }
+        write!(f, "{asn}")?;
+    }
+    f.write_str(close)
+}
+
+/// The most members a segment's count can say.
+const SEGMENT_LIMIT: usize = 255;

@@ -1,0 +1,214 @@
+//! Messages cut out of an octet stream: marker, length, type.
+
+use std::fmt;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::notification::NotificationView;
+use crate::number::MaxMessageLen;
+use crate::open::OpenView;
+use crate::route_refresh::RouteRefreshView;
+use crate::update::UpdateView;
+
+/// Octets of the header before every message's body (RFC 4271 section 4.1).
+pub const HEADER_LEN: usize = 19;
+
+const MARKER: [u8; 16] = [0xff; 16];
+
+/// A message type (IANA “BGP Message Types”).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageType(pub u8);
+
+impl MessageType {
+    /// OPEN (RFC 4271 section 4.2).
+    pub const OPEN: Self = Self(1);
+    /// UPDATE (RFC 4271 section 4.3).
+    pub const UPDATE: Self = Self(2);
+    /// NOTIFICATION (RFC 4271 section 4.5).
+    pub const NOTIFICATION: Self = Self(3);
+    /// KEEPALIVE (RFC 4271 section 4.4).
+    pub const KEEPALIVE: Self = Self(4);
+    /// ROUTE-REFRESH (RFC 2918).
+    pub const ROUTE_REFRESH: Self = Self(5);
+}
+
+impl fmt::Display for MessageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::OPEN => f.write_str("OPEN"),
+            Self::UPDATE => f.write_str("UPDATE"),
+            Self::NOTIFICATION => f.write_str("NOTIFICATION"),
+            Self::KEEPALIVE => f.write_str("KEEPALIVE"),
+            Self::ROUTE_REFRESH => f.write_str("ROUTE-REFRESH"),
+            Self(other) => write!(f, "message type {other}"),
+        }
+    }
+}
+
+/// One whole message, owned and reference-counted.
+///
+/// ```text
+/// marker (16 × 0xff) | length (2, all of it) | type (1) | body
+/// ```
+///
+/// It shares the buffer it was split from, so whoever keeps something of it
+/// for long copies that out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawMessage {
+    octets: Bytes,
+    message_type: MessageType,
+}
+
+impl RawMessage {
+    /// Splits the next whole message off the front of `buf`. `None` asks for
+    /// more octets; what is there stays.
+    ///
+    /// # Errors
+    ///
+    /// What RFC 4271 section 6.1 calls a message header error. The stream
+    /// can't be read on after it.
+    pub fn split_from(buf: &mut BytesMut, max: MaxMessageLen) -> Result<Option<Self>, DecodeError> {
+        let Some((header, _)) = buf.split_first_chunk::<HEADER_LEN>() else {
+            // A wrong marker is an error at its first wrong octet.
+            return if buf.iter().take(MARKER.len()).all(|octet| *octet == 0xff) {
+                Ok(None)
+            } else {
+                Err(DecodeErrorKind::NotSynchronized.into())
+            };
+        };
+        if header[..16] != MARKER {
+            return Err(DecodeErrorKind::NotSynchronized.into());
+        }
+        let length = u16::from_be_bytes([header[16], header[17]]);
+        let message_type = MessageType(header[18]);
+        check_length(length, message_type, max)?;
+        let length = usize::from(length);
+        if buf.len() < length {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            octets: buf.split_to(length).freeze(),
+            message_type,
+        }))
+    }
+
+    /// The type in the header; one of the five of this crate.
+    #[must_use]
+    pub const fn message_type(&self) -> MessageType {
+        self.message_type
+    }
+
+    /// All octets, header included.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// The octets behind the header.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        self.octets.get(HEADER_LEN..).unwrap_or_default()
+    }
+
+    /// Looks at the body.
+    ///
+    /// # Errors
+    ///
+    /// The body can't be read at all. Faults of single attributes of an UPDATE
+    /// are not errors here; [`UpdateView::judge`] finds them.
+    pub fn view(&self) -> Result<MessageView<'_>, DecodeError> {
+        let body = self.body();
+        let unreadable = || DecodeErrorKind::BadMessageLength(self.length()).into();
+        match self.message_type {
+            MessageType::OPEN => OpenView::parse(body).map(MessageView::Open),
+            MessageType::UPDATE => UpdateView::parse(body).map(MessageView::Update),
+            MessageType::NOTIFICATION => NotificationView::parse(body)
+                .map(MessageView::Notification)
+                .ok_or_else(unreadable),
+            MessageType::KEEPALIVE => Ok(MessageView::Keepalive),
+            MessageType::ROUTE_REFRESH => {
+                RouteRefreshView::parse(body).map(MessageView::RouteRefresh)
+            }
+            MessageType(other) => Err(DecodeErrorKind::BadMessageType(other).into()),
+        }
+    }
+
+    fn length(&self) -> u16 {
+        // No longer than the 65535 of the header.
+        u16::try_from(self.octets.len()).unwrap_or(u16::MAX)
+    }
+}
+
+/// A message seen through its octets.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum MessageView<'a> {
+    /// OPEN.
+    Open(OpenView<'a>),
+    /// UPDATE.
+    Update(UpdateView<'a>),
+    /// NOTIFICATION.
+    Notification(NotificationView<'a>),
+    /// KEEPALIVE, which has no body.
+    Keepalive,
+    /// ROUTE-REFRESH.
+    RouteRefresh(RouteRefreshView<'a>),
+}
+
+/// Appends a KEEPALIVE.
+pub fn encode_keepalive(buf: &mut BytesMut) {
+    let start = begin_message(buf, MessageType::KEEPALIVE);
+    finish_message(buf, start);
+}
+
+/// Appends a header whose length is filled in by [`finish_message`].
+pub(crate) fn begin_message(buf: &mut BytesMut, message_type: MessageType) -> usize {
+    let start = buf.len();
+    buf.put_slice(&MARKER);
+    buf.put_u16(0);
+    buf.put_u8(message_type.0);
+    start
+}
+
+/// Fills the length in and returns it.
+pub(crate) fn finish_message(buf: &mut BytesMut, start: usize) -> usize {
+    let length = buf.len() - start;
+    // Every encoder bounds what it writes by 65535 octets.
+    let field = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+    if let Some(place) = buf.get_mut(start + 16..start + 18) {
+        place.copy_from_slice(&field);
+    }
+    length
+}
+
+/// The lengths RFC 4271 section 6.1 allows, and RFC 8654 for all but OPEN and
+/// KEEPALIVE.
+fn check_length(
+    length: u16,
+    message_type: MessageType,
+    max: MaxMessageLen,
+) -> Result<(), DecodeError> {
+    let standard = MaxMessageLen::STANDARD.get();
+    let (least, most) = match message_type {
+        MessageType::OPEN => (29, standard),
+        MessageType::UPDATE => (23, max.get()),
+        MessageType::NOTIFICATION => (21, max.get()),
+        MessageType::KEEPALIVE => (HEADER_LEN, HEADER_LEN),
+        MessageType::ROUTE_REFRESH => (HEADER_LEN, max.get()),
+        // The length is looked at first, so that the data shows the worse.
+        MessageType(other) => {
+            let in_range = (HEADER_LEN..=max.get()).contains(&usize::from(length));
+            return Err(if in_range {
+                DecodeErrorKind::BadMessageType(other).into()
+            } else {
+                DecodeErrorKind::BadMessageLength(length).into()
+            });
+        }
+    };
+    if (least..=most).contains(&usize::from(length)) {
+        Ok(())
+    } else {
+        Err(DecodeErrorKind::BadMessageLength(length).into())
+    }
+}

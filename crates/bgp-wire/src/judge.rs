@@ -1,0 +1,528 @@
+//! RFC 7606: what is wrong with an UPDATE, what to do about it, and what can
+//! be used of it.
+
+use std::net::Ipv4Addr;
+
+use crate::attr::{
+    Aggregator, AsPathView, AttributeCode, AttributeView, ClusterIter, CommunityIter,
+    ExtendedCommunityIter, LargeCommunityIter, MpReachView, MpUnreachView, NextHop, Origin,
+    PathAttributes,
+};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::notification::Notification;
+use crate::number::{Asn, Family};
+use crate::reader::Reader;
+use crate::update::{AsWidth, DecodeContext, SessionKind, UpdateView};
+
+/// What to do about a fault (RFC 7606 section 2), from mild to severe: the
+/// most severe one of a message wins (section 3 h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Disposition {
+    /// Go on as if the attribute were not there.
+    AttributeDiscard,
+    /// Go on as if all routes of the UPDATE were withdrawn.
+    TreatAsWithdraw,
+    /// Take no more routes of the family over this session. This crate asks
+    /// for [`Self::SessionReset`] instead, as RFC 7606 leaves open.
+    AfiSafiDisable,
+    /// Send the NOTIFICATION and end the session.
+    SessionReset,
+}
+
+/// One thing wrong with an UPDATE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault<'a> {
+    /// What is wrong.
+    pub error: DecodeError,
+    /// What to do about it.
+    pub disposition: Disposition,
+    /// All octets of the attribute at fault; empty if it is none in
+    /// particular.
+    pub attribute: &'a [u8],
+}
+
+impl Fault<'_> {
+    /// The NOTIFICATION to send if the session ends for it.
+    #[must_use]
+    pub fn notification(&self) -> Notification {
+        self.error.notification_about(self.attribute)
+    }
+}
+
+/// What is to be known of one UPDATE after RFC 7606 was applied.
+#[derive(Clone, Copy, Debug)]
+pub struct Judgement<'a> {
+    fault: Option<Fault<'a>>,
+    attributes: Attributes<'a>,
+}
+
+impl<'a> Judgement<'a> {
+    /// The most severe disposition; `None` if nothing is wrong.
+    #[must_use]
+    pub fn disposition(&self) -> Option<Disposition> {
+        self.fault.map(|fault| fault.disposition)
+    }
+
+    /// The first of the most severe faults.
+    #[must_use]
+    pub const fn fault(&self) -> Option<Fault<'a>> {
+        self.fault
+    }
+
+    /// The attributes that are well-formed. With a disposition above
+    /// [`Disposition::AttributeDiscard`] no route may be announced by them,
+    /// but MP_REACH_NLRI and MP_UNREACH_NLRI tell what to withdraw.
+    #[must_use]
+    pub const fn attributes(&self) -> &Attributes<'a> {
+        &self.attributes
+    }
+}
+
+/// The attributes of one UPDATE by name: only those that are there, known and
+/// well-formed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attributes<'a> {
+    origin: Option<Origin>,
+    as_path: Option<AsPathView<'a>>,
+    next_hop: Option<Ipv4Addr>,
+    med: Option<u32>,
+    local_pref: Option<u32>,
+    atomic_aggregate: bool,
+    aggregator: Option<Aggregator>,
+    communities: &'a [u8],
+    extended_communities: &'a [u8],
+    large_communities: &'a [u8],
+    originator_id: Option<Ipv4Addr>,
+    cluster_list: &'a [u8],
+    only_to_customer: Option<Asn>,
+    mp_reach: Option<MpReachView<'a>>,
+    mp_unreach: Option<MpUnreachView<'a>>,
+}
+
+impl<'a> Attributes<'a> {
+    /// ORIGIN.
+    #[must_use]
+    pub const fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    /// AS_PATH.
+    #[must_use]
+    pub const fn as_path(&self) -> Option<AsPathView<'a>> {
+        self.as_path
+    }
+
+    /// NEXT_HOP, of the routes in the NLRI field.
+    #[must_use]
+    pub const fn next_hop(&self) -> Option<Ipv4Addr> {
+        self.next_hop
+    }
+
+    /// MULTI_EXIT_DISC.
+    #[must_use]
+    pub const fn med(&self) -> Option<u32> {
+        self.med
+    }
+
+    /// LOCAL_PREF; never there on external sessions.
+    #[must_use]
+    pub const fn local_pref(&self) -> Option<u32> {
+        self.local_pref
+    }
+
+    /// Whether ATOMIC_AGGREGATE is there.
+    #[must_use]
+    pub const fn atomic_aggregate(&self) -> bool {
+        self.atomic_aggregate
+    }
+
+    /// AGGREGATOR.
+    #[must_use]
+    pub const fn aggregator(&self) -> Option<Aggregator> {
+        self.aggregator
+    }
+
+    /// COMMUNITIES.
+    #[must_use]
+    pub const fn communities(&self) -> CommunityIter<'a> {
+        CommunityIter::new(self.communities)
+    }
+
+    /// EXTENDED_COMMUNITIES.
+    #[must_use]
+    pub const fn extended_communities(&self) -> ExtendedCommunityIter<'a> {
+        ExtendedCommunityIter::new(self.extended_communities)
+    }
+
+    /// LARGE_COMMUNITIES.
+    #[must_use]
+    pub const fn large_communities(&self) -> LargeCommunityIter<'a> {
+        LargeCommunityIter::new(self.large_communities)
+    }
+
+    /// ORIGINATOR_ID; never there on external sessions.
+    #[must_use]
+    pub const fn originator_id(&self) -> Option<Ipv4Addr> {
+        self.originator_id
+    }
+
+    /// CLUSTER_LIST; always empty on external sessions.
+    #[must_use]
+    pub const fn cluster_list(&self) -> ClusterIter<'a> {
+        ClusterIter::new(self.cluster_list)
+    }
+
+    /// ONLY_TO_CUSTOMER.
+    #[must_use]
+    pub const fn only_to_customer(&self) -> Option<Asn> {
+        self.only_to_customer
+    }
+
+    /// MP_REACH_NLRI.
+    #[must_use]
+    pub const fn mp_reach(&self) -> Option<MpReachView<'a>> {
+        self.mp_reach
+    }
+
+    /// MP_UNREACH_NLRI.
+    #[must_use]
+    pub const fn mp_unreach(&self) -> Option<MpUnreachView<'a>> {
+        self.mp_unreach
+    }
+
+    /// An owned copy, if ORIGIN and AS_PATH are there. ORIGINATOR_ID,
+    /// CLUSTER_LIST and ONLY_TO_CUSTOMER are not part of it.
+    #[must_use]
+    pub fn to_path_attributes(&self) -> Option<PathAttributes> {
+        Some(PathAttributes {
+            origin: self.origin?,
+            as_path: self.as_path?.to_as_path(),
+            med: self.med,
+            local_pref: self.local_pref,
+            atomic_aggregate: self.atomic_aggregate,
+            aggregator: self.aggregator,
+            communities: self.communities().collect(),
+            extended_communities: self.extended_communities().collect(),
+            large_communities: self.large_communities().collect(),
+        })
+    }
+}
+
+impl<'a> UpdateView<'a> {
+    /// Applies RFC 7606: reads everything once, without allocating.
+    ///
+    /// What needs the configuration is not looked at: loops, the first AS of
+    /// the path, families that were not negotiated, next hops of one's own.
+    #[must_use]
+    pub fn judge(&self, ctx: DecodeContext) -> Judgement<'a> {
+        let mut judge = Judge {
+            ctx,
+            fault: None,
+            seen: Seen([0; 4]),
+            attributes: Attributes::default(),
+        };
+        let mut withdrawn = self.withdrawn_routes();
+        if let Some(error) = withdrawn.find_map(Result::err) {
+            judge.found(error, Disposition::SessionReset, &[]);
+        }
+        for attribute in self.path_attributes() {
+            match attribute {
+                Ok(attribute) => judge.attribute(attribute),
+                // NLRI can still be found by the field's length (section 4).
+                Err(error) => judge.found(error, Disposition::TreatAsWithdraw, &[]),
+            }
+        }
+        let mut announces_ipv4 = false;
+        for prefix in self.nlri() {
+            announces_ipv4 = true;
+            if let Err(error) = prefix {
+                judge.found(error, Disposition::SessionReset, &[]);
+            }
+        }
+        judge.whole(announces_ipv4);
+        Judgement {
+            fault: judge.fault,
+            attributes: judge.attributes,
+        }
+    }
+}
+
+/// Which codes have occurred, one bit each.
+struct Seen([u64; 4]);
+
+impl Seen {
+    /// Whether `code` occurs for the first time.
+    fn insert(&mut self, code: AttributeCode) -> bool {
+        let (word, bit) = (usize::from(code.0 / 64), 1 << (code.0 % 64));
+        self.0.get_mut(word).is_some_and(|word| {
+            let first = *word & bit == 0;
+            *word |= bit;
+            first
+        })
+    }
+
+    fn contains(&self, code: AttributeCode) -> bool {
+        let (word, bit) = (usize::from(code.0 / 64), 1 << (code.0 % 64));
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+}
+
+/// What is wrong with one attribute, and what to do about it.
+type Verdict = Result<(), (DecodeErrorKind, Disposition)>;
+
+use Disposition::{
+    AttributeDiscard as Discard, SessionReset as Reset, TreatAsWithdraw as Withdraw,
+};
+
+struct Judge<'a> {
+    ctx: DecodeContext,
+    fault: Option<Fault<'a>>,
+    seen: Seen,
+    attributes: Attributes<'a>,
+}
+
+impl<'a> Judge<'a> {
+    fn found(&mut self, error: DecodeError, disposition: Disposition, attribute: &'a [u8]) {
+        if self
+            .fault
+            .is_none_or(|worst| worst.disposition < disposition)
+        {
+            self.fault = Some(Fault {
+                error,
+                disposition,
+                attribute,
+            });
+        }
+    }
+
+    fn attribute(&mut self, attribute: AttributeView<'a>) {
+        let code = attribute.code();
+        let verdict = if self.seen.insert(code) {
+            self.check_class(attribute)
+                .and_then(|()| self.check_value(code, attribute.value()))
+        } else {
+            // Only the first one counts (section 3 g).
+            let disposition = match code {
+                AttributeCode::MP_REACH_NLRI | AttributeCode::MP_UNREACH_NLRI => Reset,
+                _ => Discard,
+            };
+            Err((DecodeErrorKind::DuplicateAttribute(code), disposition))
+        };
+        if let Err((kind, disposition)) = verdict {
+            self.found(kind.into(), disposition, attribute.octets());
+        }
+    }
+
+    /// Checks the flags, and whether the attribute belongs on this session.
+    fn check_class(&self, attribute: AttributeView<'a>) -> Verdict {
+        let code = attribute.code();
+        let internal_only = matches!(
+            code,
+            AttributeCode::LOCAL_PREF | AttributeCode::ORIGINATOR_ID | AttributeCode::CLUSTER_LIST
+        );
+        if internal_only && self.ctx.session == SessionKind::External {
+            return Err((DecodeErrorKind::UnexpectedAttribute(code), Discard));
+        }
+        let as4 = matches!(
+            code,
+            AttributeCode::AS4_PATH | AttributeCode::AS4_AGGREGATOR
+        );
+        if as4 && self.ctx.as_width == AsWidth::Four {
+            // RFC 6793 section 4.1.
+            return Err((DecodeErrorKind::UnexpectedAttribute(code), Discard));
+        }
+        match code.flags() {
+            Some(flags) if attribute.flags().same_class(flags) => Ok(()),
+            Some(_) if as4 => Err((DecodeErrorKind::AttributeFlags(code), Discard)),
+            Some(_) => Err((DecodeErrorKind::AttributeFlags(code), Withdraw)),
+            None if attribute.flags().is_optional() => Ok(()),
+            // RFC 4271 section 6.3 would end the session, and RFC 7606 does
+            // not name the case. Its aim is that a strange attribute costs
+            // its routes only, so that is what it costs here.
+            None => Err((DecodeErrorKind::UnrecognizedWellKnown(code), Withdraw)),
+        }
+    }
+
+    /// Checks and keeps the value (section 7, in its order).
+    fn check_value(&mut self, code: AttributeCode, value: &'a [u8]) -> Verdict {
+        let attributes = &mut self.attributes;
+        match code {
+            AttributeCode::ORIGIN => attributes.origin = Some(origin(value)?),
+            AttributeCode::AS_PATH => attributes.as_path = Some(as_path(value, self.ctx)?),
+            AttributeCode::NEXT_HOP => attributes.next_hop = Some(next_hop(value)?),
+            AttributeCode::MULTI_EXIT_DISC => attributes.med = Some(number(code, value)?),
+            AttributeCode::LOCAL_PREF => attributes.local_pref = Some(number(code, value)?),
+            AttributeCode::ATOMIC_AGGREGATE if value.is_empty() => {
+                attributes.atomic_aggregate = true;
+            }
+            AttributeCode::ATOMIC_AGGREGATE => {
+                return Err((DecodeErrorKind::AttributeLength(code), Discard));
+            }
+            AttributeCode::AGGREGATOR => {
+                attributes.aggregator = Some(aggregator(code, value, self.ctx.as_width)?);
+            }
+            AttributeCode::COMMUNITIES => attributes.communities = items(code, value, 4)?,
+            AttributeCode::ORIGINATOR_ID => {
+                attributes.originator_id = Some(number(code, value)?.into());
+            }
+            AttributeCode::CLUSTER_LIST => attributes.cluster_list = items(code, value, 4)?,
+            AttributeCode::MP_REACH_NLRI => self.mp_reach(value)?,
+            AttributeCode::MP_UNREACH_NLRI => self.mp_unreach(value)?,
+            AttributeCode::EXTENDED_COMMUNITIES => {
+                attributes.extended_communities = items(code, value, 8)?;
+            }
+            AttributeCode::AS4_PATH if value.is_empty() => {
+                return Err((DecodeErrorKind::MalformedAttribute(code), Discard));
+            }
+            // RFC 6793 section 6.
+            AttributeCode::AS4_PATH => {
+                AsPathView::parse(value, AsWidth::Four)
+                    .map_err(|_| (DecodeErrorKind::MalformedAttribute(code), Discard))?;
+            }
+            AttributeCode::AS4_AGGREGATOR => {
+                aggregator(code, value, AsWidth::Four)?;
+            }
+            AttributeCode::IPV6_EXTENDED_COMMUNITIES => {
+                items(code, value, 20)?;
+            }
+            AttributeCode::LARGE_COMMUNITIES => {
+                attributes.large_communities = items(code, value, 12)?;
+            }
+            AttributeCode::ONLY_TO_CUSTOMER => {
+                attributes.only_to_customer = Some(Asn::new(number(code, value)?));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn mp_reach(&mut self, value: &'a [u8]) -> Verdict {
+        let malformed = DecodeErrorKind::MalformedAttribute(AttributeCode::MP_REACH_NLRI);
+        let view = MpReachView::parse(value).ok_or((malformed, Reset))?;
+        if view.prefixes().any(|prefix| prefix.is_err()) {
+            return Err((malformed, Reset));
+        }
+        self.attributes.mp_reach = Some(view);
+        match view.next_hop() {
+            Some(next_hop) if !next_hop.is_host() => {
+                Err((DecodeErrorKind::InvalidNextHop, Withdraw))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn mp_unreach(&mut self, value: &'a [u8]) -> Verdict {
+        let malformed = DecodeErrorKind::MalformedAttribute(AttributeCode::MP_UNREACH_NLRI);
+        let view = MpUnreachView::parse(value).ok_or((malformed, Reset))?;
+        if view.prefixes().any(|prefix| prefix.is_err()) {
+            return Err((malformed, Reset));
+        }
+        self.attributes.mp_unreach = Some(view);
+        Ok(())
+    }
+
+    /// Checks what no attribute can tell alone.
+    fn whole(&mut self, announces_ipv4: bool) {
+        let announces = announces_ipv4 || self.seen.contains(AttributeCode::MP_REACH_NLRI);
+        let mandatory = [
+            (AttributeCode::ORIGIN, announces),
+            (AttributeCode::AS_PATH, announces),
+            (AttributeCode::NEXT_HOP, announces_ipv4),
+        ];
+        for (code, wanted) in mandatory {
+            if wanted && !self.seen.contains(code) {
+                let error = DecodeErrorKind::MissingAttribute(code).into();
+                self.found(error, Withdraw, &[]);
+            }
+        }
+        // Without any route announced, nobody can be sure that the fault did
+        // not hide one (section 5.2).
+        if let Some(fault) = &mut self.fault
+            && fault.disposition == Withdraw
+            && !announces
+        {
+            fault.disposition = Reset;
+        }
+    }
+}
+
+fn origin(value: &[u8]) -> Result<Origin, (DecodeErrorKind, Disposition)> {
+    let &[octet] = value else {
+        let kind = DecodeErrorKind::AttributeLength(AttributeCode::ORIGIN);
+        return Err((kind, Withdraw));
+    };
+    Origin::from_octet(octet).ok_or((DecodeErrorKind::InvalidOrigin(octet), Withdraw))
+}
+
+fn as_path(
+    value: &[u8],
+    ctx: DecodeContext,
+) -> Result<AsPathView<'_>, (DecodeErrorKind, Disposition)> {
+    let path = AsPathView::parse(value, ctx.as_width).map_err(|kind| (kind, Withdraw))?;
+    // Another AS can't be of our confederation: this crate knows of none
+    // (RFC 5065 section 5).
+    let strays = ctx.session == SessionKind::External
+        && path.segments().any(|it| it.kind().is_confederation());
+    if strays {
+        return Err((DecodeErrorKind::MalformedAsPath, Withdraw));
+    }
+    Ok(path)
+}
+
+fn next_hop(value: &[u8]) -> Result<Ipv4Addr, (DecodeErrorKind, Disposition)> {
+    let address = Ipv4Addr::from(number(AttributeCode::NEXT_HOP, value)?);
+    if NextHop::V4(address).is_host() {
+        Ok(address)
+    } else {
+        Err((DecodeErrorKind::InvalidNextHop, Withdraw))
+    }
+}
+
+/// A value of exactly four octets.
+fn number(code: AttributeCode, value: &[u8]) -> Result<u32, (DecodeErrorKind, Disposition)> {
+    <[u8; 4]>::try_from(value)
+        .map(u32::from_be_bytes)
+        .map_err(|_| (DecodeErrorKind::AttributeLength(code), Withdraw))
+}
+
+/// A value of one or more items of `size` octets.
+fn items(
+    code: AttributeCode,
+    value: &[u8],
+    size: usize,
+) -> Result<&[u8], (DecodeErrorKind, Disposition)> {
+    if value.is_empty() || !value.len().is_multiple_of(size) {
+        return Err((DecodeErrorKind::AttributeLength(code), Withdraw));
+    }
+    Ok(value)
+}
+
+fn aggregator(
+    code: AttributeCode,
+    value: &[u8],
+    width: AsWidth,
+) -> Result<Aggregator, (DecodeErrorKind, Disposition)> {
+    let mut reader = Reader::new(value);
+    let asn = match width {
+        AsWidth::Two => reader.u16().map(u32::from),
+        AsWidth::Four => reader.u32(),
+    };
+    match (asn, reader.array(), reader.is_empty()) {
+        (Some(0), Some(_), true) => Err((DecodeErrorKind::ZeroAsn(code), Discard)),
+        (Some(asn), Some(identifier), true) => Ok(Aggregator {
+            asn: Asn::new(asn),
+            identifier: Ipv4Addr::from_octets(identifier),
+        }),
+        _ => Err((DecodeErrorKind::AttributeLength(code), Discard)),
+    }
+}
+
+impl Judgement<'_> {
+    /// Families whose routes the UPDATE announces or withdraws by
+    /// MP_REACH_NLRI and MP_UNREACH_NLRI.
+    pub fn mp_families(&self) -> impl Iterator<Item = Family> + use<> {
+        let reach = self.attributes.mp_reach.map(MpReachView::family);
+        let unreach = self.attributes.mp_unreach.map(MpUnreachView::family);
+        reach.into_iter().chain(unreach)
+    }
+}
