@@ -1,0 +1,453 @@
+//! One peer: start, stop, retry, pause, and what its two connections share.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::time::Instant;
+
+use bgp_wire::{Notification, NotificationCode};
+use bytes::BytesMut;
+
+use crate::config::{FIRST_CONNECT_RETRY, Initiation, PeerConfig};
+use crate::error::{Cause, DownReason};
+use crate::io::{Connection, Event, Input, Output};
+use crate::negotiate::Negotiated;
+use crate::state::{Slot, State};
+use crate::timer::{Jitter, Timer, TimerTable, back_off};
+
+/// One BGP peer (RFC 4271 section 8) without sockets and clock.
+///
+/// After every [`handle_input`](Self::handle_input), drain
+/// [`poll_output`](Self::poll_output) to `None`, then sleep no longer than
+/// [`poll_timeout`](Self::poll_timeout) says.
+#[derive(Debug)]
+pub struct Peer {
+    pub(crate) config: PeerConfig,
+    pub(crate) timers: TimerTable,
+    pub(crate) jitter: Jitter,
+    slots: [Slot; 2],
+    outputs: VecDeque<Output>,
+    /// Started, and not pausing in Idle.
+    running: bool,
+    /// The state last told by [`Event::StateChanged`].
+    state: State,
+    /// Attempts since the last OPEN that was accepted.
+    connect_failures: u32,
+    /// Failures since the last session that lasted.
+    idle_failures: u32,
+    connect_retry_counter: u32,
+    established_since: Option<Instant>,
+}
+
+impl Peer {
+    /// A peer in Idle, which waits for [`Input::ManualStart`].
+    ///
+    /// `seed` is the only source of randomness (jitter, RFC 4271 section 10):
+    /// the same seed and inputs give the same outputs.
+    #[must_use]
+    pub fn new(config: PeerConfig, seed: u64) -> Self {
+        Self {
+            config,
+            timers: TimerTable::default(),
+            jitter: Jitter::new(seed),
+            slots: [Slot::Closed, Slot::Closed],
+            outputs: VecDeque::new(),
+            running: false,
+            state: State::Idle,
+            connect_failures: 0,
+            idle_failures: 0,
+            connect_retry_counter: 0,
+            established_since: None,
+        }
+    }
+
+    /// Takes one input. `now` never runs backwards.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::ManualStart => self.manual_start(now),
+            Input::ManualStop { communication } => self.manual_stop(communication.as_deref()),
+            Input::TcpConnected(connection) => self.tcp_connected(now, connection),
+            Input::TcpFailed(connection) => self.tcp_failed(now, connection),
+            Input::Received(connection, buf) => self.received(now, connection, buf),
+            Input::UpdateSent => self.update_sent(now),
+            Input::WriteBlocked(connection) => self.write_blocked(now, connection),
+            Input::WriteProgress(connection) => self.timers.stop(Timer::SendHold(connection)),
+            Input::Reset(code) => self.reset(now, code),
+            Input::Timeout => self.timeout(now),
+        }
+    }
+
+    /// The next thing to do; `None` when all is done.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call with [`Input::Timeout`], and which timer it will be.
+    ///
+    /// `None` while stopped, while a passive peer waits, and while a session
+    /// without hold time is Established.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
+        self.timers.next()
+    }
+
+    /// The peer's state; with two connections, the one that is further.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// What was agreed, while Established.
+    #[must_use]
+    pub fn negotiated(&self) -> Option<&Negotiated> {
+        self.slots.iter().find_map(|slot| match slot {
+            Slot::Established(negotiated) => Some(&**negotiated),
+            _ => None,
+        })
+    }
+
+    /// Whether a connection from this peer would be taken now. If not, close
+    /// it at once: in Idle, RFC 4271 section 8.2.2 refuses connections.
+    #[must_use]
+    pub const fn accepts_incoming(&self) -> bool {
+        self.running && matches!(self.slot(Connection::Incoming), Slot::Closed)
+    }
+
+    /// How often the peer fell back to Idle since [`Input::ManualStart`]
+    /// (ConnectRetryCounter, RFC 4271 section 8).
+    #[must_use]
+    pub const fn connect_retry_counter(&self) -> u32 {
+        self.connect_retry_counter
+    }
+
+    /// The configuration it was made with.
+    #[must_use]
+    pub const fn config(&self) -> &PeerConfig {
+        &self.config
+    }
+
+    fn manual_start(&mut self, now: Instant) {
+        if self.running {
+            return;
+        }
+        self.connect_failures = 0;
+        self.idle_failures = 0;
+        self.connect_retry_counter = 0;
+        self.start(now);
+    }
+
+    /// Leaves Idle.
+    fn start(&mut self, now: Instant) {
+        self.running = true;
+        self.timers.stop(Timer::IdleHold);
+        match self.config.initiation {
+            Initiation::Active => self.dial(now),
+            Initiation::Passive => self.publish_state(),
+        }
+    }
+
+    fn dial(&mut self, now: Instant) {
+        self.set_slot(Connection::Outgoing, Slot::Dialing);
+        let time = self.jitter.apply(self.config.connect_time());
+        self.timers.set(Timer::ConnectRetry, now, time);
+        self.publish_state();
+        self.push(Output::Connect);
+    }
+
+    fn manual_stop(&mut self, communication: Option<&str>) {
+        let code = NotificationCode::CEASE_ADMINISTRATIVE_SHUTDOWN;
+        let notification = communication.map_or_else(
+            || Notification::new(code),
+            |text| Notification::with_shutdown_communication(code, text),
+        );
+        let was_running = mem::take(&mut self.running);
+        let told = self.close_all(Some(&notification));
+        self.timers.stop_all();
+        self.connect_failures = 0;
+        self.idle_failures = 0;
+        self.connect_retry_counter = 0;
+        self.established_since = None;
+        self.publish_state();
+        if was_running {
+            self.event(Event::Down(if told {
+                DownReason::NotificationSent {
+                    notification,
+                    cause: Cause::ManualStop,
+                }
+            } else {
+                DownReason::ManualStop
+            }));
+        }
+    }
+
+    fn reset(&mut self, now: Instant, code: NotificationCode) {
+        if !self.running {
+            return;
+        }
+        let notification = Notification::new(code);
+        let reason = if self.close_all(Some(&notification)) {
+            DownReason::NotificationSent {
+                notification,
+                cause: Cause::Reset,
+            }
+        } else {
+            DownReason::Reset(code)
+        };
+        self.pause(now, reason);
+    }
+
+    fn tcp_connected(&mut self, now: Instant, connection: Connection) {
+        let expected = match connection {
+            Connection::Outgoing => matches!(self.slot(connection), Slot::Dialing),
+            Connection::Incoming => self.accepts_incoming(),
+        };
+        if !expected {
+            // Unless it is the one we have, it came too late to be wanted.
+            if !self.slot(connection).is_connected() {
+                self.push(Output::Close(connection));
+            }
+            return;
+        }
+        if !matches!(self.slot(connection.other()), Slot::Dialing) {
+            self.timers.stop(Timer::ConnectRetry);
+        }
+        match self.config.delay_open_time {
+            Some(time) => {
+                self.set_slot(connection, Slot::DelayOpen);
+                self.timers.set(Timer::DelayOpen(connection), now, time);
+                self.publish_state();
+            }
+            None => self.send_open(now, connection),
+        }
+    }
+
+    fn tcp_failed(&mut self, now: Instant, connection: Connection) {
+        let slot = mem::take(self.slot_mut(connection));
+        let Some(state) = slot.state() else {
+            return;
+        };
+        self.timers.stop_connection(connection);
+        if matches!(slot, Slot::Dialing) {
+            self.timers.stop(Timer::ConnectRetry);
+        }
+        let reason = DownReason::TcpConnectionFails { state };
+        if self.goes_on_without(connection, &slot, &reason) {
+            return;
+        }
+        match slot {
+            Slot::OpenConfirm(_) | Slot::Established(_) => {
+                self.abandon_dialling();
+                self.pause(now, reason);
+            }
+            // Nothing was wrong with what the peer said, so the pause in Idle,
+            // where its connections are refused, is not called for.
+            _ if matches!(self.slot(connection.other()), Slot::Dialing) => {
+                self.publish_state();
+                self.event(Event::ConnectionClosed(connection, reason));
+            }
+            _ => self.wait_for_retry(now, reason),
+        }
+    }
+
+    /// Active: listens, and dials when the ConnectRetryTimer expires.
+    fn wait_for_retry(&mut self, now: Instant, reason: DownReason) {
+        self.connect_failures = self.connect_failures.saturating_add(1);
+        if self.config.initiation == Initiation::Active {
+            let longest = self.config.connect_retry_time;
+            let pause = back_off(FIRST_CONNECT_RETRY, self.connect_failures, longest);
+            let pause = self.jitter.apply(pause);
+            self.timers.set(Timer::ConnectRetry, now, pause);
+        }
+        self.publish_state();
+        self.event(Event::Down(reason));
+    }
+
+    /// Idle with IdleHoldTimer; both connections are closed already.
+    fn pause(&mut self, now: Instant, reason: DownReason) {
+        self.running = false;
+        self.timers.stop_all();
+        let lasted = self
+            .established_since
+            .take()
+            .map(|since| now.saturating_duration_since(since));
+        if lasted.is_some_and(|time| time >= self.config.idle_hold_limit) {
+            self.idle_failures = 0;
+        }
+        self.idle_failures = self.idle_failures.saturating_add(1);
+        self.connect_retry_counter = self.connect_retry_counter.saturating_add(1);
+        let (first, longest) = (self.config.idle_hold_time, self.config.idle_hold_limit);
+        let pause = self
+            .jitter
+            .apply(back_off(first, self.idle_failures, longest));
+        self.timers.set(Timer::IdleHold, now, pause);
+        self.publish_state();
+        self.event(Event::Down(reason));
+    }
+
+    /// Ends one connection for a reason of ours or the peer's, and the peer's
+    /// session with it unless the other connection lives.
+    pub(crate) fn end(
+        &mut self,
+        now: Instant,
+        connection: Connection,
+        notification: Option<&Notification>,
+        reason: DownReason,
+    ) {
+        if let Some(notification) = notification {
+            self.transmit(connection, |buf| notification.encode(buf));
+        }
+        self.push(Output::Close(connection));
+        let slot = mem::take(self.slot_mut(connection));
+        self.timers.stop_connection(connection);
+        if self.goes_on_without(connection, &slot, &reason) {
+            return;
+        }
+        self.abandon_dialling();
+        self.pause(now, reason);
+    }
+
+    /// If the other connection is up, only this one's end is told.
+    fn goes_on_without(
+        &mut self,
+        connection: Connection,
+        ended: &Slot,
+        reason: &DownReason,
+    ) -> bool {
+        if !self.slot(connection.other()).is_connected() {
+            return false;
+        }
+        self.publish_state();
+        if matches!(ended, Slot::Established(_)) {
+            self.established_since = None;
+            self.event(Event::Down(reason.clone()));
+        } else {
+            self.event(Event::ConnectionClosed(connection, reason.clone()));
+        }
+        true
+    }
+
+    /// Gives up an attempt to connect, if there is one.
+    pub(crate) fn abandon_dialling(&mut self) {
+        if matches!(self.slot(Connection::Outgoing), Slot::Dialing) {
+            self.set_slot(Connection::Outgoing, Slot::Closed);
+            self.timers.stop(Timer::ConnectRetry);
+            self.push(Output::Close(Connection::Outgoing));
+        }
+    }
+
+    /// Closes both connections; says whether anybody was there to be told.
+    fn close_all(&mut self, notification: Option<&Notification>) -> bool {
+        self.abandon_dialling();
+        let mut told = false;
+        for connection in Connection::BOTH {
+            if !self.slot(connection).is_connected() {
+                continue;
+            }
+            if let Some(notification) = notification {
+                self.transmit(connection, |buf| notification.encode(buf));
+                told = true;
+            }
+            self.push(Output::Close(connection));
+            self.set_slot(connection, Slot::Closed);
+            self.timers.stop_connection(connection);
+        }
+        told
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        // Each timer fires at most once: what it restarts lies in the future,
+        // and a driver that sleeps very long is not made to catch up.
+        for _ in 0..Timer::COUNT {
+            let Some(timer) = self.timers.take_due(now) else {
+                return;
+            };
+            match timer {
+                Timer::ConnectRetry => self.connect_retry_expired(now),
+                Timer::IdleHold => self.start(now),
+                Timer::Hold(connection) => self.hold_expired(now, connection),
+                Timer::Keepalive(connection) => self.send_keepalive(now, connection),
+                Timer::DelayOpen(connection) => self.send_open(now, connection),
+                Timer::SendHold(connection) => {
+                    self.end(now, connection, None, DownReason::SendHoldTimerExpired);
+                }
+            }
+        }
+    }
+
+    fn connect_retry_expired(&mut self, now: Instant) {
+        let dialling = matches!(self.slot(Connection::Outgoing), Slot::Dialing);
+        self.abandon_dialling();
+        if self.slot(Connection::Incoming).is_connected() {
+            self.publish_state();
+            if dialling {
+                let reason = DownReason::ConnectTimedOut;
+                self.event(Event::ConnectionClosed(Connection::Outgoing, reason));
+            }
+            return;
+        }
+        if dialling {
+            self.connect_failures = self.connect_failures.saturating_add(1);
+            self.event(Event::Down(DownReason::ConnectTimedOut));
+        }
+        self.dial(now);
+    }
+
+    pub(crate) const fn slot(&self, connection: Connection) -> &Slot {
+        let [outgoing, incoming] = &self.slots;
+        match connection {
+            Connection::Outgoing => outgoing,
+            Connection::Incoming => incoming,
+        }
+    }
+
+    pub(crate) const fn slot_mut(&mut self, connection: Connection) -> &mut Slot {
+        let [outgoing, incoming] = &mut self.slots;
+        match connection {
+            Connection::Outgoing => outgoing,
+            Connection::Incoming => incoming,
+        }
+    }
+
+    pub(crate) fn set_slot(&mut self, connection: Connection, slot: Slot) {
+        *self.slot_mut(connection) = slot;
+    }
+
+    /// The peer's OPEN was accepted: it can be reached.
+    pub(crate) const fn forget_connect_failures(&mut self) {
+        self.connect_failures = 0;
+    }
+
+    pub(crate) const fn mark_established(&mut self, now: Instant) {
+        self.established_since = Some(now);
+    }
+
+    /// Tells the state if it changed.
+    pub(crate) fn publish_state(&mut self) {
+        let to = if self.running {
+            Connection::BOTH
+                .into_iter()
+                .filter_map(|connection| self.slot(connection).state())
+                .max()
+                .unwrap_or(State::Active)
+        } else {
+            State::Idle
+        };
+        let from = mem::replace(&mut self.state, to);
+        if from != to {
+            self.event(Event::StateChanged { from, to });
+        }
+    }
+
+    pub(crate) fn transmit(&mut self, connection: Connection, encode: impl FnOnce(&mut BytesMut)) {
+        let mut buf = BytesMut::new();
+        encode(&mut buf);
+        self.push(Output::Transmit(connection, buf.freeze()));
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.push(Output::Event(event));
+    }
+
+    fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+}

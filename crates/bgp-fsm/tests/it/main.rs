@@ -1,0 +1,14 @@
+//! Scenarios in virtual time; what the machine did is the assertion.
+#![allow(missing_docs)]
+
+mod support;
+
+mod start;
+
+mod collision;
+mod negotiation;
+mod notification;
+mod properties;
+mod stop;
+mod timers;
+mod two_peers;

@@ -1,0 +1,158 @@
+//! What the peers did, as text that a test can compare.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use bgp_fsm::{Connection, Event, Negotiated, Output, Support};
+use bgp_wire::{AsWidth, MaxMessageLen, MessageView, RawMessage};
+use bytes::BytesMut;
+
+/// Lines of `seconds name what`; `>` marks octets sent, `<` what happened to
+/// the peer.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    text: String,
+    hide_keepalives: bool,
+}
+
+impl Transcript {
+    /// KEEPALIVEs are sent, but not written down from here on.
+    pub const fn hide_keepalives(&mut self) {
+        self.hide_keepalives = true;
+    }
+
+    /// The lines since the last call.
+    #[must_use]
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    /// The lines so far.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn output(&mut self, at: Duration, name: &str, output: &Output) {
+        match output {
+            Output::Connect => self.line(at, name, "dial"),
+            Output::Close(connection) => self.line(at, name, format_args!("close {connection}")),
+            Output::Transmit(connection, octets) => {
+                let messages = messages(octets);
+                if !(self.hide_keepalives && messages == "KEEPALIVE") {
+                    self.line(at, name, format_args!("> {connection} {messages}"));
+                }
+            }
+            Output::Event(event) => self.event(at, name, event),
+            other => self.line(at, name, format_args!("{other:?}")),
+        }
+    }
+
+    fn event(&mut self, at: Duration, name: &str, event: &Event) {
+        match event {
+            Event::StateChanged { from, to } => {
+                self.line(at, name, format_args!("{from} -> {to}"));
+            }
+            Event::Established(negotiated) => {
+                self.line(at, name, format_args!("up: {}", agreed(negotiated)));
+            }
+            Event::Update(message) => {
+                self.line(at, name, format_args!("has {}", messages(message.octets())));
+            }
+            Event::RouteRefresh(family) => {
+                self.line(at, name, format_args!("asked for {family}"));
+            }
+            Event::ConnectionClosed(connection, reason) => {
+                self.line(at, name, format_args!("{connection} closed: {reason}"));
+            }
+            Event::Down(reason) => self.line(at, name, format_args!("down: {reason}")),
+            other => self.line(at, name, format_args!("{other:?}")),
+        }
+    }
+
+    pub(crate) fn line(&mut self, at: Duration, name: &str, what: impl fmt::Display) {
+        let (seconds, milliseconds) = (at.as_secs(), at.subsec_millis());
+        writeln!(self.text, "{seconds:>4}.{milliseconds:03} {name} {what}")
+            .expect("a String takes everything");
+    }
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// One or more messages, in short.
+pub(crate) fn messages(octets: &[u8]) -> String {
+    let mut buf = BytesMut::from(octets);
+    let mut words = Vec::new();
+    loop {
+        match RawMessage::split_from(&mut buf, MaxMessageLen::EXTENDED) {
+            Ok(Some(message)) => words.push(describe(&message)),
+            Ok(None) if buf.is_empty() => break,
+            Ok(None) | Err(_) => {
+                words.push(format!("{} odd octets", buf.len()));
+                break;
+            }
+        }
+    }
+    words.join(", ")
+}
+
+fn describe(message: &RawMessage) -> String {
+    match message.view() {
+        Ok(MessageView::Open(view)) => format!(
+            "OPEN as={} hold={} id={}",
+            view.to_open()
+                .map_or_else(|_| u32::from(view.my_as()), |open| open.asn.get()),
+            view.hold_time_seconds(),
+            view.identifier(),
+        ),
+        Ok(MessageView::Keepalive) => "KEEPALIVE".to_owned(),
+        Ok(MessageView::Update(_)) => format!("UPDATE of {} octets", message.octets().len()),
+        Ok(MessageView::Notification(view)) => {
+            let data = view.data();
+            if data.is_empty() || view.shutdown_communication().is_some() {
+                format!("NOTIFICATION {view}")
+            } else {
+                format!("NOTIFICATION {view} data={data:02x?}")
+            }
+        }
+        Ok(MessageView::RouteRefresh(view)) => format!("ROUTE-REFRESH {}", view.family()),
+        Ok(other) => format!("{other:?}"),
+        Err(error) => format!("{} ({error})", message.message_type()),
+    }
+}
+
+fn agreed(negotiated: &Negotiated) -> String {
+    let mut families: Vec<_> = negotiated
+        .families
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    families.sort();
+    let mut text = format!(
+        "{} as={} id={} hold={} {}",
+        negotiated.connection,
+        negotiated.peer_as,
+        negotiated.peer_identifier,
+        negotiated.hold_time.seconds(),
+        families.join(","),
+    );
+    if negotiated.decode.as_width == AsWidth::Two {
+        text.push_str(" two-octet-as");
+    }
+    if negotiated.max_message_len == MaxMessageLen::EXTENDED {
+        text.push_str(" extended");
+    }
+    if negotiated.route_refresh == Support::Supported {
+        text.push_str(" refresh");
+    }
+    text
+}
+
+/// For lines about what a test did to a peer.
+pub(crate) fn input_name(connection: Connection, what: &str) -> String {
+    format!("< {connection} {what}")
+}
