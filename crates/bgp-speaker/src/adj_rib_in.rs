@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use bgp_fsm::Negotiated;
 use bgp_wire::{
-    Attributes, Disposition, Family, MessageView, NextHop, NotificationCode, RawMessage,
-    UpdateView,
+    Attributes, Disposition, Family, MessageView, NextHop, NotificationCode, RawMessage, UpdateView,
 };
 use ipnet::IpNet;
 use tracing::{debug, warn};
@@ -98,7 +97,10 @@ impl AdjRibIn {
         if let Some(fault) = judgement.fault() {
             warn!(peer = %self.settings.address, error = %fault.error, "faulty UPDATE: {:?}", fault.disposition);
         }
-        if attributes.as_path().is_some_and(|path| path.contains(self.facts.local_as)) {
+        if attributes
+            .as_path()
+            .is_some_and(|path| path.contains(self.facts.local_as))
+        {
             debug!(peer = %self.settings.address, "our own AS in AS_PATH: the routes are not used");
             unusable = true;
         }
@@ -109,7 +111,8 @@ impl AdjRibIn {
             self.withdrawn.extend(prefixes.map(IpNet::V4));
         }
         if let Some(unreach) = attributes.mp_unreach().filter(|u| self.carries(u.family())) {
-            self.withdrawn.extend(unreach.prefixes().map_while(Result::ok));
+            self.withdrawn
+                .extend(unreach.prefixes().map_while(Result::ok));
         }
         self.withdraw();
 
@@ -125,7 +128,8 @@ impl AdjRibIn {
         if let Some(reach) = attributes.mp_reach().filter(|r| self.carries(r.family())) {
             let next_hop = reach.next_hop().filter(|_| !unusable);
             self.announced.clear();
-            self.announced.extend(reach.prefixes().map_while(Result::ok));
+            self.announced
+                .extend(reach.prefixes().map_while(Result::ok));
             self.announce(attributes, next_hop, addresses)?;
         }
         Ok(())
@@ -137,7 +141,11 @@ impl AdjRibIn {
 
     /// Takes back the candidates for `self.withdrawn`.
     fn withdraw(&mut self) {
-        let Self { withdrawn, accepted, .. } = self;
+        let Self {
+            withdrawn,
+            accepted,
+            ..
+        } = self;
         withdrawn.retain(|prefix| accepted.remove(prefix));
         if !withdrawn.is_empty() {
             self.learned.replace(self.peer, withdrawn.drain(..), None);
@@ -163,7 +171,8 @@ impl AdjRibIn {
             self.withdraw();
             return Ok(());
         };
-        self.announced.retain(|prefix| unroutable(*prefix).is_none());
+        self.announced
+            .retain(|prefix| unroutable(*prefix).is_none());
         for prefix in &self.announced {
             self.accepted.insert(*prefix);
             if self.accepted.len() > self.settings.max_prefixes as usize {
@@ -171,7 +180,8 @@ impl AdjRibIn {
             }
         }
         let path = Arc::new(path);
-        self.learned.replace(self.peer, self.announced.drain(..), Some(&path));
+        self.learned
+            .replace(self.peer, self.announced.drain(..), Some(&path));
         Ok(())
     }
 

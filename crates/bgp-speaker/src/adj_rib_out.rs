@@ -219,13 +219,24 @@ impl Stream {
         let (group, writer) = match (&self.mode, set) {
             (Mode::Announcing(next_hop), Some(set)) => {
                 let attributes = prepare(prepared, set, facts);
-                let same = |change: &&RouteChange| change.value.as_ref().is_some_and(|s| s.id == set.id);
+                let same =
+                    |change: &&RouteChange| change.value.as_ref().is_some_and(|s| s.id == set.id);
                 let group = pending.iter().take_while(same).count();
-                let writer = UpdateWriter::announce(out, max, self.family, next_hop, attributes, facts.context);
+                let writer = UpdateWriter::announce(
+                    out,
+                    max,
+                    self.family,
+                    next_hop,
+                    attributes,
+                    facts.context,
+                );
                 (group, writer)
             }
             (Mode::Announcing(_), None) => {
-                let group = pending.iter().take_while(|change| change.value.is_none()).count();
+                let group = pending
+                    .iter()
+                    .take_while(|change| change.value.is_none())
+                    .count();
                 (group, UpdateWriter::withdraw(out, max, self.family))
             }
             (Mode::Off | Mode::Withdrawing, _) => {

@@ -133,7 +133,10 @@ impl PeerSettings {
         if self.initiation == Initiation::Passive && !listening {
             return Err(ConfigError::PassiveWithoutListener(peer));
         }
-        if self.local_address.is_some_and(|local| local.is_ipv4() != peer.is_ipv4()) {
+        if self
+            .local_address
+            .is_some_and(|local| local.is_ipv4() != peer.is_ipv4())
+        {
             return Err(ConfigError::LocalAddressFamily(peer));
         }
         if let Some(key) = &self.password {
@@ -147,7 +150,10 @@ impl PeerSettings {
         }
         let known = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
         if let Some(family) = self.families.iter().find(|f| !known.contains(f)) {
-            return Err(ConfigError::Family { peer, family: *family });
+            return Err(ConfigError::Family {
+                peer,
+                family: *family,
+            });
         }
         Ok(())
     }

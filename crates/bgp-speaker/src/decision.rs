@@ -31,7 +31,11 @@ impl Path {
     /// Steps a and b of RFC 4271 section 9.1.2.2 behind the degree of
     /// preference of section 9.1.1; lower is better.
     fn rank(&self) -> (Reverse<u32>, usize, Origin) {
-        (Reverse(self.local_pref), self.as_path.path_len(), self.origin)
+        (
+            Reverse(self.local_pref),
+            self.as_path.path_len(),
+            self.origin,
+        )
     }
 }
 
@@ -39,14 +43,19 @@ impl Path {
 /// if there is no path.
 pub(crate) fn select(paths: &[Arc<Path>], multipath: Multipath) -> Arc<[IpAddr]> {
     let survivors = survivors(paths);
-    let Some(best) = survivors.iter().min_by_key(|p| (p.identifier, p.peer_address)) else {
+    let Some(best) = survivors
+        .iter()
+        .min_by_key(|p| (p.identifier, p.peer_address))
+    else {
         return Arc::new([]);
     };
-    let together = survivors.iter().filter(|path| match (best.session, multipath.beside_best) {
-        (SessionKind::Internal, _) => path.peer == best.peer,
-        (SessionKind::External, BesideBest::SameLength) => true,
-        (SessionKind::External, BesideBest::SamePath) => path.as_path == best.as_path,
-    });
+    let together = survivors
+        .iter()
+        .filter(|path| match (best.session, multipath.beside_best) {
+            (SessionKind::Internal, _) => path.peer == best.peer,
+            (SessionKind::External, BesideBest::SameLength) => true,
+            (SessionKind::External, BesideBest::SamePath) => path.as_path == best.as_path,
+        });
     let mut next_hops: Vec<IpAddr> = together.map(|path| path.next_hop).collect();
     next_hops.sort_unstable();
     next_hops.dedup();
@@ -60,7 +69,11 @@ fn survivors(paths: &[Arc<Path>]) -> Vec<&Path> {
     let Some(best) = paths.iter().map(|p| p.rank()).min() else {
         return Vec::new();
     };
-    let mut left: Vec<&Path> = paths.iter().map(AsRef::as_ref).filter(|p| p.rank() == best).collect();
+    let mut left: Vec<&Path> = paths
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|p| p.rank() == best)
+        .collect();
     // Step c: MED decides among the paths through one neighbouring system only.
     let beaten = |path: &Path, left: &[&Path]| {
         left.iter()

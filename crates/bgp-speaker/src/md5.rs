@@ -23,7 +23,7 @@ pub(crate) const MAX_KEY_LEN: usize = 80;
 /// the socket with that peer, since it would run without protection.
 pub(crate) fn set_key(socket: &impl AsFd, peer: IpAddr, key: &Secret) -> io::Result<()> {
     let option = TcpMd5Sig::new(peer, key)?;
-    let length = libc::socklen_t::try_from(mem::size_of::<TcpMd5Sig>()).map_err(io::Error::other)?;
+    let length = libc::socklen_t::try_from(size_of::<TcpMd5Sig>()).map_err(io::Error::other)?;
     // SAFETY: the descriptor is open for the borrow's duration, and the kernel
     // reads exactly `length` octets from an initialised structure of the
     // layout it documents.
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn the_structure_has_the_kernels_size() {
         // 128 + 1 + 1 + 2 + 4 + 80 octets in linux/tcp.h.
-        assert_eq!(mem::size_of::<TcpMd5Sig>(), 216);
+        assert_eq!(size_of::<TcpMd5Sig>(), 216);
     }
 
     #[test]

@@ -54,7 +54,10 @@ impl NextHops {
         self.v4
             .or_else(|| usable(local))
             .or_else(|| addresses.beside(local).find_map(usable))
-            .ok_or(NoNextHop { local, wanted: "IPv4" })
+            .ok_or(NoNextHop {
+                local,
+                wanted: "IPv4",
+            })
     }
 
     /// The next hop for IPv6 prefixes on a session whose own address is `local`.
@@ -70,7 +73,10 @@ impl NextHops {
         self.v6
             .or_else(|| usable(local))
             .or_else(|| addresses.beside(local).find_map(usable))
-            .ok_or(NoNextHop { local, wanted: "global IPv6" })
+            .ok_or(NoNextHop {
+                local,
+                wanted: "global IPv6",
+            })
     }
 }
 
@@ -111,8 +117,12 @@ mod tests {
     use super::*;
 
     fn addresses(links: &[&[&str]]) -> LocalAddresses {
-        let links = links.iter().map(|link| link.iter().map(|a| a.parse().unwrap()).collect());
-        LocalAddresses { links: links.collect() }
+        let links = links
+            .iter()
+            .map(|link| link.iter().map(|a| a.parse().unwrap()).collect());
+        LocalAddresses {
+            links: links.collect(),
+        }
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -126,25 +136,56 @@ mod tests {
             v6: Some("2001:db8::1".parse().unwrap()),
         };
         let here = addresses(&[&["192.0.2.1/24", "2001:db8:1::1/64"]]);
-        assert_eq!(configured.resolve_v4(ip("192.0.2.1"), &here).unwrap().to_string(), "198.51.100.1");
-        assert_eq!(configured.resolve_v6(ip("192.0.2.1"), &here).unwrap().to_string(), "2001:db8::1");
+        assert_eq!(
+            configured
+                .resolve_v4(ip("192.0.2.1"), &here)
+                .unwrap()
+                .to_string(),
+            "198.51.100.1"
+        );
+        assert_eq!(
+            configured
+                .resolve_v6(ip("192.0.2.1"), &here)
+                .unwrap()
+                .to_string(),
+            "2001:db8::1"
+        );
     }
 
     #[test]
     fn the_other_family_comes_from_the_sessions_link() {
         let here = addresses(&[
             &["198.51.100.1/24", "2001:db8:9::9/64"],
-            &["192.0.2.1/24", "fe80::1/64", "2001:db8:1::1/64", "2001:db8:1::2/64"],
+            &[
+                "192.0.2.1/24",
+                "fe80::1/64",
+                "2001:db8:1::1/64",
+                "2001:db8:1::2/64",
+            ],
         ]);
         let derived = NextHops::default();
-        assert_eq!(derived.resolve_v6(ip("192.0.2.1"), &here).unwrap().to_string(), "2001:db8:1::1");
-        assert_eq!(derived.resolve_v4(ip("2001:db8:1::1"), &here).unwrap().to_string(), "192.0.2.1");
+        assert_eq!(
+            derived
+                .resolve_v6(ip("192.0.2.1"), &here)
+                .unwrap()
+                .to_string(),
+            "2001:db8:1::1"
+        );
+        assert_eq!(
+            derived
+                .resolve_v4(ip("2001:db8:1::1"), &here)
+                .unwrap()
+                .to_string(),
+            "192.0.2.1"
+        );
     }
 
     #[test]
     fn a_link_without_a_global_address_gives_a_reason() {
         let here = addresses(&[&["192.0.2.1/24", "fe80::1/64", "::ffff:192.0.2.1/128"]]);
-        let reason = NextHops::default().resolve_v6(ip("192.0.2.1"), &here).unwrap_err();
+        let reason = NextHops::default()
+            .resolve_v6(ip("192.0.2.1"), &here)
+            .unwrap_err();
         assert_eq!(
             reason.to_string(),
             "no next hop is configured and the link that holds 192.0.2.1 has no global IPv6 address"

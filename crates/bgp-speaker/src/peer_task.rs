@@ -99,7 +99,8 @@ impl PeerTask {
 
     /// Runs until cancelled and its last words are said.
     pub(crate) async fn run(mut self, cancel: CancellationToken) {
-        self.machine.handle_input(Instant::now(), Input::ManualStart);
+        self.machine
+            .handle_input(Instant::now(), Input::ManualStart);
         loop {
             self.carry_out();
             let full = self.fill();
@@ -110,7 +111,9 @@ impl PeerTask {
                 wake => self.react(Instant::now(), wake),
             }
         }
-        let stop = Input::ManualStop { communication: None };
+        let stop = Input::ManualStop {
+            communication: None,
+        };
         self.machine.handle_input(Instant::now(), stop);
         self.carry_out();
         while !self.farewells.is_empty() {
@@ -228,10 +231,12 @@ impl PeerTask {
                     {
                         session.note_written(written);
                     }
-                    self.machine.handle_input(now, Input::WriteProgress(connection));
+                    self.machine
+                        .handle_input(now, Input::WriteProgress(connection));
                 }
                 Ok(Flushed::Blocked) => {
-                    self.machine.handle_input(now, Input::WriteBlocked(connection));
+                    self.machine
+                        .handle_input(now, Input::WriteBlocked(connection));
                 }
                 Err(error) => self.lost(now, connection, &error),
             }
@@ -268,7 +273,7 @@ impl PeerTask {
         }
         if let Some(wire) = self.slot(connection).take() {
             if self.farewells.len() >= MAX_FAREWELLS {
-                self.farewells.remove(0);
+                drop(self.farewells.remove(0));
             }
             self.farewells.push(Box::pin(wire.close()));
         }
@@ -373,7 +378,8 @@ impl PeerTask {
         };
         let addresses = Arc::clone(&self.local_addresses.borrow());
         if let Err(code) = session.receive(update, &addresses) {
-            self.machine.handle_input(Instant::now(), Input::Reset(code));
+            self.machine
+                .handle_input(Instant::now(), Input::Reset(code));
         }
     }
 
@@ -382,7 +388,10 @@ impl PeerTask {
         let peer = self.settings.address;
         let mut news = false;
         self.shared.update_status(self.index, |status| {
-            news = status.last_error.as_ref().is_none_or(|last| last.text != text);
+            news = status
+                .last_error
+                .as_ref()
+                .is_none_or(|last| last.text != text);
             status.last_error = Some(PeerError::now(text.clone()));
         });
         if news {
@@ -430,7 +439,11 @@ async fn farewell_said(farewells: &mut Vec<Farewell>) {
     poll_fn(|context| {
         let before = farewells.len();
         farewells.retain_mut(|farewell| farewell.as_mut().poll(context).is_pending());
-        if farewells.len() < before { Poll::Ready(()) } else { Poll::Pending }
+        if farewells.len() < before {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }

@@ -189,7 +189,10 @@ impl Rib {
     }
 
     fn oldest_need(&self, table: Table) -> u64 {
-        let needs = self.readers.iter().map(|r| r[table as usize].load(Ordering::Relaxed));
+        let needs = self
+            .readers
+            .iter()
+            .map(|r| r[table as usize].load(Ordering::Relaxed));
         needs.min().unwrap_or(u64::MAX)
     }
 
@@ -197,7 +200,9 @@ impl Rib {
         self.version += 1;
         let version = self.version;
         let value = attributes.map(|attributes| self.intern(attributes));
-        let replaced = self.table_mut(Table::of(&prefix)).set(version, prefix, value);
+        let replaced = self
+            .table_mut(Table::of(&prefix))
+            .set(version, prefix, value);
         if let Some(set) = replaced {
             self.release(&set.attributes);
         }

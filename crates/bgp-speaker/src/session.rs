@@ -52,7 +52,14 @@ impl Session {
             local,
             next_hops: settings.next_hops,
             adj_rib_out: AdjRibOut::new(index, Arc::clone(&shared.rib), facts, families),
-            adj_rib_in: AdjRibIn::new(index, settings, facts, negotiated, local, Arc::clone(&shared.learned)),
+            adj_rib_in: AdjRibIn::new(
+                index,
+                settings,
+                facts,
+                negotiated,
+                local,
+                Arc::clone(&shared.learned),
+            ),
             shared,
             marks: VecDeque::new(),
             marked: 0,
@@ -66,11 +73,17 @@ impl Session {
 
     /// Derives the next hops anew; what they change is announced again.
     pub(crate) fn resolve_next_hops(&mut self, addresses: &LocalAddresses) {
-        let v4 = self.next_hops.resolve_v4(self.local, addresses).map(NextHop::V4);
-        let v6 = self.next_hops.resolve_v6(self.local, addresses).map(|global| NextHop::V6 {
-            global,
-            link_local: None,
-        });
+        let v4 = self
+            .next_hops
+            .resolve_v4(self.local, addresses)
+            .map(NextHop::V4);
+        let v6 = self
+            .next_hops
+            .resolve_v6(self.local, addresses)
+            .map(|global| NextHop::V6 {
+                global,
+                link_local: None,
+            });
         let mut withheld = Vec::new();
         for (family, next_hop) in [(Family::IPV4_UNICAST, v4), (Family::IPV6_UNICAST, v6)] {
             if !self.adj_rib_out.carries(family) {
@@ -81,7 +94,8 @@ impl Session {
             }
             self.adj_rib_out.set_next_hop(family, next_hop.ok());
         }
-        self.shared.update_status(self.index, |status| status.withheld = withheld);
+        self.shared
+            .update_status(self.index, |status| status.withheld = withheld);
     }
 
     /// Packs what is to be said into the connection's bounded buffer and

@@ -44,12 +44,19 @@ impl ConnectionOptions {
             md5::set_key(&socket, self.peer.ip(), key)?;
         }
         if let Some(local) = self.local_address {
-            socket.bind(&SocketAddr::new(local, 0).into()).map_err(|error| {
-                io::Error::new(error.kind(), format!("bind to local address {local}: {error}"))
-            })?;
+            socket
+                .bind(&SocketAddr::new(local, 0).into())
+                .map_err(|error| {
+                    io::Error::new(
+                        error.kind(),
+                        format!("bind to local address {local}: {error}"),
+                    )
+                })?;
         }
         self.apply(&socket)?;
-        TcpSocket::from_std_stream(socket.into()).connect(self.peer).await
+        TcpSocket::from_std_stream(socket.into())
+            .connect(self.peer)
+            .await
     }
 
     /// Makes an accepted connection like a dialed one.
@@ -126,7 +133,11 @@ fn as_seen_by(address: SocketAddr, v6_only: bool, peer: IpAddr) -> Option<IpAddr
 }
 
 fn new_socket(address: IpAddr) -> io::Result<Socket> {
-    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let domain = if address.is_ipv4() {
+        Domain::IPV4
+    } else {
+        Domain::IPV6
+    };
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     Ok(socket)

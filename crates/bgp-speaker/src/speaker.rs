@@ -156,7 +156,11 @@ impl SpeakerHandle {
     /// Costs in proportion to the batch, waits for nothing. Changes that
     /// change nothing make no new version.
     pub fn apply(&self, changes: &[RibChange]) -> RibVersion {
-        let mut rib = self.shared.rib.write().unwrap_or_else(PoisonError::into_inner);
+        let mut rib = self
+            .shared
+            .rib
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let version = rib.apply(changes);
         drop(rib);
         self.shared.versions.send_if_modified(|newest| {
@@ -190,7 +194,11 @@ impl SpeakerHandle {
 
     /// How many prefixes are announced.
     pub fn announced_prefixes(&self) -> usize {
-        self.shared.rib.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.shared
+            .rib
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Every peer's status in the order of the configuration, as it changes.
@@ -266,7 +274,9 @@ fn protected(
         inboxes.remove(peer);
         shared.statuses.send_modify(|all| {
             for status in all.iter_mut().filter(|s| s.address.to_canonical() == *peer) {
-                status.last_error = Some(PeerError::now(format!("connections from it are refused: {reason}")));
+                status.last_error = Some(PeerError::now(format!(
+                    "connections from it are refused: {reason}"
+                )));
             }
         });
     }

@@ -117,7 +117,11 @@ impl Wire {
     /// kernel send a reset if unread octets were left, and a reset takes the
     /// NOTIFICATION with it.
     pub(crate) fn close(self) -> impl Future<Output = ()> + Send + 'static {
-        let Self { mut stream, mut unsent, .. } = self;
+        let Self {
+            mut stream,
+            mut unsent,
+            ..
+        } = self;
         let farewell = async move {
             stream.write_all_buf(&mut unsent).await?;
             stream.shutdown().await?;
