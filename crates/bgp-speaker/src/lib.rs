@@ -1,1 +1,96 @@
-//! A BGP speaker on tokio: sockets, peer tasks, RIB, UPDATE packing and ECMP selection.
+//! A BGP speaker on tokio: it announces prefixes to peers, and turns what they
+//! announce into sets of next hops.
+//!
+//! [`SpeakerHandle::apply`] changes what is announced. Each peer has a task of
+//! its own that drives a [`bgp_fsm::Peer`], and is woken by the change: it pulls
+//! what its peer lacks, packs it into as few UPDATEs as possible and writes at
+//! once. A peer that does not read holds up itself alone, with bounded buffers.
+//! [`SpeakerHandle::flushed`] tells when a withdrawal has left for every peer,
+//! so that what stood behind the prefix may go. [`SpeakerHandle::learned`]
+//! reads the routes accepted from peers, best paths chosen and equal ones
+//! combined.
+//!
+//! # What it does not do
+//!
+//! It knows no policy beyond accepting or rejecting a peer's routes, passes
+//! nothing on from one peer to another, and never touches the kernel's routes:
+//! who runs it tells it the machine's addresses ([`LocalAddresses`]) and
+//! installs what it learns.
+//!
+//! # The contract
+//!
+//! [`RibVersion`]s are states, not events: a version that was flushed includes
+//! every earlier one. A peer that connects later gets the whole table first,
+//! then End-of-RIB, then changes.
+//!
+//! ```
+//! use std::net::IpAddr;
+//! use std::sync::Arc;
+//!
+//! use bgp_speaker::{LocalAddresses, PeerSettings, RibChange, Speaker, SpeakerConfig};
+//! use bgp_wire::{Asn, BgpIdentifier, PathAttributes};
+//! use tokio::sync::watch;
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let identifier = BgpIdentifier::from(std::net::Ipv4Addr::new(192, 0, 2, 1));
+//! let mut config = SpeakerConfig::new(Asn::new(64512), identifier);
+//! let router = IpAddr::from([127, 0, 0, 2]);
+//! config.peers.push(PeerSettings::new(router, Asn::new(64513)));
+//!
+//! let (_addresses, local_addresses) = watch::channel(Arc::new(LocalAddresses::default()));
+//! let (speaker, handle) = Speaker::new(config, local_addresses)?;
+//! let cancel = CancellationToken::new();
+//! let running = tokio::spawn(speaker.run(cancel.clone()));
+//!
+//! let prefix = "203.0.113.1/32".parse()?;
+//! handle.apply(&[RibChange::announce(prefix, Arc::new(PathAttributes::originated()))]);
+//! let version = handle.apply(&[RibChange::withdraw(prefix)]);
+//! // Every peer that is connected has heard of it.
+//! handle.flushed(version).await;
+//!
+//! cancel.cancel();
+//! running.await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Standards
+//!
+//! RFC 4271 (sessions, decision process), 4760 (IPv6), 2918 (route refresh),
+//! 4724 (End-of-RIB marker), 7606 (faulty UPDATEs), 2385 (TCP MD5), 4486 (limit
+//! of prefixes). Not covered: route reflection, confederations, ADD-PATH,
+//! graceful restart, TCP-AO, GTSM.
+
+mod adj_rib_in;
+mod adj_rib_out;
+mod config;
+mod decision;
+mod learned;
+mod listener;
+#[allow(unsafe_code)]
+mod md5;
+mod next_hop;
+mod peer_task;
+mod prefix;
+mod rib;
+mod secret;
+mod session;
+mod socket;
+mod speaker;
+mod status;
+mod versioned;
+mod wire;
+
+pub use config::{
+    BGP_PORT, BesideBest, ConfigError, Import, Initiation, Multipath, PeerSettings, SpeakerConfig,
+    Ttl,
+};
+pub use learned::{LearnedChange, LearnedRoutes};
+pub use next_hop::{LocalAddresses, NextHops};
+pub use prefix::unroutable;
+pub use rib::{RibChange, RibVersion};
+pub use secret::Secret;
+pub use speaker::{Speaker, SpeakerHandle};
+pub use status::{PeerError, PeerStatus};

@@ -1,0 +1,229 @@
+//! The thread with the netlink sockets: local addresses for next hops, and learned routes.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bgp_speaker::{Import, LearnedChange, LearnedRoutes, LocalAddresses, PeerStatus, SpeakerHandle};
+use netplumb::{Netlink, Watch};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::routes::{Outcome, Routes};
+
+/// What the plumber's thread works with. Its calls block, so nothing else may
+/// run on that thread.
+pub(crate) struct Plumber {
+    addresses: AddressReader,
+    watch: Watch,
+    installation: Option<Installation>,
+}
+
+/// Reads addresses and publishes them when they change.
+pub(crate) struct AddressReader {
+    netlink: Netlink,
+    publish: watch::Sender<Arc<LocalAddresses>>,
+}
+
+/// Learned routes on their way into the kernel.
+struct Installation {
+    routes: Routes<Netlink>,
+    learned: LearnedRoutes,
+    peers: watch::Receiver<Vec<PeerStatus>>,
+    /// Which peers' first transfers the sweep waits for.
+    importing: Vec<bool>,
+    /// When the sweep comes at the latest; `None` once it is done.
+    sweep_by: Option<Instant>,
+    repair_at: Instant,
+    retry: Duration,
+}
+
+/// Everything that can wake the thread.
+enum Wake {
+    Stopped,
+    KernelChanged(std::io::Result<()>),
+    Learned(Option<LearnedChange>),
+    SweepDue,
+    RepairDue,
+}
+
+impl Plumber {
+    /// Opens the sockets and, if routes are installed, takes over what an
+    /// earlier run left.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses, as without the privilege to change routes.
+    pub(crate) fn open(
+        config: &Config,
+        addresses: AddressReader,
+        speaker: &SpeakerHandle,
+    ) -> anyhow::Result<Self> {
+        let installation = match config.kernel {
+            None => None,
+            Some(place) => {
+                let kernel = Netlink::open().context("open netlink for routes")?;
+                let routes = Routes::take_over(kernel, place).context("read the kernel's routes")?;
+                let peers = &config.speaker.peers;
+                let now = Instant::now();
+                Some(Installation {
+                    routes,
+                    learned: speaker.learned(),
+                    peers: speaker.peers(),
+                    importing: peers.iter().map(|p| p.import == Import::Accept).collect(),
+                    sweep_by: Some(now + SWEEP_AFTER),
+                    repair_at: now + REPAIR_EVERY,
+                    retry: RETRY_FIRST,
+                })
+            }
+        };
+        Ok(Self {
+            addresses,
+            watch: Watch::open().context("watch the kernel's addresses and routes")?,
+            installation,
+        })
+    }
+
+    /// Runs until `stop`; with routes, until the speaker has ended, and then
+    /// takes them away.
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut watch = AsyncFd::new(self.watch).context("watch the kernel")?;
+        // What changed before the watch was open is seen now.
+        self.addresses.publish()?;
+        loop {
+            let wake = tokio::select! {
+                biased;
+                () = stop.cancelled(), if self.installation.is_none() => Wake::Stopped,
+                ready = watch.readable_mut() => Wake::KernelChanged(ready.map(|mut r| r.clear_ready())),
+                wake = next(self.installation.as_mut()) => wake,
+            };
+            match (wake, &mut self.installation) {
+                (Wake::KernelChanged(ready), installation) => {
+                    ready?;
+                    while watch.get_mut().wait(Some(Duration::ZERO))? {}
+                    self.addresses.publish()?;
+                    if let Some(installation) = installation {
+                        installation.repair_by(Instant::now() + SETTLE);
+                    }
+                }
+                (Wake::Stopped | Wake::Learned(None), installation) => {
+                    if let Some(installation) = installation {
+                        installation.routes.remove_all();
+                    }
+                    return Ok(());
+                }
+                (wake, Some(installation)) => installation.react(wake),
+                (_, None) => {}
+            }
+        }
+    }
+}
+
+impl AddressReader {
+    /// Reads the addresses there are now.
+    pub(crate) fn open() -> anyhow::Result<(Self, watch::Receiver<Arc<LocalAddresses>>)> {
+        let netlink = Netlink::open().context("open netlink for addresses")?;
+        let (publish, addresses) = watch::channel(Arc::default());
+        let mut reader = Self { netlink, publish };
+        reader.publish()?;
+        Ok((reader, addresses))
+    }
+
+    fn publish(&mut self) -> anyhow::Result<()> {
+        let links = self.netlink.addresses().context("read the kernel's addresses")?;
+        let now = Arc::new(LocalAddresses {
+            links: links.into_iter().map(|(_, addresses)| addresses).collect(),
+        });
+        self.publish.send_if_modified(|before| {
+            let changed = *before != now;
+            *before = now;
+            changed
+        });
+        Ok(())
+    }
+}
+
+impl Installation {
+    async fn wait(&mut self) -> Wake {
+        let first_transfers = first_transfers(&mut self.peers, &self.importing);
+        let sweep = async {
+            match self.sweep_by {
+                None => pending().await,
+                Some(at) => tokio::select! {
+                    () = first_transfers => {}
+                    () = sleep_until(at) => {}
+                },
+            }
+        };
+        tokio::select! {
+            biased;
+            change = self.learned.recv() => Wake::Learned(change),
+            () = sweep => Wake::SweepDue,
+            () = sleep_until(self.repair_at) => Wake::RepairDue,
+        }
+    }
+
+    fn react(&mut self, wake: Wake) {
+        let outcome = match wake {
+            Wake::Learned(Some(change)) => self.routes.apply(&change),
+            Wake::SweepDue => {
+                self.sweep_by = None;
+                self.routes.sweep()
+            }
+            Wake::RepairDue => {
+                self.repair_at = Instant::now() + REPAIR_EVERY;
+                let outcome = self.routes.repair();
+                if outcome == Outcome::Complete {
+                    self.retry = RETRY_FIRST;
+                }
+                outcome
+            }
+            Wake::Learned(None) | Wake::KernelChanged(_) | Wake::Stopped => return,
+        };
+        if outcome == Outcome::Incomplete {
+            self.repair_by(Instant::now() + self.retry);
+            self.retry = (self.retry * 2).min(RETRY_MOST);
+        }
+    }
+
+    fn repair_by(&mut self, at: Instant) {
+        self.repair_at = self.repair_at.min(at);
+    }
+}
+
+async fn next(installation: Option<&mut Installation>) -> Wake {
+    match installation {
+        Some(installation) => installation.wait().await,
+        None => pending().await,
+    }
+}
+
+/// Completes when every importing peer has told everything it had.
+async fn first_transfers(peers: &mut watch::Receiver<Vec<PeerStatus>>, importing: &[bool]) {
+    let ended = |peers: &Vec<PeerStatus>| {
+        let mut both = peers.iter().zip(importing);
+        both.all(|(peer, importing)| !importing || peer.first_transfer_ended())
+    };
+    if peers.wait_for(ended).await.is_err() {
+        pending().await
+    }
+}
+
+/// How long routes of an earlier run may wait to be confirmed.
+const SWEEP_AFTER: Duration = Duration::from_secs(30);
+
+/// How often the whole table is compared without a reason.
+const REPAIR_EVERY: Duration = Duration::from_secs(60);
+
+/// How long the kernel's reports, which include those of our own changes, are
+/// collected before the table is compared.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// When a refused change is tried again, doubling up to the most.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+const RETRY_MOST: Duration = Duration::from_secs(30);

@@ -1,0 +1,209 @@
+//! What peers announced to us: candidate paths, the chosen next hops, and their readers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ipnet::IpNet;
+use tokio::sync::watch;
+
+use crate::Multipath;
+use crate::decision::{Path, select};
+use crate::versioned::VersionedTable;
+
+/// The next hops of one learned prefix have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LearnedChange {
+    /// The prefix.
+    pub prefix: IpNet,
+    /// The whole new set, sorted; empty when the prefix is no longer reachable.
+    pub next_hops: Vec<IpAddr>,
+}
+
+/// A reader of learned routes, made by
+/// [`SpeakerHandle::learned`](crate::SpeakerHandle::learned).
+///
+/// It begins with every prefix there is and goes on with changes. A slow
+/// reader gets the newest set of a prefix and none of those in between, so
+/// nothing queues up behind it.
+#[derive(Debug)]
+pub struct LearnedRoutes {
+    shared: Arc<LearnedShared>,
+    wake: watch::Receiver<()>,
+    reader: u64,
+    ready: VecDeque<LearnedChange>,
+}
+
+impl LearnedRoutes {
+    /// The next change; `None` once the speaker has ended and all was read.
+    ///
+    /// Cancel safe: a change that was not returned is returned next time.
+    pub async fn recv(&mut self) -> Option<LearnedChange> {
+        loop {
+            if let Some(change) = self.try_recv() {
+                return Some(change);
+            }
+            if self.wake.changed().await.is_err() {
+                return self.try_recv();
+            }
+        }
+    }
+
+    /// The next change, if there is one already.
+    pub fn try_recv(&mut self) -> Option<LearnedChange> {
+        if self.ready.is_empty() {
+            self.shared.lock().read(self.reader, &mut self.ready);
+        }
+        self.ready.pop_front()
+    }
+}
+
+impl Drop for LearnedRoutes {
+    fn drop(&mut self) {
+        self.shared.lock().readers.remove(&self.reader);
+    }
+}
+
+/// The learned routes and those who read them.
+#[derive(Debug)]
+pub(crate) struct LearnedShared {
+    routes: Mutex<Learned>,
+}
+
+impl LearnedShared {
+    pub(crate) fn new(multipath: Multipath) -> Self {
+        let routes = Learned {
+            multipath,
+            version: 0,
+            candidates: BTreeMap::new(),
+            selected: VersionedTable::new(),
+            readers: BTreeMap::new(),
+            next_reader: 0,
+            wake: Some(watch::Sender::new(())),
+        };
+        Self {
+            routes: Mutex::new(routes),
+        }
+    }
+
+    /// A reader that begins with everything.
+    pub(crate) fn subscribe(self: &Arc<Self>) -> LearnedRoutes {
+        let (reader, wake) = self.lock().add_reader();
+        LearnedRoutes {
+            shared: Arc::clone(self),
+            wake,
+            reader,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Sets or removes the path of `peer` to each of `prefixes`.
+    pub(crate) fn replace(
+        &self,
+        peer: usize,
+        prefixes: impl IntoIterator<Item = IpNet>,
+        path: Option<&Arc<Path>>,
+    ) {
+        let mut routes = self.lock();
+        let before = routes.version;
+        for prefix in prefixes {
+            routes.replace(peer, prefix, path);
+        }
+        if routes.version != before {
+            routes.forget_tombstones();
+            if let Some(wake) = &routes.wake {
+                wake.send_replace(());
+            }
+        }
+    }
+
+    /// Nothing is learned any more; readers end once they have read all.
+    pub(crate) fn close(&self) {
+        self.lock().wake = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Learned> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+struct Learned {
+    multipath: Multipath,
+    version: u64,
+    /// Every candidate, at most one a peer and prefix.
+    candidates: BTreeMap<IpNet, Vec<Arc<Path>>>,
+    selected: VersionedTable<IpNet, Arc<[IpAddr]>>,
+    readers: BTreeMap<u64, Reader>,
+    next_reader: u64,
+    /// Wakes readers; `None` once the speaker has ended.
+    wake: Option<watch::Sender<()>>,
+}
+
+#[derive(Debug)]
+struct Reader {
+    pulled: u64,
+    /// Prefixes removed up to this version were never shown to it.
+    began: u64,
+}
+
+impl Learned {
+    fn replace(&mut self, peer: usize, prefix: IpNet, path: Option<&Arc<Path>>) {
+        let candidates = self.candidates.entry(prefix).or_default();
+        candidates.retain(|candidate| candidate.peer != peer);
+        candidates.extend(path.cloned());
+        let next_hops = select(candidates, self.multipath);
+        if candidates.is_empty() {
+            self.candidates.remove(&prefix);
+        }
+        let wanted = (!next_hops.is_empty()).then_some(next_hops);
+        if self.selected.value(&prefix) != wanted.as_ref() {
+            self.version += 1;
+            self.selected.set(self.version, prefix, wanted);
+        }
+    }
+
+    fn forget_tombstones(&mut self) {
+        let needs = self.readers.values().map(|r| r.pulled.max(r.began));
+        let useless = needs.min().unwrap_or(u64::MAX);
+        self.selected.forget_tombstones(useless);
+    }
+
+    fn add_reader(&mut self) -> (u64, watch::Receiver<()>) {
+        let id = self.next_reader;
+        self.next_reader += 1;
+        let reader = Reader {
+            pulled: 0,
+            began: self.version,
+        };
+        self.readers.insert(id, reader);
+        // Without a sender the receiver ends after what is there was read.
+        let wake = match &self.wake {
+            Some(sender) => sender.subscribe(),
+            None => watch::channel(()).1,
+        };
+        (id, wake)
+    }
+
+    fn read(&mut self, reader: u64, ready: &mut VecDeque<LearnedChange>) {
+        let Some(reader) = self.readers.get_mut(&reader) else {
+            return;
+        };
+        for change in self.selected.changes_after(reader.pulled) {
+            if ready.len() >= BATCH {
+                break;
+            }
+            reader.pulled = change.version;
+            if change.value.is_none() && change.version <= reader.began {
+                continue;
+            }
+            ready.push_back(LearnedChange {
+                prefix: change.key,
+                next_hops: change.value.map(|set| set.to_vec()).unwrap_or_default(),
+            });
+        }
+    }
+}
+
+/// How many changes a reader takes at once, which bounds how long it holds the lock.
+const BATCH: usize = 256;

@@ -1,0 +1,171 @@
+//! What belongs to one Established session: both Adj-RIBs and what was flushed.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bgp_fsm::{Connection, Negotiated};
+use bgp_wire::{Family, NextHop, NotificationCode, RawMessage};
+
+use crate::adj_rib_in::AdjRibIn;
+use crate::adj_rib_out::{AdjRibOut, SessionFacts};
+use crate::rib::RibVersion;
+use crate::speaker::Shared;
+use crate::wire::Wire;
+use crate::{LocalAddresses, NextHops, PeerSettings};
+
+/// An Established session; dropping it takes its routes back.
+#[derive(Debug)]
+pub(crate) struct Session {
+    index: usize,
+    shared: Arc<Shared>,
+    connection: Connection,
+    local: IpAddr,
+    next_hops: NextHops,
+    adj_rib_out: AdjRibOut,
+    adj_rib_in: AdjRibIn,
+    /// Positions in the stream, with the version that is complete before each.
+    marks: VecDeque<(u64, u64)>,
+    marked: u64,
+}
+
+impl Session {
+    pub(crate) fn new(
+        index: usize,
+        settings: &PeerSettings,
+        facts: SessionFacts,
+        negotiated: &Arc<Negotiated>,
+        local: IpAddr,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let families = negotiated.families.iter().copied();
+        shared.sent[index].send_replace(Some(RibVersion::default()));
+        shared.update_status(index, |status| {
+            status.negotiated = Some(Arc::clone(negotiated));
+            status.local_address = Some(local);
+            status.end_of_rib.clear();
+            status.accepted_prefixes = 0;
+        });
+        Self {
+            index,
+            connection: negotiated.connection,
+            local,
+            next_hops: settings.next_hops,
+            adj_rib_out: AdjRibOut::new(index, Arc::clone(&shared.rib), facts, families),
+            adj_rib_in: AdjRibIn::new(
+                index,
+                settings,
+                facts,
+                negotiated,
+                local,
+                Arc::clone(&shared.learned),
+            ),
+            shared,
+            marks: VecDeque::new(),
+            marked: 0,
+        }
+    }
+
+    /// Which connection carries the session.
+    pub(crate) fn connection(&self) -> Connection {
+        self.connection
+    }
+
+    /// Derives the next hops anew; what they change is announced again.
+    pub(crate) fn resolve_next_hops(&mut self, addresses: &LocalAddresses) {
+        let v4 = self
+            .next_hops
+            .resolve_v4(self.local, addresses)
+            .map(NextHop::V4);
+        let v6 = self
+            .next_hops
+            .resolve_v6(self.local, addresses)
+            .map(|global| NextHop::V6 {
+                global,
+                link_local: None,
+            });
+        let mut withheld = Vec::new();
+        for (family, next_hop) in [(Family::IPV4_UNICAST, v4), (Family::IPV6_UNICAST, v6)] {
+            if !self.adj_rib_out.carries(family) {
+                continue;
+            }
+            if let Err(reason) = &next_hop {
+                withheld.push((family, reason.to_string()));
+            }
+            self.adj_rib_out.set_next_hop(family, next_hop.ok());
+        }
+        self.shared
+            .update_status(self.index, |status| status.withheld = withheld);
+    }
+
+    /// Packs what is to be said into the connection's bounded buffer and
+    /// returns how many messages that were.
+    pub(crate) fn fill(&mut self, wire: &mut Wire) -> usize {
+        let messages = self.adj_rib_out.fill(&mut wire.unsent, WRITE_BUFFER);
+        let encoded = self.adj_rib_out.encoded();
+        if encoded > self.marked {
+            self.marked = encoded;
+            self.marks.push_back((wire.queued(), encoded));
+        }
+        self.note_written(wire.written());
+        messages
+    }
+
+    /// The kernel took our octets up to this position.
+    pub(crate) fn note_written(&mut self, position: u64) {
+        let mut sent = None;
+        while let Some((_, version)) = self.marks.pop_front_if(|(at, _)| *at <= position) {
+            sent = Some(RibVersion(version));
+        }
+        if sent.is_some() {
+            self.shared.sent[self.index].send_replace(sent);
+        }
+    }
+
+    /// Takes a checked UPDATE.
+    ///
+    /// # Errors
+    ///
+    /// The NOTIFICATION to end the session with, when the peer announces more
+    /// than it may.
+    pub(crate) fn receive(
+        &mut self,
+        update: &RawMessage,
+        addresses: &LocalAddresses,
+    ) -> Result<(), NotificationCode> {
+        let ended = self.adj_rib_in.receive(update, addresses)?;
+        let accepted = self.adj_rib_in.len();
+        self.shared.statuses.send_if_modified(|all| {
+            let Some(status) = all.get_mut(self.index) else {
+                return false;
+            };
+            let new_end = ended.filter(|family| !status.end_of_rib.contains(family));
+            status.end_of_rib.extend(new_end);
+            let changed = new_end.is_some() || status.accepted_prefixes != accepted;
+            status.accepted_prefixes = accepted;
+            changed
+        });
+        Ok(())
+    }
+
+    /// The peer asks for everything of a family again.
+    pub(crate) fn resend(&mut self, family: Family) {
+        self.adj_rib_out.resend(family);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared.sent[self.index].send_replace(None);
+        self.shared.update_status(self.index, |status| {
+            status.negotiated = None;
+            status.local_address = None;
+            status.withheld.clear();
+            status.end_of_rib.clear();
+            status.accepted_prefixes = 0;
+        });
+    }
+}
+
+/// When this many octets wait for the socket, no more are packed.
+pub(crate) const WRITE_BUFFER: usize = 64 * 1024;

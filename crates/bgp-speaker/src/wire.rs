@@ -1,0 +1,147 @@
+//! One TCP connection with bounded buffers, and an end to it that loses no octet.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// An open connection.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    stream: TcpStream,
+    local: IpAddr,
+    /// Octets received and not yet taken by the state machine: less than one
+    /// whole message after each of its turns.
+    pub(crate) received: BytesMut,
+    /// Octets to be sent.
+    pub(crate) unsent: BytesMut,
+    /// How many octets the kernel has taken so far.
+    written: u64,
+}
+
+/// What came of handing octets to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// There was nothing to send.
+    Nothing,
+    /// The kernel took octets, not necessarily all.
+    Some,
+    /// The kernel takes none at the moment.
+    Blocked,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
+        Ok(Self {
+            local: stream.local_addr()?.ip().to_canonical(),
+            stream,
+            received: BytesMut::new(),
+            unsent: BytesMut::new(),
+            written: 0,
+        })
+    }
+
+    /// Our own address on this connection.
+    pub(crate) fn local_address(&self) -> IpAddr {
+        self.local
+    }
+
+    /// The position in the stream up to which the kernel took our octets.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The position behind everything queued so far.
+    pub(crate) fn queued(&self) -> u64 {
+        self.written + self.unsent.len() as u64
+    }
+
+    /// Waits until there is something to read, or room to write if octets are
+    /// waiting; cancel safe.
+    pub(crate) async fn ready(&self) -> io::Result<()> {
+        let interest = if self.unsent.is_empty() {
+            Interest::READABLE
+        } else {
+            Interest::READABLE | Interest::WRITABLE
+        };
+        self.stream.ready(interest).await.map(drop)
+    }
+
+    /// Reads what has arrived, up to a limit, and returns whether it was anything.
+    ///
+    /// # Errors
+    ///
+    /// When the peer closed its side, or the connection failed.
+    pub(crate) fn read(&mut self) -> io::Result<bool> {
+        if self.received.capacity() - self.received.len() < READ_AT_LEAST {
+            self.received.reserve(READ_AT_ONCE);
+        }
+        match self.stream.try_read_buf(&mut self.received) {
+            Ok(0) => Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the peer closed the connection",
+            )),
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Hands waiting octets to the kernel without waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// When the connection failed.
+    pub(crate) fn flush(&mut self) -> io::Result<Flushed> {
+        if self.unsent.is_empty() {
+            return Ok(Flushed::Nothing);
+        }
+        match self.stream.try_write(&self.unsent) {
+            Ok(octets) => {
+                self.unsent.advance(octets);
+                self.written += octets as u64;
+                Ok(Flushed::Some)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Flushed::Blocked),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends what is queued, shuts our side, and throws away what still
+    /// arrives until the peer has closed too. Closing at once would make the
+    /// kernel send a reset if unread octets were left, and a reset takes the
+    /// NOTIFICATION with it.
+    pub(crate) fn close(self) -> impl Future<Output = ()> + Send + 'static {
+        let Self {
+            mut stream,
+            mut unsent,
+            ..
+        } = self;
+        let farewell = async move {
+            stream.write_all_buf(&mut unsent).await?;
+            stream.shutdown().await?;
+            let mut discarded = [0; 1024];
+            while stream.read(&mut discarded).await? > 0 {}
+            io::Result::Ok(())
+        };
+        async move {
+            // Both a timeout and an error end it: there is nobody left to tell.
+            let _ = timeout(FAREWELL_TIME, farewell).await;
+        }
+    }
+}
+
+/// How much is read of one peer before others have their turn; a message of
+/// 65,535 octets (RFC 8654) arrives in several pieces.
+const READ_AT_ONCE: usize = 16 * 1024;
+
+/// With less room than this in the buffer a read is not worth its system call.
+const READ_AT_LEAST: usize = 4 * 1024;
+
+/// How long a peer may take to hear our last words.
+const FAREWELL_TIME: Duration = Duration::from_secs(2);
