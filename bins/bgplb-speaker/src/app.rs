@@ -52,11 +52,20 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     stop_speaker.cancel();
     if !speaker.is_finished() {
         let ended = speaker.await;
-        early = early.and(ended.map_err(Into::into).and_then(|r| r.map_err(Into::into)));
+        early = early.and(
+            ended
+                .map_err(Into::into)
+                .and_then(|r| r.map_err(Into::into)),
+        );
     }
     stop_plumber.cancel();
     if !plumber.is_terminated() {
-        early = early.and(plumber.await.context("the plumber's thread panicked").flatten());
+        early = early.and(
+            plumber
+                .await
+                .context("the plumber's thread panicked")
+                .flatten(),
+        );
     }
     early
 }

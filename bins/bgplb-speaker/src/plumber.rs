@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use bgp_speaker::{Import, LearnedChange, LearnedRoutes, LocalAddresses, PeerStatus, SpeakerHandle};
+use bgp_speaker::{
+    Import, LearnedChange, LearnedRoutes, LocalAddresses, PeerStatus, SpeakerHandle,
+};
 use netplumb::{Netlink, Watch};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
@@ -68,7 +70,8 @@ impl Plumber {
             None => None,
             Some(place) => {
                 let kernel = Netlink::open().context("open netlink for routes")?;
-                let routes = Routes::take_over(kernel, place).context("read the kernel's routes")?;
+                let routes =
+                    Routes::take_over(kernel, place).context("read the kernel's routes")?;
                 let peers = &config.speaker.peers;
                 let now = Instant::now();
                 Some(Installation {
@@ -135,7 +138,10 @@ impl AddressReader {
     }
 
     fn publish(&mut self) -> anyhow::Result<()> {
-        let links = self.netlink.addresses().context("read the kernel's addresses")?;
+        let links = self
+            .netlink
+            .addresses()
+            .context("read the kernel's addresses")?;
         let now = Arc::new(LocalAddresses {
             links: links.into_iter().map(|(_, addresses)| addresses).collect(),
         });

@@ -126,7 +126,10 @@ impl<K: Kernel> Routes<K> {
         match report.failed.first() {
             None => Outcome::Complete,
             Some((_, error)) => {
-                warn!(routes = report.failed.len(), "not installed; the first: {error}");
+                warn!(
+                    routes = report.failed.len(),
+                    "not installed; the first: {error}"
+                );
                 Outcome::Incomplete
             }
         }

@@ -67,7 +67,11 @@ fn every_key_arrives() {
     assert_eq!(attributes.communities.len(), 2);
     assert_eq!(attributes.med, Some(7));
     assert_eq!(attributes.local_pref, Some(200));
-    let place = KernelTable { table: 254, metric: 30, protocol: 186 };
+    let place = KernelTable {
+        table: 254,
+        metric: 30,
+        protocol: 186,
+    };
     assert_eq!(config.kernel, Some(place));
 }
 
@@ -98,7 +102,10 @@ fn what_is_left_out_has_its_default() {
 fn a_password_file_ends_at_its_newline() {
     let text = with(r#"password = "hunter2""#, r#"password-file = "/run/key""#);
     let config = load(&text).unwrap();
-    assert_eq!(config.speaker.peers[0].password, Some(Secret::from("s3cret")));
+    assert_eq!(
+        config.speaker.peers[0].password,
+        Some(Secret::from("s3cret"))
+    );
 }
 
 #[test]
@@ -120,9 +127,15 @@ fn a_bad_value_is_named_with_its_line() {
 
 #[test]
 fn what_contradicts_itself_is_refused() {
-    check_refused(&with(r#"listen = ["0.0.0.0:179", "[::]:179"]"#, ""), expect![""]);
+    check_refused(
+        &with(r#"listen = ["0.0.0.0:179", "[::]:179"]"#, ""),
+        expect![""],
+    );
     check_refused(&with("203.0.113.0/24", "127.0.0.1/32"), expect![""]);
-    check_refused(&with(r#"password = "hunter2""#, r#"password = """#), expect![""]);
+    check_refused(
+        &with(r#"password = "hunter2""#, r#"password = """#),
+        expect![""],
+    );
     check_refused(
         &format!("{FULL}\n[[announce]]\nprefix = \"203.0.113.9/24\"\n"),
         expect![""],

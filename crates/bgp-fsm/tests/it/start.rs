@@ -278,13 +278,16 @@ fn delay_open_ends_and_our_open_is_sent() {
     solo.connect(Incoming);
     assert_eq!(solo.peer().state(), State::Active);
     solo.run_for(s(6));
-    check_solo(&mut solo, expect![[r#"
+    check_solo(
+        &mut solo,
+        expect![[r#"
            0.000 a < start
            0.000 a Idle -> Active
            0.000 a < incoming connected
            5.000 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
            5.000 a Active -> OpenSent
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -1,0 +1,216 @@
+//! Puts the parts together, starts them, and ends them in order: withdraw,
+//! let that leave, say goodbye.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bgp_speaker::{
+    LocalAddresses, NextHops, PeerSettings, Secret, Speaker, SpeakerConfig, SpeakerHandle,
+};
+use bgp_wire::{Asn, BgpIdentifier};
+use docker_plugin_api as api;
+use healthwatch::{DockerClient, DockerConfig, DockerWatch};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+use crate::args::{Args, docker_socket};
+use crate::background::Background;
+use crate::controller::{Controller, Effects, Handle};
+use crate::driver::Driver;
+use crate::ipam::Ipam;
+use crate::plumber::{self, Plumber};
+use crate::settings::Settings;
+use crate::stopper::StopperTask;
+use crate::store::{self, State, Store, StoreError};
+
+/// How long one answer of Docker's may take.
+const DOCKER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the end may take: Docker kills after ten seconds.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs the plugin until it is told to stop.
+pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
+    for warning in &settings.warnings {
+        warn!("{warning}");
+    }
+    // Docker waits for the socket, so it comes first; requests queue on it
+    // until they are served.
+    let listener = match api::activated().context("systemd's sockets can't be used")? {
+        Some(listener) => listener,
+        None => api::bind(&args.socket)
+            .with_context(|| format!("can't listen on {}", args.socket.display()))?,
+    };
+    let state_dir = args.state_dir();
+    let (state, sweep) = remembered(&state_dir)?;
+    let (plumber, addresses) = Plumber::start(sweep).context("the kernel can't be reached")?;
+    plumber::watch_addresses(plumber.clone()).context("the kernel's news can't be followed")?;
+    let (speaker, speaker_handle) = speaker(&settings, addresses)?;
+    let docker = docker_socket(settings.docker_socket.clone());
+    let (stopper_task, stopper) = StopperTask::new(DockerClient::new(&docker, DOCKER_TIMEOUT));
+    let (docker_watch, observations) = DockerWatch::new(DockerConfig::new(&docker));
+    let effects = Effects {
+        speaker: speaker_handle.clone(),
+        plumber,
+        store: Store::start(state_dir).context("can't start the store")?,
+        stopper,
+    };
+    let (controller, handle) = Controller::new(state, settings.drain, effects);
+    let tasks = Tasks::new();
+    let driver = Driver::new(
+        handle.clone(),
+        speaker_handle.clone(),
+        settings.scope,
+        Background::new(tasks.tracker.clone()),
+    );
+    let router = api::network_router(Arc::new(driver)).merge(api::ipam_router(Arc::new(Ipam)));
+
+    let Tasks {
+        tracker,
+        stop,
+        failed,
+    } = &tasks;
+    tasks.start("speaker", speaker.run(stop.clone()));
+    tasks.start(
+        "controller",
+        quiet(controller.run(observations, stop.clone())),
+    );
+    tasks.start("docker", quiet(docker_watch.run(stop.clone())));
+    tasks.start("stopper", quiet(stopper_task.run(stop.clone())));
+    tasks.start("requests", api::serve(listener, router, stop.clone()));
+    info!(identifier = %settings.identifier, peers = settings.peers.len(), "ready");
+
+    let ended_early = tokio::select! {
+        () = told_to_stop()? => false,
+        () = failed.cancelled() => true,
+    };
+    withdraw(&handle, &speaker_handle).await;
+    stop.cancel();
+    tracker.close();
+    if timeout(STOP_LIMIT, tracker.wait()).await.is_err() {
+        warn!("not everything ended in time");
+    }
+    anyhow::ensure!(!ended_early, "a part of the plugin ended by itself");
+    info!("stopped");
+    Ok(())
+}
+
+/// The tasks, the word to stop them, and the news that one ended by itself.
+struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    failed: CancellationToken,
+}
+
+impl Tasks {
+    fn new() -> Self {
+        Self {
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            failed: CancellationToken::new(),
+        }
+    }
+
+    /// Runs a part; should it end before it was told to, all ends.
+    fn start(
+        &self,
+        part: &'static str,
+        work: impl Future<Output = std::io::Result<()>> + Send + 'static,
+    ) {
+        let (stop, failed) = (self.stop.clone(), self.failed.clone());
+        let work = tokio::spawn(work);
+        self.tracker.spawn(async move {
+            let result = work.await;
+            if stop.is_cancelled() {
+                return;
+            }
+            match result {
+                Ok(Ok(())) => error!(part, "ended by itself"),
+                Ok(Err(error)) => error!(part, %error, "ended by itself"),
+                Err(error) => error!(part, %error, "died"),
+            }
+            failed.cancel();
+        });
+    }
+}
+
+async fn quiet(work: impl Future<Output = ()>) -> std::io::Result<()> {
+    work.await;
+    Ok(())
+}
+
+/// What an earlier run left, and whether the kernel may be swept by it. A file
+/// that is not understood is kept, and then nothing is deleted: links that are
+/// not remembered may belong to containers that run.
+fn remembered(directory: &std::path::Path) -> Result<(State, bool)> {
+    match store::load(directory) {
+        Ok(state) => Ok((state, true)),
+        Err(error @ StoreError::Content { .. }) => {
+            let kept = store::set_aside(directory)
+                .with_context(|| format!("{error}, and it can't be set aside"))?;
+            error!(kept = %kept.display(), "{error}; starting without it and deleting nothing");
+            Ok((State::new(Default::default()), false))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn speaker(
+    settings: &Settings,
+    addresses: watch::Receiver<Arc<LocalAddresses>>,
+) -> Result<(Speaker, SpeakerHandle)> {
+    let identifier = BgpIdentifier::from(settings.identifier);
+    let mut config = SpeakerConfig::new(Asn::new(settings.local_as), identifier);
+    if let Some(port) = settings.listen_port {
+        config.listen = vec![([0, 0, 0, 0], port).into(), ([0; 8], port).into()];
+    }
+    config.peers = settings
+        .peers
+        .iter()
+        .map(|peer| {
+            let mut peer_settings = PeerSettings::new(peer.address, Asn::new(peer.remote_as));
+            peer_settings.password = settings
+                .password
+                .as_ref()
+                .map(|password| Secret::new(password.reveal()));
+            peer_settings.next_hops = NextHops {
+                v4: Some(settings.identifier),
+                v6: settings.next_hop_v6,
+            };
+            peer_settings
+        })
+        .collect();
+    Speaker::new(config, addresses).context("the settings can't be used")
+}
+
+/// SIGTERM from Docker or systemd, SIGINT from a terminal.
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be caught")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be caught")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Takes everything back from the peers before the sessions end.
+async fn withdraw(controller: &Handle, speaker: &SpeakerHandle) {
+    let Ok(Some(version)) = controller.ask(Controller::withdraw_all).await else {
+        return;
+    };
+    if timeout(FLUSH_LIMIT, speaker.flushed(version))
+        .await
+        .is_err()
+    {
+        warn!("a peer has not taken the withdrawals in time");
+    }
+}

@@ -1,0 +1,53 @@
+//! The command line. Settings come from the environment, as Docker gives them
+//! to a managed plugin.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+
+/// Docker network and IPAM plugin: routed, load-balanced container addresses
+/// over BGP.
+///
+/// The settings are environment variables: ROUTER_ID, PEER_ADDRESS and PEER_AS
+/// are required; ROUTER_PORT, LOCAL_AS, PEER_PASSWORD, SIGUSR2_HANDLER,
+/// SIGUSR2_ACTION, GLOBAL_SCOPE, NEXT_HOP_IPV6, DOCKER_HOST and LOG_LEVEL have
+/// defaults.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Args {
+    /// The socket to serve Docker on.
+    #[arg(long, default_value = "/run/docker/plugins/bgplb.sock")]
+    pub(crate) socket: PathBuf,
+
+    /// Where state is kept across restarts [default: /data where it exists,
+    /// else /var/lib/bgplb].
+    #[arg(long)]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// Check the settings and exit.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+impl Args {
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        // A managed plugin has its propagated mount at /data.
+        let managed = Path::new("/data");
+        match &self.state_dir {
+            Some(path) => path.clone(),
+            None if managed.is_dir() => managed.to_owned(),
+            None => PathBuf::from("/var/lib/bgplb"),
+        }
+    }
+}
+
+/// The engine's socket. A managed plugin sees the host's /run at /host-run,
+/// where a socket that was made anew after a restart of Docker is found again.
+pub(crate) fn docker_socket(setting: Option<PathBuf>) -> PathBuf {
+    let managed = Path::new("/host-run");
+    match setting {
+        Some(path) => path,
+        None if managed.is_dir() => managed.join("docker.sock"),
+        None => PathBuf::from("/var/run/docker.sock"),
+    }
+}

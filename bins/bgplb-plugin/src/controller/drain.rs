@@ -1,0 +1,69 @@
+//! Drains: withdraw, wait, stop.
+
+use std::time::Instant;
+
+use tracing::info;
+
+use super::{Controller, DRAIN_TIME, Timer};
+use crate::settings::DrainAction;
+
+impl Controller {
+    /// SIGUSR2 reached a container. Draining twice is draining once.
+    pub(super) fn drain_container(&mut self, container: &str) {
+        if self.drain == DrainAction::Off {
+            return;
+        }
+        let now = Instant::now();
+        let mut any = false;
+        for endpoint in self.containers.endpoints(container) {
+            let Some(network) = self.network_of.get(&endpoint).cloned() else {
+                continue;
+            };
+            let Some(record) = self.endpoint_mut(&network, &endpoint) else {
+                continue;
+            };
+            if record.draining {
+                continue;
+            }
+            record.draining = true;
+            any = true;
+            info!(network, endpoint, container, "draining");
+            self.settle(&network);
+            if self.drain == DrainAction::Stop {
+                self.timers
+                    .set(Timer::StopDrained(endpoint), now + DRAIN_TIME);
+            }
+        }
+        if any {
+            // The drain goes on whether or not this reaches the disk.
+            drop(self.save());
+        }
+    }
+
+    /// Takes up the drains an earlier run began.
+    pub(super) fn resume_drains(&mut self, now: Instant) {
+        if self.drain != DrainAction::Stop {
+            return;
+        }
+        let draining: Vec<String> = self
+            .networks
+            .values()
+            .flat_map(|network| network.endpoints())
+            .filter(|(_, record)| record.draining && record.attached)
+            .map(|(endpoint, _)| endpoint.clone())
+            .collect();
+        for endpoint in draining {
+            self.timers
+                .set(Timer::StopDrained(endpoint), now + DRAIN_TIME);
+        }
+    }
+
+    /// The drained container had its time.
+    pub(super) fn stop_drained(&mut self, endpoint: &str) {
+        let Some((container, name)) = self.containers.container(endpoint) else {
+            return;
+        };
+        info!(container = name, "drained; stopping it with SIGTERM");
+        self.effects.stopper.stop(container.to_owned());
+    }
+}

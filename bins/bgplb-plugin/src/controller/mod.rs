@@ -1,0 +1,236 @@
+//! The owner of all state: networks, endpoints, containers, announcements.
+//!
+//! One task holds it. Requests come as questions ([`Handle::ask`]), Docker's
+//! news as observations, the kernel's answers as told closures, and time as
+//! [`timers`]. Nothing here waits for the kernel, a peer, Docker or the disk:
+//! those answer by themselves.
+
+mod drain;
+mod observe;
+pub(crate) mod requests;
+mod settle;
+mod timers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bgp_speaker::SpeakerHandle;
+use bgp_wire::PathAttributes;
+use healthwatch::Observation;
+use lb_plan::{Actual, Announcements, Reason};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::facts::Containers;
+use crate::plumber::Plumber;
+use crate::settings::DrainAction;
+use crate::stopper::Stopper;
+use crate::store::{NetworkRecord, State, Store};
+use timers::{Timer, Timers};
+
+/// How long a drained container goes on before it is stopped: the 5 seconds of
+/// docker-bgp-lb.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+/// How long delivery outlives a withdrawal that is no drain: longer than
+/// routers take to change their routes.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
+
+/// How often everything is compared with the kernel without being asked.
+const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+
+/// Questions that may wait for the controller.
+const MAILBOX: usize = 1024;
+
+type Question = Box<dyn FnOnce(&mut Controller) + Send>;
+
+/// The controller is gone: the plugin is stopping.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the plugin is stopping")]
+pub(crate) struct Stopping;
+
+/// Reaches the controller from other tasks and threads.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    questions: mpsc::Sender<Question>,
+}
+
+impl Handle {
+    /// Runs `question` in the controller's task and brings back its answer.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Controller) -> T + Send + 'static,
+    ) -> Result<T, Stopping> {
+        let (sender, answer) = tokio::sync::oneshot::channel();
+        let question = Box::new(move |controller: &mut Controller| {
+            // Whoever stopped waiting does not need the answer.
+            let _ = sender.send(question(controller));
+        });
+        self.questions.send(question).await.map_err(|_| Stopping)?;
+        answer.await.map_err(|_| Stopping)
+    }
+
+    /// Runs `news` in the controller's task; for threads outside of tokio.
+    pub(crate) fn tell_blocking(&self, news: impl FnOnce(&mut Controller) + Send + 'static) {
+        // Without a controller nobody wants the news.
+        let _ = self.questions.blocking_send(Box::new(news));
+    }
+}
+
+/// What the controller acts through.
+pub(crate) struct Effects {
+    pub(crate) speaker: SpeakerHandle,
+    pub(crate) plumber: Plumber,
+    pub(crate) store: Store,
+    pub(crate) stopper: Stopper,
+}
+
+/// See the module's documentation.
+pub(crate) struct Controller {
+    networks: BTreeMap<String, Network>,
+    /// Which of our networks an endpoint is on.
+    network_of: BTreeMap<String, String>,
+    containers: Containers,
+    /// Names of all networks Docker has, for messages.
+    network_names: BTreeMap<String, String>,
+    announcements: Announcements<Source>,
+    /// The attributes every prefix is originated with.
+    attributes: Arc<PathAttributes>,
+    timers: Timers,
+    drain: DrainAction,
+    effects: Effects,
+    /// For news that come back from other threads.
+    handle: Handle,
+    questions: mpsc::Receiver<Question>,
+}
+
+/// One network of ours and what is the case for it.
+#[derive(Debug)]
+struct Network {
+    record: NetworkRecord,
+    actual: Actual,
+    /// A delivery the kernel was asked for and has not confirmed.
+    delivering: Option<String>,
+    /// The version of the table that holds the last withdrawal.
+    withdrawn: Option<bgp_speaker::RibVersion>,
+    /// Why it is, or is not, announced; for the log.
+    reason: Reason,
+}
+
+/// Who wants a prefix announced.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    /// A network of ours, while a container on it serves.
+    Service(String),
+    /// Any network labelled `bgplb_advertise=true`, while it exists.
+    Labelled(String),
+}
+
+impl Network {
+    fn new(record: NetworkRecord) -> Self {
+        Self {
+            record,
+            actual: Actual::default(),
+            delivering: None,
+            withdrawn: None,
+            reason: Reason::NoEndpoint,
+        }
+    }
+}
+
+impl Controller {
+    /// Takes over what an earlier run remembered.
+    pub(crate) fn new(state: State, drain: DrainAction, effects: Effects) -> (Self, Handle) {
+        let (sender, questions) = mpsc::channel(MAILBOX);
+        let handle = Handle { questions: sender };
+        let network_of = state
+            .networks
+            .iter()
+            .flat_map(|(id, record)| {
+                record
+                    .endpoints
+                    .keys()
+                    .map(move |endpoint| (endpoint.clone(), id.clone()))
+            })
+            .collect();
+        let networks = state
+            .networks
+            .into_iter()
+            .map(|(id, record)| (id, Network::new(record)))
+            .collect();
+        let controller = Self {
+            networks,
+            network_of,
+            containers: Containers::default(),
+            network_names: BTreeMap::new(),
+            announcements: Announcements::default(),
+            attributes: Arc::new(PathAttributes::originated()),
+            timers: Timers::default(),
+            drain,
+            effects,
+            handle: handle.clone(),
+            questions,
+        };
+        (controller, handle)
+    }
+
+    /// Works until cancelled.
+    pub(crate) async fn run(
+        mut self,
+        mut observations: mpsc::Receiver<Observation>,
+        cancel: CancellationToken,
+    ) {
+        self.reconcile();
+        self.resume_drains(Instant::now());
+        loop {
+            let deadline = self.timers.next();
+            let wake = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return,
+                Some(question) = self.questions.recv() => Wake::Question(question),
+                Some(observation) = observations.recv() => Wake::Observation(observation),
+                () = until(deadline) => Wake::Timer,
+            };
+            match wake {
+                Wake::Question(question) => question(&mut self),
+                Wake::Observation(observation) => self.observe(observation),
+                Wake::Timer => self.expire(Instant::now()),
+            }
+        }
+    }
+
+    /// What is to be remembered now.
+    fn state(&self) -> State {
+        let records = self
+            .networks
+            .iter()
+            .map(|(id, network)| (id.clone(), network.record.clone()))
+            .collect();
+        State::new(records)
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Settled(network) => self.withdrawal_settled(&network, now),
+                Timer::RetryDelivery(network) => self.settle(&network),
+                Timer::StopDrained(endpoint) => self.stop_drained(&endpoint),
+                Timer::Reconcile => self.reconcile(),
+            }
+        }
+    }
+}
+
+enum Wake {
+    Question(Question),
+    Observation(Observation),
+    Timer,
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

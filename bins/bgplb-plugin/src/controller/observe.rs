@@ -1,0 +1,144 @@
+//! Docker's news.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use healthwatch::{Network, Observation};
+use ipnet::IpNet;
+use tracing::{info, warn};
+
+use super::{Controller, Source};
+
+/// The label that has a network's subnets announced.
+const ADVERTISE: (&str, &str) = ("bgplb_advertise", "true");
+
+/// SIGUSR2 as Docker numbers it on the architectures it runs on.
+const SIGUSR2: u8 = 12;
+
+impl Controller {
+    pub(super) fn observe(&mut self, observation: Observation) {
+        match observation {
+            Observation::Listed {
+                containers,
+                networks,
+            } => {
+                let touched = self.containers.replace(&containers);
+                self.settle_endpoints(&touched);
+                self.list_networks(&networks);
+            }
+            Observation::Container(container) => {
+                let touched = self.containers.insert(&container);
+                self.settle_endpoints(&touched);
+            }
+            Observation::Level {
+                container, level, ..
+            } => {
+                let touched = self.containers.set_level(container.as_str(), level);
+                self.settle_endpoints(&touched);
+            }
+            Observation::ContainerGone(container) => {
+                let touched = self.containers.remove(container.as_str());
+                self.settle_endpoints(&touched);
+            }
+            Observation::Network(network) => self.see_network(&network),
+            Observation::NetworkGone(id) => self.lose_network(&id),
+            Observation::Signal {
+                container,
+                signal: SIGUSR2,
+                ..
+            } => self.drain_container(container.as_str()),
+            Observation::Unreachable { error } => {
+                warn!(%error, "Docker can't be reached; what is known is held");
+            }
+            Observation::Reachable => info!("Docker can be reached"),
+            _ => {}
+        }
+    }
+
+    fn settle_endpoints(&mut self, endpoints: &BTreeSet<String>) {
+        let networks: BTreeSet<String> = endpoints
+            .iter()
+            .filter_map(|endpoint| self.network_of.get(endpoint).cloned())
+            .collect();
+        for network in networks {
+            self.settle(&network);
+        }
+    }
+
+    fn list_networks(&mut self, networks: &[Network]) {
+        self.network_names = networks
+            .iter()
+            .map(|network| (network.id.clone(), network.name.clone()))
+            .collect::<BTreeMap<_, _>>();
+        let present: BTreeSet<&str> = networks.iter().map(|n| n.id.as_str()).collect();
+        let gone: Vec<String> = self
+            .announcements
+            .sources()
+            .filter_map(|source| match source {
+                Source::Labelled(id) if !present.contains(id.as_str()) => Some(id.clone()),
+                _ => None,
+            })
+            .collect();
+        for id in gone {
+            self.lose_network(&id);
+        }
+        for network in networks {
+            self.advertise(network);
+        }
+    }
+
+    fn see_network(&mut self, network: &Network) {
+        self.network_names
+            .insert(network.id.clone(), network.name.clone());
+        self.advertise(network);
+    }
+
+    fn lose_network(&mut self, id: &str) {
+        self.network_names.remove(id);
+        self.set_announced(Source::Labelled(id.to_owned()), BTreeSet::new());
+    }
+
+    /// Announces the subnets of a labelled network. A network of ours is
+    /// announced by its containers' health, whatever its labels say.
+    fn advertise(&mut self, network: &Network) {
+        let labelled = network.labels.get(ADVERTISE.0).map(String::as_str) == Some(ADVERTISE.1);
+        let prefixes = if labelled && !self.networks.contains_key(&network.id) {
+            network.subnets.iter().filter_map(announceable).collect()
+        } else {
+            BTreeSet::new()
+        };
+        self.set_announced(Source::Labelled(network.id.clone()), prefixes);
+    }
+}
+
+/// The subnet as it is announced; special ranges never are.
+fn announceable(subnet: &IpNet) -> Option<IpNet> {
+    let subnet = subnet.trunc();
+    match lb_plan::check_service_address(subnet.addr()) {
+        Ok(()) if subnet.prefix_len() > 0 => Some(subnet),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::announceable;
+
+    #[test]
+    fn subnets_are_canonical_and_special_ones_left_out() {
+        let check = |text: &str| announceable(&text.parse().unwrap()).map(|p| p.to_string());
+        assert_eq!(check("172.23.1.7/24").as_deref(), Some("172.23.1.0/24"));
+        assert_eq!(
+            check("2001:db8:0:1001::/64").as_deref(),
+            Some("2001:db8:0:1001::/64")
+        );
+        for special in [
+            "0.0.0.0/32",
+            "0.0.0.0/0",
+            "::/0",
+            "fe80::/64",
+            "127.0.0.0/8",
+        ] {
+            assert_eq!(check(special), None, "{special}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What must outlive the process: networks and endpoints Docker told us of
+//! once and will not tell again, and drains under way.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+const FILE: &str = "state.json";
+const VERSION: u32 = 1;
+
+/// One network of ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NetworkRecord {
+    /// The service address, unless the network is IPv6-only.
+    pub(crate) v4: Option<Ipv4Addr>,
+    /// The service address, unless the network is IPv4-only.
+    pub(crate) v6: Option<Ipv6Addr>,
+    /// The endpoints on it, by id.
+    #[serde(default)]
+    pub(crate) endpoints: BTreeMap<String, EndpointRecord>,
+}
+
+impl NetworkRecord {
+    /// The service addresses as host prefixes.
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = IpNet> + use<> {
+        let v4 = self
+            .v4
+            .map(|address| IpNet::from(std::net::IpAddr::V4(address)));
+        let v6 = self
+            .v6
+            .map(|address| IpNet::from(std::net::IpAddr::V6(address)));
+        v4.into_iter().chain(v6)
+    }
+}
+
+/// One container's connection to a network of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EndpointRecord {
+    /// It holds the network's IPv4 address.
+    pub(crate) v4: bool,
+    /// It holds the network's IPv6 address.
+    pub(crate) v6: bool,
+    /// The MAC address of the container's end.
+    pub(crate) mac: [u8; 6],
+    /// Its links were made and handed to Docker.
+    #[serde(default)]
+    pub(crate) attached: bool,
+    /// It is being drained.
+    #[serde(default)]
+    pub(crate) draining: bool,
+}
+
+/// Everything remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct State {
+    version: u32,
+    /// By network id.
+    pub(crate) networks: BTreeMap<String, NetworkRecord>,
+}
+
+impl State {
+    pub(crate) const fn new(networks: BTreeMap<String, NetworkRecord>) -> Self {
+        Self {
+            version: VERSION,
+            networks,
+        }
+    }
+}
+
+/// Why nothing could be remembered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("state directory {} can't be used: {source}", path.display())]
+    Directory { path: PathBuf, source: io::Error },
+    #[error("state file {} can't be read: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("state file {} is not understood ({reason})", path.display())]
+    Content { path: PathBuf, reason: String },
+}
+
+/// Reads what an earlier run left; nothing there is an empty state.
+pub(crate) fn load(directory: &Path) -> Result<State, StoreError> {
+    fs::create_dir_all(directory).map_err(|source| StoreError::Directory {
+        path: directory.to_owned(),
+        source,
+    })?;
+    let path = directory.join(FILE);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(State::new(BTreeMap::new()));
+        }
+        Err(source) => return Err(StoreError::Read { path, source }),
+    };
+    let state: State = serde_json::from_slice(&text).map_err(|error| StoreError::Content {
+        path: path.clone(),
+        reason: error.to_string(),
+    })?;
+    if state.version == VERSION {
+        Ok(state)
+    } else {
+        Err(StoreError::Content {
+            path,
+            reason: format!("version {} instead of {VERSION}", state.version),
+        })
+    }
+}
+
+/// Moves a state file that is not understood out of the way, so that nothing
+/// in it is lost, and says where to.
+pub(crate) fn set_aside(directory: &Path) -> io::Result<PathBuf> {
+    let from = directory.join(FILE);
+    let free = (1u32..)
+        .map(|n| directory.join(format!("{FILE}.unreadable-{n}")))
+        .find(|path| !path.exists())
+        .ok_or_else(|| io::Error::other("no free name"))?;
+    fs::rename(from, &free)?;
+    Ok(free)
+}
+
+type Request = (State, oneshot::Sender<io::Result<()>>);
+
+/// Writes states on a thread of its own, the newest one for all who wait.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Store {
+    /// Starts the thread; it ends when the last `Store` is dropped.
+    pub(crate) fn start(directory: PathBuf) -> io::Result<Self> {
+        let (requests, queue) = mpsc::channel::<Request>();
+        thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || {
+                while let Ok((mut state, waiter)) = queue.recv() {
+                    let mut waiters = vec![waiter];
+                    for (newer, waiter) in queue.try_iter() {
+                        state = newer;
+                        waiters.push(waiter);
+                    }
+                    let result = write(&directory, &state);
+                    for waiter in waiters {
+                        let answer = result
+                            .as_ref()
+                            .map(|()| ())
+                            .map_err(|error| io::Error::new(error.kind(), error.to_string()));
+                        // Whoever stopped waiting does not need the answer.
+                        let _ = waiter.send(answer);
+                    }
+                }
+            })?;
+        Ok(Self { requests })
+    }
+
+    /// Hands over a state; the answer comes when it, or a newer one, is safe.
+    pub(crate) fn save(&self, state: State) -> oneshot::Receiver<io::Result<()>> {
+        let (waiter, answer) = oneshot::channel();
+        // A dead thread drops the waiter, which the receiver sees.
+        let _ = self.requests.send((state, waiter));
+        answer
+    }
+}
+
+/// Replaces the file whole: readers see the old state or the new one.
+fn write(directory: &Path, state: &State) -> io::Result<()> {
+    let text = serde_json::to_vec(state)?;
+    let temporary = directory.join(format!("{FILE}.new"));
+    let mut file = File::create(&temporary)?;
+    file.write_all(&text)?;
+    file.sync_all()?;
+    fs::rename(&temporary, directory.join(FILE))?;
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::{EndpointRecord, FILE, NetworkRecord, State, Store, StoreError, load, set_aside};
+
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path =
+                std::env::temp_dir().join(format!("bgplb-store-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn sample() -> State {
+        let endpoint = EndpointRecord {
+            v4: true,
+            v6: true,
+            mac: [2, 0, 0, 0, 0, 1],
+            attached: true,
+            draining: false,
+        };
+        let network = NetworkRecord {
+            v4: Some([10, 0, 0, 101].into()),
+            v6: Some("2001:db8::101".parse().unwrap()),
+            endpoints: BTreeMap::from([("e1".to_owned(), endpoint)]),
+        };
+        State::new(BTreeMap::from([("n1".to_owned(), network)]))
+    }
+
+    #[tokio::test]
+    async fn what_was_saved_is_loaded() {
+        let directory = Directory::new("round-trip");
+        let store = Store::start(directory.0.clone()).unwrap();
+        store.save(sample()).await.unwrap().unwrap();
+        assert_eq!(load(&directory.0).unwrap(), sample());
+        store
+            .save(State::new(BTreeMap::new()))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(load(&directory.0).unwrap().networks.len(), 0);
+    }
+
+    #[test]
+    fn nothing_there_is_an_empty_state_in_a_new_directory() {
+        let directory = Directory::new("empty");
+        let below = directory.0.join("a/b");
+        assert_eq!(load(&below).unwrap(), State::new(BTreeMap::new()));
+        assert!(below.is_dir());
+    }
+
+    #[test]
+    fn a_truncated_or_foreign_file_is_an_error_and_is_kept_aside() {
+        let directory = Directory::new("bad");
+        for text in [
+            "",
+            "{\"version\":1,\"netw",
+            "{\"version\":99,\"networks\":{}}",
+        ] {
+            fs::write(directory.0.join(FILE), text).unwrap();
+            let error = load(&directory.0).unwrap_err();
+            assert!(matches!(error, StoreError::Content { .. }), "{error}");
+            let kept = set_aside(&directory.0).unwrap();
+            assert_eq!(fs::read_to_string(kept).unwrap(), text);
+            assert!(load(&directory.0).is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_gone_is_reported_to_every_waiter() {
+        let directory = Directory::new("gone");
+        let store = Store::start(directory.0.clone()).unwrap();
+        fs::remove_dir_all(&directory.0).unwrap();
+        let (one, two) = (store.save(sample()), store.save(sample()));
+        assert!(one.await.unwrap().is_err());
+        assert!(two.await.unwrap().is_err());
+    }
+
+    #[test]
+    fn prefixes_follow_the_families() {
+        let network = &sample().networks["n1"];
+        let texts: Vec<String> = network.prefixes().map(|p| p.to_string()).collect();
+        assert_eq!(texts, ["10.0.0.101/32", "2001:db8::101/128"]);
+    }
+}
