@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod error;
+#[cfg(any(test, feature = "testkit"))]
+mod fake;
 mod model;
 mod name;
 mod netlink;
@@ -12,6 +14,8 @@ mod reconcile;
 mod route;
 
 pub use error::Error;
+#[cfg(feature = "testkit")]
+pub use fake::FakeKernel;
 pub use model::{AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighKey, NeighSpec};
 pub use name::{InvalidLinkName, InvalidMacAddr, LinkName, MacAddr};
 pub use netlink::{Netlink, Wake, Watch};
