@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use netplumb::{
-    Desired, Kernel, LinkKind, LinkKindState, LinkSpec, Netlink, NextHopSpec, Op, RouteSpec, Wake,
-    Watch, plan, reconcile,
+    AddrSpec, Desired, FakeKernel, Kernel, LinkKind, LinkKindState, LinkSpec, Netlink, NextHopSpec,
+    Observed, Op, RouteSpec, Wake, Watch, plan, reconcile,
 };
 
 use crate::world::{
@@ -613,4 +613,55 @@ fn a_neighbour_is_replaced_and_deleted() {
             assert!(!kernel.observe().unwrap().neighs.contains_key(&key));
         }
     });
+}
+
+#[test]
+fn the_fake_kernel_does_as_the_real_one() {
+    in_namespace(|| {
+        let mut real = Netlink::open().unwrap();
+        let mut fake = FakeKernel::new();
+        let mut fewer = everything();
+        fewer.links.remove(&name("veth0"));
+        fewer.addrs.remove(&addr("br0", "10.1.0.1/24"));
+        fewer.routes.clear();
+        fewer.neighs.clear();
+        for desired in [everything(), fewer, everything(), Desired::default()] {
+            settle(&mut real, &desired);
+            let report = reconcile(&mut fake, &desired, &owned()).unwrap();
+            assert!(report.is_complete());
+            assert_eq!(essence(&real.observe().unwrap()), essence(fake.state()));
+        }
+    });
+}
+
+/// What both kernels can agree on: nothing the real one makes by itself.
+fn essence(observed: &Observed) -> String {
+    let mut lines = Vec::new();
+    for (name, link) in observed
+        .links
+        .iter()
+        .filter(|(name, _)| name.as_str() != "lo")
+    {
+        let (kind, master) = (&link.kind, &link.master);
+        lines.push(format!(
+            "{name} {kind:?} {} {master:?} {}",
+            link.up, link.alias
+        ));
+    }
+    let global =
+        |addr: &&AddrSpec| addr.link.as_str() != "lo" && !addr.addr.to_string().starts_with("fe80");
+    lines.extend(
+        observed
+            .addrs
+            .iter()
+            .filter(global)
+            .map(|addr| format!("{addr:?}")),
+    );
+    let bgp = observed
+        .routes
+        .iter()
+        .filter(|(key, _)| key.protocol == 186);
+    lines.extend(bgp.map(|(key, route)| format!("{key} {:?}", route.next_hops)));
+    lines.extend(observed.neighs.values().map(|neigh| format!("{neigh:?}")));
+    lines.join("\n")
 }
