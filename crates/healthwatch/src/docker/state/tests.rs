@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::docker::level::{Health, Level};
+use crate::docker::level::{Facts, Health, Level, Phase};
+use crate::docker::model::{Attachment, Container};
 
 mod world;
 
@@ -311,7 +312,7 @@ fn a_pause_and_its_end_are_settled_by_repeated_looks() {
         .event(event("web", Change::Paused))
         .event(event("web", Change::Resumed));
     let paused = listing("web", Phase::Paused, Health::Unknown);
-    bench.answer_with(&[paused.clone()]);
+    bench.answer_with(std::slice::from_ref(&paused));
     bench.check(&expect![[r#"
         web not serving: paused
     "#]]);

@@ -218,19 +218,6 @@ impl World {
     fn step(&mut self, step: Step) {
         use Phase::{Created, Exited, Killed, Paused, Restarting, Running};
         match step {
-            Step::Create { checked } => {
-                self.created += 1;
-                let listing = listing(&format!("c{}", self.created), Created, Health::Unknown);
-                let id = listing.id.clone();
-                let truth = Truth {
-                    listed: listing.clone(),
-                    listing,
-                    written: None,
-                    checked,
-                };
-                self.containers.insert(id.clone(), truth);
-                self.happen(&id, 0, Some(Change::Altered), |_| {});
-            }
             Step::Start(who) => self.phase(
                 who,
                 &[Created, Exited, Restarting],
@@ -280,6 +267,26 @@ impl World {
                     self.containers.remove(&id);
                     self.stream.push_back(event(id.as_str(), Change::Removed));
                 }
+            }
+            other => self.alter(other),
+        }
+    }
+
+    fn alter(&mut self, step: Step) {
+        use Phase::{Created, Exited, Running};
+        match step {
+            Step::Create { checked } => {
+                self.created += 1;
+                let listing = listing(&format!("c{}", self.created), Created, Health::Unknown);
+                let id = listing.id.clone();
+                let truth = Truth {
+                    listed: listing.clone(),
+                    listing,
+                    written: None,
+                    checked,
+                };
+                self.containers.insert(id.clone(), truth);
+                self.happen(&id, 0, Some(Change::Altered), |_| {});
             }
             Step::Connect(who) => {
                 let Some(id) = self.pick(who, &[Running, Exited]) else {
