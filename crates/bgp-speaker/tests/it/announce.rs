@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use bgp_fsm::State;
 use bgp_speaker::{LocalAddresses, NextHops, PeerSettings, RibChange};
 use bgp_wire::{Family, RouteRefresh};
 use bytes::BytesMut;
 
-use crate::node::{Plan, introduce, net, originated, soon};
+use crate::node::{Plan, introduce, net, originated};
 use crate::raw_peer::Identity;
 
 #[tokio::test]
@@ -73,16 +74,9 @@ async fn a_new_session_gets_everything_again_and_nothing_old() {
     speaker.withdraw("203.0.113.7/32");
     speaker.announce(&["2001:db8:100::/48"]);
 
-    let mut second = soon(async {
-        // The state machine pauses after a failure, and refuses for as long.
-        loop {
-            speaker
-                .peer(|peer| peer.state == bgp_fsm::State::Active)
-                .await;
-            break peer.connect(speaker.address).await;
-        }
-    })
-    .await;
+    // The state machine pauses after a failure, and refuses for as long.
+    speaker.peer(|peer| peer.state == State::Active).await;
+    let mut second = peer.connect(speaker.address).await;
     let now = [net("198.51.100.0/24"), net("2001:db8:100::/48")];
     assert_eq!(second.first_transfer().await, now);
     speaker.stop().await;
@@ -114,7 +108,10 @@ async fn ipv6_waits_for_a_next_hop_and_follows_it() {
     let settings = speaker.peer_at(peer.address, peer.asn);
     speaker.add_peer(PeerSettings {
         initiation: bgp_speaker::Initiation::Passive,
-        next_hops: NextHops::default(),
+        next_hops: NextHops {
+            v6: None,
+            ..settings.next_hops
+        },
         ..settings
     });
     let local = speaker.address;

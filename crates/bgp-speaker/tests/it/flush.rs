@@ -50,7 +50,7 @@ async fn a_peer_that_does_not_read_delays_no_other() {
     introduce(&mut speaker, &mut reader);
     let speaker = speaker.start().await;
     let mut reader = reader.start().await;
-    let small_window = stuck.connect_with(speaker.address, Some(4096)).await;
+    let small_window = stuck.connect_with(speaker.socket(), Some(4096)).await;
     speaker.established().await;
 
     // More than socket buffers hold: no two prefixes share an attribute set.
@@ -82,7 +82,7 @@ async fn a_slow_peer_gets_the_newest_state_only() {
     let peer = Identity::new(64513);
     peer.introduce(&mut speaker);
     let speaker = speaker.start().await;
-    let mut session = peer.connect_with(speaker.address, Some(4096)).await;
+    let mut session = peer.connect_with(speaker.socket(), Some(4096)).await;
     session.first_transfer().await;
 
     speaker.handle.apply(&table(100_000));

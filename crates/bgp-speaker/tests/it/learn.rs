@@ -6,7 +6,6 @@ use bgp_speaker::{BesideBest, Import, NextHops, PeerSettings, RibChange};
 use bgp_wire::{AsPath, Asn, NotificationCode, PathAttributes};
 
 use crate::node::{Node, Plan, introduce, net, soon};
-use crate::raw_peer::Identity;
 
 const PREFIX: &str = "198.51.100.1/32";
 
@@ -180,7 +179,6 @@ async fn a_next_hop_of_our_own_is_not_used() {
 #[tokio::test]
 async fn too_many_prefixes_end_the_session() {
     let mut router = Plan::new(64512);
-    let peer = Identity::new(64601);
     let mut host = Plan::new(64601);
     let settings = router.peer(&host);
     router.add_peer(PeerSettings {
@@ -188,7 +186,6 @@ async fn too_many_prefixes_end_the_session() {
         ..settings
     });
     host.add_peer(host.peer(&router));
-    drop(peer);
     let (router, host) = (router.start().await, host.start().await);
     router.established().await;
     host.announce(&["198.51.100.1/32", "198.51.100.2/32", "198.51.100.3/32"]);

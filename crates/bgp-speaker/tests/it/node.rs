@@ -150,6 +150,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// Where the speaker listens.
+    pub fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.address, PORT)
+    }
+
     pub fn announce(&self, prefixes: &[&str]) -> RibVersion {
         let changes: Vec<_> = prefixes
             .iter()

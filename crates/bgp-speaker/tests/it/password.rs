@@ -59,10 +59,10 @@ async fn a_peer_with_a_password_cannot_connect_without() {
     plain.introduce(&mut speaker);
     let speaker = speaker.start().await;
     // Another peer is not affected by the key.
-    soon(plain.dial(speaker.address, None)).await.unwrap();
+    soon(plain.dial(speaker.socket(), None)).await.unwrap();
     let dialed = timeout(
         Duration::from_millis(500),
-        signed.dial(speaker.address, None),
+        signed.dial(speaker.socket(), None),
     );
     assert!(dialed.await.is_err(), "the connection needs a signature");
     speaker.stop().await;

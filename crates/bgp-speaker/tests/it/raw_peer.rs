@@ -55,7 +55,7 @@ impl Identity {
     /// Connects to the speaker, in a small receive window if told so.
     pub async fn dial(
         self,
-        speaker: IpAddr,
+        speaker: SocketAddr,
         receive_buffer: Option<usize>,
     ) -> std::io::Result<TcpStream> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -66,15 +66,18 @@ impl Identity {
         }
         socket.bind(&SocketAddr::new(self.address, 0).into())?;
         let socket = TcpSocket::from_std_stream(socket.into());
-        socket.connect(SocketAddr::new(speaker, PORT)).await
+        socket.connect(speaker).await
     }
 
     /// Establishes a session.
     pub async fn connect(self, speaker: IpAddr) -> RawPeer {
-        self.connect_with(speaker, None).await
+        self.connect_with(SocketAddr::new(speaker, PORT), None)
+            .await
     }
 
-    pub async fn connect_with(self, speaker: IpAddr, receive_buffer: Option<usize>) -> RawPeer {
+    /// Establishes a session with a speaker on any port, in a small receive
+    /// window if told so.
+    pub async fn connect_with(self, speaker: SocketAddr, receive_buffer: Option<usize>) -> RawPeer {
         let stream = soon(self.dial(speaker, receive_buffer)).await.unwrap();
         let mut peer = RawPeer {
             stream,

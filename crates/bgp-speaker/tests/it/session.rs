@@ -110,7 +110,7 @@ async fn strangers_are_turned_away() {
     let mut speaker = Plan::new(64512);
     Identity::new(64513).introduce(&mut speaker);
     let speaker = speaker.start().await;
-    let mut stranger = soon(Identity::new(64513).dial(speaker.address, None))
+    let mut stranger = soon(Identity::new(64513).dial(speaker.socket(), None))
         .await
         .unwrap();
     // Not one octet is said before the connection is closed.
@@ -146,7 +146,8 @@ async fn a_wrong_as_is_described_in_words() {
         initiation: Initiation::Passive,
         ..settings
     });
-    let (a, b) = (a.start().await, b.start().await);
+    let b = b.start().await;
+    let a = a.start().await;
     let status = a.peer(|peer| peer.last_error.is_some()).await;
     let text = status.last_error.unwrap().text;
     assert!(text.contains("64513") && text.contains("64999"), "{text}");
@@ -171,11 +172,13 @@ async fn an_ipv4_peer_is_known_on_an_ipv6_listener() {
     let mut speaker = Plan::new(64512);
     let peer = Identity::new(64513);
     peer.introduce(&mut speaker);
-    let any: SocketAddr = format!("[::]:{PORT}").parse().unwrap();
-    speaker.config.listen = vec![any];
+    // A port of its own: the wildcard takes it on every address.
+    speaker.config.listen = vec!["[::]:17902".parse().unwrap()];
     let address = speaker.address;
     let speaker = speaker.start().await;
-    let mut session = peer.connect(address).await;
+    let mut session = peer
+        .connect_with(SocketAddr::new(address, 17_902), None)
+        .await;
     assert_eq!(session.first_transfer().await, []);
     assert_eq!(speaker.handle.peer_status()[0].local_address, Some(address));
     speaker.stop().await;
