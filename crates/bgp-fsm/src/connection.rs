@@ -4,7 +4,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use bgp_wire::{
-    DecodeError, Family, HoldTime, MaxMessageLen, MessageType, MessageView, Notification,
+    Disposition, Family, HoldTime, MaxMessageLen, MessageType, MessageView, Notification,
     NotificationCode, RawMessage, RouteRefreshSubtype, encode_keepalive,
 };
 use bytes::{Bytes, BytesMut};
@@ -117,7 +117,9 @@ impl Peer {
             match RawMessage::split_from(buf, max) {
                 Ok(Some(message)) => self.message(now, connection, message),
                 Ok(None) => return,
-                Err(error) => self.refuse_unreadable(now, connection, error),
+                Err(error) => {
+                    self.refuse(now, connection, error.notification(), Cause::Decode(error));
+                }
             }
         }
     }
@@ -137,7 +139,10 @@ impl Peer {
             return;
         }
         match message.view() {
-            Err(error) => self.refuse_unreadable(now, connection, error),
+            Err(error) => {
+                let notification = error.notification_about(message.octets());
+                self.refuse(now, connection, notification, Cause::Decode(error));
+            }
             Ok(MessageView::Notification(view)) => {
                 let reason = DownReason::NotificationReceived(view.to_notification());
                 self.end(now, connection, None, reason);
@@ -170,10 +175,27 @@ impl Peer {
         }
     }
 
-    /// An UPDATE goes out as it came, if the session survives it.
+    /// An UPDATE goes out as it came, if the session survives it: only what
+    /// RFC 7606 calls "session reset" is judged here.
     fn update(&mut self, now: Instant, connection: Connection, message: RawMessage) {
-        self.restart_hold(now, connection);
-        self.event(Event::Update(message));
+        let (Slot::Established(negotiated), Ok(MessageView::Update(view))) =
+            (self.slot(connection), message.view())
+        else {
+            return;
+        };
+        let judgement = view.judge(negotiated.decode);
+        // No family is ever disabled alone, so that ends the session too.
+        let fatal = judgement
+            .fault()
+            .filter(|fault| fault.disposition >= Disposition::AfiSafiDisable)
+            .map(|fault| (fault.notification(), Cause::Decode(fault.error)));
+        match fatal {
+            Some((notification, cause)) => self.refuse(now, connection, notification, cause),
+            None => {
+                self.restart_hold(now, connection);
+                self.event(Event::Update(message));
+            }
+        }
     }
 
     /// The peer's OPEN is fine. If the other connection has come at least as
@@ -250,10 +272,6 @@ impl Peer {
         }
     }
 
-    fn refuse_unreadable(&mut self, now: Instant, connection: Connection, error: DecodeError) {
-        self.refuse(now, connection, error.notification(), Cause::Decode(error));
-    }
-
     /// RFC 6608: the subcode names the state, the data is the message's type.
     fn refuse_unexpected(
         &mut self,
@@ -261,7 +279,7 @@ impl Peer {
         connection: Connection,
         message_type: MessageType,
     ) {
-        let state = self.slot(connection).state().unwrap_or_default();
+        let state = self.slot(connection).state(connection).unwrap_or_default();
         let code = match state {
             State::OpenSent => NotificationCode::FSM_UNEXPECTED_IN_OPEN_SENT,
             State::OpenConfirm => NotificationCode::FSM_UNEXPECTED_IN_OPEN_CONFIRM,

@@ -222,14 +222,16 @@ impl Peer {
 
     fn tcp_failed(&mut self, now: Instant, connection: Connection) {
         let slot = mem::take(self.slot_mut(connection));
-        let Some(state) = slot.state() else {
+        let Some(state) = slot.state(connection) else {
             return;
         };
         self.timers.stop_connection(connection);
-        if matches!(slot, Slot::Dialing) {
+        let reason = if matches!(slot, Slot::Dialing) {
             self.timers.stop(Timer::ConnectRetry);
-        }
-        let reason = DownReason::TcpConnectionFails { state };
+            DownReason::ConnectFailed
+        } else {
+            DownReason::TcpConnectionFails { state }
+        };
         if self.goes_on_without(connection, &slot, &reason) {
             return;
         }
@@ -425,7 +427,7 @@ impl Peer {
         let to = if self.running {
             Connection::BOTH
                 .into_iter()
-                .filter_map(|connection| self.slot(connection).state())
+                .filter_map(|connection| self.slot(connection).state(connection))
                 .max()
                 .unwrap_or(State::Active)
         } else {

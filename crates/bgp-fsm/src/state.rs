@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::io::Connection;
 use crate::negotiate::Negotiated;
 
 /// State of a peer (RFC 4271 section 8.2.2).
@@ -85,9 +86,12 @@ impl Slot {
     }
 
     /// What this connection alone would make of the peer's state.
-    pub(crate) const fn state(&self) -> Option<State> {
+    pub(crate) const fn state(&self, connection: Connection) -> Option<State> {
         match self {
             Self::Closed => None,
+            // DelayOpenTimer runs in Connect for the connection we dialled,
+            // and in Active for one we were waiting for.
+            Self::DelayOpen if matches!(connection, Connection::Incoming) => Some(State::Active),
             Self::Dialing | Self::DelayOpen => Some(State::Connect),
             Self::OpenSent => Some(State::OpenSent),
             Self::OpenConfirm(_) => Some(State::OpenConfirm),

@@ -8,7 +8,9 @@ mod start;
 mod collision;
 mod negotiation;
 mod notification;
-mod properties;
 mod stop;
 mod timers;
+
 mod two_peers;
+
+mod properties;

@@ -12,7 +12,14 @@ fn the_first_attempt_is_made_at_once() {
     assert_eq!(solo.peer().state(), State::Idle);
     assert_eq!(solo.peer().poll_timeout(), None);
     solo.start();
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+               0.000 a Idle -> Connect
+               0.000 a dial
+        "#]],
+    );
 }
 
 #[test]
@@ -23,7 +30,12 @@ fn a_second_start_changes_nothing() {
     let before = solo.peer().poll_timeout();
     solo.start();
     assert_eq!(solo.peer().poll_timeout(), before);
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+        "#]],
+    );
 }
 
 #[test]
@@ -38,7 +50,59 @@ fn refused_attempts_come_quickly_at_first_and_ever_slower() {
             solo.run_for(ms(1));
         }
     }
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+               0.000 a Idle -> Connect
+               0.000 a dial
+               0.000 a < outgoing failed
+               0.000 a Connect -> Active
+               0.000 a down: TCP connection could not be made
+               0.936 a Active -> Connect
+               0.936 a dial
+               0.937 a < outgoing failed
+               0.937 a Connect -> Active
+               0.937 a down: TCP connection could not be made
+               2.659 a Active -> Connect
+               2.659 a dial
+               2.660 a < outgoing failed
+               2.660 a Connect -> Active
+               2.660 a down: TCP connection could not be made
+               6.422 a Active -> Connect
+               6.422 a dial
+               6.423 a < outgoing failed
+               6.423 a Connect -> Active
+               6.423 a down: TCP connection could not be made
+              13.467 a Active -> Connect
+              13.467 a dial
+              13.468 a < outgoing failed
+              13.468 a Connect -> Active
+              13.468 a down: TCP connection could not be made
+              28.643 a Active -> Connect
+              28.643 a dial
+              28.644 a < outgoing failed
+              28.644 a Connect -> Active
+              28.644 a down: TCP connection could not be made
+              55.677 a Active -> Connect
+              55.677 a dial
+              55.678 a < outgoing failed
+              55.678 a Connect -> Active
+              55.678 a down: TCP connection could not be made
+              82.147 a Active -> Connect
+              82.147 a dial
+              82.148 a < outgoing failed
+              82.148 a Connect -> Active
+              82.148 a down: TCP connection could not be made
+             105.900 a Active -> Connect
+             105.900 a dial
+             105.901 a < outgoing failed
+             105.901 a Connect -> Active
+             105.901 a down: TCP connection could not be made
+             134.509 a Active -> Connect
+             134.509 a dial
+        "#]],
+    );
 }
 
 #[test]
@@ -46,7 +110,20 @@ fn an_attempt_without_answer_is_made_anew() {
     let mut solo = Solo::new(a(), 1);
     solo.start();
     solo.run_for(s(25));
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+               0.000 a Idle -> Connect
+               0.000 a dial
+               8.916 a close outgoing
+               8.916 a down: TCP connection attempt timed out
+               8.916 a dial
+              18.278 a close outgoing
+              18.278 a down: TCP connection attempt timed out
+              18.278 a dial
+        "#]],
+    );
 }
 
 #[test]
@@ -59,7 +136,19 @@ fn a_passive_peer_waits_and_never_dials() {
     solo.connect(Incoming);
     solo.fail(Incoming);
     solo.run_for(s(86_400));
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+           0.000 a < start
+           0.000 a Idle -> Active
+        86400.000 a < incoming connected
+        86400.000 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
+        86400.000 a Active -> OpenSent
+        86400.000 a < incoming failed
+        86400.000 a OpenSent -> Active
+        86400.000 a down: TCP connection closed or reset in OpenSent
+    "#]],
+    );
 }
 
 #[test]
@@ -67,7 +156,13 @@ fn in_idle_connections_are_refused() {
     let mut solo = Solo::new(a(), 1);
     assert!(!solo.peer().accepts_incoming());
     solo.connect(Incoming);
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < incoming connected
+               0.000 a close incoming
+        "#]],
+    );
 }
 
 #[test]
@@ -78,7 +173,20 @@ fn while_it_waits_to_retry_the_peer_may_dial() {
     solo.connect(Incoming);
     // The retry is off: one connection is enough.
     solo.run_for(s(10));
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+               0.000 a Idle -> Connect
+               0.000 a dial
+               0.000 a < outgoing failed
+               0.000 a Connect -> Active
+               0.000 a down: TCP connection could not be made
+               0.000 a < incoming connected
+               0.000 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
+               0.000 a Active -> OpenSent
+        "#]],
+    );
 }
 
 #[test]
@@ -90,7 +198,26 @@ fn a_connection_that_is_established_ends_the_attempt_at_another() {
     solo.receive(Incoming, &keepalive());
     // Too late: the attempt was given up.
     solo.connect(Outgoing);
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+               0.000 a Idle -> Connect
+               0.000 a dial
+               0.000 a < incoming connected
+               0.000 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
+               0.000 a Connect -> OpenSent
+               0.000 a < incoming OPEN as=65002 hold=90 id=192.0.2.2
+               0.000 a > incoming KEEPALIVE
+               0.000 a OpenSent -> OpenConfirm
+               0.000 a < incoming KEEPALIVE
+               0.000 a close outgoing
+               0.000 a OpenConfirm -> Established
+               0.000 a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+               0.000 a < outgoing connected
+               0.000 a close outgoing
+        "#]],
+    );
 }
 
 #[test]
@@ -100,7 +227,22 @@ fn a_connection_lost_before_its_open_is_retried() {
     solo.connect(Outgoing);
     solo.fail(Outgoing);
     solo.run_for(s(1));
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+               0.000 a Idle -> Connect
+               0.000 a dial
+               0.000 a < outgoing connected
+               0.000 a > outgoing OPEN as=65001 hold=90 id=192.0.2.1
+               0.000 a Connect -> OpenSent
+               0.000 a < outgoing failed
+               0.000 a OpenSent -> Active
+               0.000 a down: TCP connection closed or reset in OpenSent
+               0.936 a Active -> Connect
+               0.936 a dial
+        "#]],
+    );
 }
 
 #[test]
@@ -111,7 +253,22 @@ fn delay_open_lets_the_peer_speak_first() {
     solo.run_for(s(2));
     solo.receive(Outgoing, &bytes_of(&open_of_b()));
     solo.receive(Outgoing, &keepalive());
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+               0.000 a Idle -> Connect
+               0.000 a dial
+               0.000 a < outgoing connected
+               2.000 a < outgoing OPEN as=65002 hold=90 id=192.0.2.2
+               2.000 a > outgoing OPEN as=65001 hold=90 id=192.0.2.1
+               2.000 a > outgoing KEEPALIVE
+               2.000 a Connect -> OpenConfirm
+               2.000 a < outgoing KEEPALIVE
+               2.000 a OpenConfirm -> Established
+               2.000 a up: outgoing as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+        "#]],
+    );
 }
 
 #[test]
@@ -121,7 +278,16 @@ fn delay_open_ends_and_our_open_is_sent() {
     solo.connect(Incoming);
     assert_eq!(solo.peer().state(), State::Active);
     solo.run_for(s(6));
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+               0.000 a Idle -> Active
+               0.000 a < incoming connected
+               5.000 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
+               5.000 a Active -> OpenSent
+        "#]],
+    );
 }
 
 #[test]
@@ -130,7 +296,20 @@ fn delay_open_takes_nothing_but_an_open() {
     solo.start();
     solo.connect(Outgoing);
     solo.receive(Outgoing, &keepalive());
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+               0.000 a Idle -> Connect
+               0.000 a dial
+               0.000 a < outgoing connected
+               0.000 a < outgoing KEEPALIVE
+               0.000 a > outgoing NOTIFICATION Finite State Machine Error (5/0)
+               0.000 a close outgoing
+               0.000 a Connect -> Idle
+               0.000 a down: sent Finite State Machine Error (5/0): KEEPALIVE received in Connect
+        "#]],
+    );
 }
 
 #[test]
@@ -140,5 +319,16 @@ fn a_connection_lost_during_delay_open_is_retried() {
     solo.connect(Outgoing);
     solo.fail(Outgoing);
     assert_eq!(solo.peer().poll_timeout().unwrap().1, Timer::ConnectRetry);
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < start
+               0.000 a Idle -> Connect
+               0.000 a dial
+               0.000 a < outgoing connected
+               0.000 a < outgoing failed
+               0.000 a Connect -> Active
+               0.000 a down: TCP connection closed or reset in Connect
+        "#]],
+    );
 }

@@ -98,7 +98,13 @@ pub(crate) fn end_of_rib() -> Vec<u8> {
 }
 
 /// An OPEN with these fields and raw optional parameters.
-pub(crate) fn raw_open(version: u8, my_as: u16, hold: u16, id: [u8; 4], parameters: &[u8]) -> Vec<u8> {
+pub(crate) fn raw_open(
+    version: u8,
+    my_as: u16,
+    hold: u16,
+    id: [u8; 4],
+    parameters: &[u8],
+) -> Vec<u8> {
     let mut body = BytesMut::new();
     body.put_u8(version);
     body.put_u16(my_as);

@@ -16,7 +16,20 @@ fn keepalives_go_out_every_third_of_the_hold_time_with_jitter() {
         solo.run_for(s(4));
         solo.receive(Outgoing, &keepalive());
     }
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               2.808 a > outgoing KEEPALIVE
+               4.000 a < outgoing KEEPALIVE
+               5.786 a > outgoing KEEPALIVE
+               8.000 a < outgoing KEEPALIVE
+               8.370 a > outgoing KEEPALIVE
+              10.952 a > outgoing KEEPALIVE
+              12.000 a < outgoing KEEPALIVE
+              13.774 a > outgoing KEEPALIVE
+              16.000 a < outgoing KEEPALIVE
+        "#]],
+    );
 }
 
 #[test]
@@ -40,7 +53,19 @@ fn silence_in_established_ends_with_hold_timer_expired() {
     solo.run_for(ms(8_500));
     solo.receive(Outgoing, &message(5, &[0, 1, 0, 1]));
     solo.run_for(s(9));
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               8.000 a < outgoing UPDATE of 23 octets
+               8.000 a has UPDATE of 23 octets
+              16.500 a < outgoing ROUTE-REFRESH ipv4-unicast
+              16.500 a asked for ipv4-unicast
+              25.500 a > outgoing NOTIFICATION Hold Timer Expired (4/0)
+              25.500 a close outgoing
+              25.500 a Established -> Idle
+              25.500 a down: sent Hold Timer Expired (4/0)
+        "#]],
+    );
 }
 
 #[test]
@@ -48,14 +73,30 @@ fn silence_in_open_confirm_ends_with_hold_timer_expired() {
     let mut solo = open_confirm(a().hold_time(hold(3)), Incoming);
     solo.transcript().hide_keepalives();
     solo.run_for(s(3));
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               3.000 a > incoming NOTIFICATION Hold Timer Expired (4/0)
+               3.000 a close incoming
+               3.000 a OpenConfirm -> Idle
+               3.000 a down: sent Hold Timer Expired (4/0)
+        "#]],
+    );
 }
 
 #[test]
 fn a_peer_that_never_sends_its_open_is_given_four_minutes() {
     let mut solo = open_sent(a(), Outgoing);
     solo.run_for(s(240));
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+             240.000 a > outgoing NOTIFICATION Hold Timer Expired (4/0)
+             240.000 a close outgoing
+             240.000 a OpenSent -> Idle
+             240.000 a down: sent Hold Timer Expired (4/0)
+        "#]],
+    );
 }
 
 #[test]
@@ -74,7 +115,15 @@ fn hold_time_zero_means_no_timers_once_established() {
 fn hold_time_zero_and_no_keepalive_ends_after_the_large_value() {
     let mut solo = open_confirm(a().hold_time(HoldTime::ZERO), Outgoing);
     solo.run_for(s(240));
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+             240.000 a > outgoing NOTIFICATION Hold Timer Expired (4/0)
+             240.000 a close outgoing
+             240.000 a OpenConfirm -> Idle
+             240.000 a down: sent Hold Timer Expired (4/0)
+        "#]],
+    );
 }
 
 #[test]
@@ -90,7 +139,25 @@ fn a_peer_that_stops_reading_is_dropped_without_a_word() {
     solo.handle(Input::WriteBlocked(Outgoing));
     let _ = solo.transcript().take();
     talk_for(&mut solo, Outgoing, 12);
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+              26.000 a < outgoing KEEPALIVE
+              27.000 a < outgoing KEEPALIVE
+              28.000 a < outgoing KEEPALIVE
+              29.000 a < outgoing KEEPALIVE
+              30.000 a < outgoing KEEPALIVE
+              31.000 a < outgoing KEEPALIVE
+              32.000 a < outgoing KEEPALIVE
+              33.000 a < outgoing KEEPALIVE
+              34.000 a < outgoing KEEPALIVE
+              35.000 a close outgoing
+              35.000 a Established -> Idle
+              35.000 a down: Send Hold Timer Expired: the peer stopped reading
+              35.858 a Idle -> Connect
+              35.858 a dial
+        "#]],
+    );
 }
 
 /// The peer sends a KEEPALIVE every second.
@@ -133,7 +200,20 @@ fn repeated_failures_are_damped() {
         assert_eq!(solo.peer().poll_timeout().unwrap().1, Timer::IdleHold);
         pauses.push(idle_for(&mut solo).as_millis());
     }
-    expect![[""]].assert_debug_eq(&pauses);
+    expect![[r#"
+        [
+            937,
+            1723,
+            3763,
+            7045,
+            15176,
+            28836,
+            52940,
+            47505,
+            57217,
+        ]
+    "#]]
+    .assert_debug_eq(&pauses);
     assert_eq!(solo.peer().connect_retry_counter(), 9);
 }
 
@@ -164,7 +244,17 @@ fn manual_start_ends_the_pause() {
     solo.fail(Outgoing);
     assert_eq!(solo.peer().state(), State::Idle);
     solo.start();
-    check_solo(&mut solo, expect![[""]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+               0.000 a < outgoing failed
+               0.000 a Established -> Idle
+               0.000 a down: TCP connection closed or reset in Established
+               0.000 a < start
+               0.000 a Idle -> Connect
+               0.000 a dial
+        "#]],
+    );
 }
 
 fn idle_for(solo: &mut Solo) -> Duration {
