@@ -108,7 +108,7 @@ impl Plumber {
             match (wake, &mut self.installation) {
                 (Wake::KernelChanged(ready), installation) => {
                     ready?;
-                    while watch.get_mut().wait(Some(Duration::ZERO))? {}
+                    while watch.get_mut().wait(Duration::ZERO)? == netplumb::Wake::LookAgain {}
                     self.addresses.publish()?;
                     if let Some(installation) = installation {
                         installation.repair_by(Instant::now() + SETTLE);

@@ -13,7 +13,7 @@ use crate::cmd::{Cmd, Daemon};
 use crate::wait::{secs, until};
 
 /// The plugin's name at every engine of the laboratory.
-pub(crate) const PLUGIN: &str = "bgplb";
+pub(crate) const PLUGIN: &str = "bgplb:latest";
 
 /// The bridge network through which containers reach the world.
 pub(crate) const GATEWAY_NETWORK: &str = "bgplb_gwbridge";
