@@ -172,12 +172,23 @@ impl Cmd {
     ///
     /// When the program cannot be started.
     pub(crate) fn show(&self, env: &[(&str, OsString)]) -> Result<bool> {
-        let status = Command::new(&self.program)
+        let mut child = Command::new(&self.program)
             .args(&self.args)
             .envs(env.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
-            .status()
+            .spawn()
             .with_context(|| format!("start {self}"))?;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if sys::interrupted() {
+                // Ctrl-C reached it from the terminal; a signal sent to this program did not.
+                drop(sys::kill(child.id(), libc::SIGTERM));
+                break child.wait()?;
+            }
+            thread::sleep(TICK);
+        };
         Ok(status.success())
     }
 

@@ -89,7 +89,6 @@ enum Bench {
 }
 
 fn main() -> ExitCode {
-    sys::catch_termination();
     match run(Cli::parse().task) {
         Ok(code) => code,
         Err(error) => {
@@ -107,10 +106,14 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::CleanLab => clean_lab()?,
         Task::LabClient(args) => lab::client::serve_requests(&args)?,
-        Task::LabFibAgent(args) => lab::router::run_fib_agent(&args)?,
+        Task::LabFibAgent(args) => lab::router::run_fib_agent(&args),
         Task::LabSink => bench::sink::run()?,
-        Task::Demo { router, keep } => demo::run(router, keep)?,
+        Task::Demo { router, keep } => {
+            sys::catch_termination();
+            demo::run(router, keep)?;
+        }
         Task::Test { no_e2e, filter } => {
+            sys::catch_termination();
             if !suite::run(filter.as_deref(), !no_e2e)? {
                 return Ok(ExitCode::FAILURE);
             }
@@ -122,7 +125,10 @@ fn run(task: Task) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Task::Bench(Bench::Latency { turns }) => bench::latency(turns)?,
+        Task::Bench(Bench::Latency { turns }) => {
+            sys::catch_termination();
+            bench::latency(turns)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

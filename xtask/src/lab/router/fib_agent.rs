@@ -14,7 +14,6 @@ use anyhow::Result;
 
 use super::gobgp;
 use crate::cmd::Cmd;
-use crate::sys;
 
 const PERIOD: Duration = Duration::from_millis(100);
 
@@ -25,20 +24,15 @@ pub(crate) struct Args {
     socket: PathBuf,
 }
 
-/// The hidden subcommand: runs until it is told to end.
-///
-/// # Errors
-///
-/// None at present; troubles are printed and tried again.
-pub(crate) fn run(args: &Args) -> Result<()> {
+/// The hidden subcommand: runs until it is killed; troubles are printed and tried again.
+pub(crate) fn run(args: &Args) -> ! {
     let mut installed = BTreeMap::new();
-    while !sys::interrupted() {
+    loop {
         if let Err(error) = copy(args, &mut installed) {
             eprintln!("{error:#}");
         }
         thread::sleep(PERIOD);
     }
-    Ok(())
 }
 
 fn copy(args: &Args, installed: &mut gobgp::Table) -> Result<()> {
