@@ -44,7 +44,7 @@ pub struct ApiVersion {
 
 impl ApiVersion {
     /// The newest version this crate knows how to read. Older ones work too,
-    /// down to at least 1.24.
+    /// down to at least 1.41.
     pub const NEWEST_KNOWN: Self = Self { minor: 52 };
 
     fn parse(text: &str) -> Option<Self> {
