@@ -103,9 +103,22 @@ impl Peer {
     /// Octets were read: whole messages are taken off the front, until there
     /// is none or the connection is gone.
     pub(crate) fn received(&mut self, now: Instant, connection: Connection, buf: &mut BytesMut) {
+        if let Slot::Held(received) = self.slot_mut(connection) {
+            received.unsplit(buf.split());
+            // Nobody has more to say before our OPEN than an OPEN of its own.
+            if received.len() > MaxMessageLen::STANDARD.get() {
+                self.drop_held();
+            }
+            return;
+        }
+        if connection == Connection::Incoming && !self.backlog.is_empty() {
+            let mut all = mem::take(&mut self.backlog);
+            all.unsplit(buf.split());
+            *buf = all;
+        }
         loop {
             let max = match self.slot(connection) {
-                Slot::Closed | Slot::Dialing => {
+                Slot::Closed | Slot::Dialing | Slot::Held(_) => {
                     buf.clear();
                     return;
                 }
@@ -129,7 +142,7 @@ impl Peer {
     fn message(&mut self, now: Instant, connection: Connection, message: RawMessage) {
         let message_type = message.message_type();
         let expected = match self.slot(connection) {
-            Slot::Closed | Slot::Dialing => return,
+            Slot::Closed | Slot::Dialing | Slot::Held(_) => return,
             Slot::DelayOpen | Slot::OpenSent => message_type == MessageType::OPEN,
             Slot::OpenConfirm(_) => message_type == MessageType::KEEPALIVE,
             Slot::Established(_) => message_type != MessageType::OPEN,

@@ -24,6 +24,9 @@ pub struct Peer {
     pub(crate) config: PeerConfig,
     pub(crate) timers: TimerTable,
     pub(crate) jitter: Jitter,
+    /// What a held connection had received when its time came, and is not a
+    /// whole message yet.
+    pub(crate) backlog: BytesMut,
     slots: [Slot; 2],
     outputs: VecDeque<Output>,
     /// Started, and not pausing in Idle.
@@ -49,6 +52,7 @@ impl Peer {
             config,
             timers: TimerTable::default(),
             jitter: Jitter::new(seed),
+            backlog: BytesMut::new(),
             slots: [Slot::Closed, Slot::Closed],
             outputs: VecDeque::new(),
             running: false,
@@ -106,10 +110,11 @@ impl Peer {
     }
 
     /// Whether a connection from this peer would be taken now. If not, close
-    /// it at once: in Idle, RFC 4271 section 8.2.2 refuses connections.
+    /// it at once: the peer is stopped, or has one already.
     #[must_use]
-    pub const fn accepts_incoming(&self) -> bool {
-        self.running && matches!(self.slot(Connection::Incoming), Slot::Closed)
+    pub fn accepts_incoming(&self) -> bool {
+        let started = self.running || self.timers.is_set(Timer::IdleHold);
+        started && matches!(self.slot(Connection::Incoming), Slot::Closed)
     }
 
     /// How often the peer fell back to Idle since [`Input::ManualStart`]
@@ -135,10 +140,16 @@ impl Peer {
         self.start(now);
     }
 
-    /// Leaves Idle.
+    /// Leaves Idle: with the connection that was held, if there is one.
     fn start(&mut self, now: Instant) {
         self.running = true;
         self.timers.stop(Timer::IdleHold);
+        if let Slot::Held(mut received) = mem::take(self.slot_mut(Connection::Incoming)) {
+            self.begin(now, Connection::Incoming);
+            self.received(now, Connection::Incoming, &mut received);
+            self.backlog = received;
+            return;
+        }
         match self.config.initiation {
             Initiation::Active => self.dial(now),
             Initiation::Passive => self.publish_state(),
@@ -207,8 +218,20 @@ impl Peer {
             }
             return;
         }
+        if self.running {
+            self.begin(now, connection);
+        } else {
+            self.set_slot(connection, Slot::Held(BytesMut::new()));
+        }
+    }
+
+    /// A connection is up and wanted.
+    fn begin(&mut self, now: Instant, connection: Connection) {
         if !matches!(self.slot(connection.other()), Slot::Dialing) {
             self.timers.stop(Timer::ConnectRetry);
+        }
+        if connection == Connection::Incoming {
+            self.backlog.clear();
         }
         match self.config.delay_open_time {
             Some(time) => {
@@ -353,6 +376,12 @@ impl Peer {
             self.timers.stop_connection(connection);
         }
         told
+    }
+
+    /// Closes a connection that was held, without a word.
+    pub(crate) fn drop_held(&mut self) {
+        self.set_slot(Connection::Incoming, Slot::Closed);
+        self.push(Output::Close(Connection::Incoming));
     }
 
     fn timeout(&mut self, now: Instant) {

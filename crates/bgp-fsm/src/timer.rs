@@ -190,9 +190,8 @@ mod tests {
             assert!(time >= whole * 3 / 4 && time <= whole, "{time:?}");
             seen.push(time);
         }
-        seen.sort();
-        assert!(seen[0] < whole * 77 / 100, "{:?}", seen[0]);
-        assert!(seen[999] > whole * 98 / 100, "{:?}", seen[999]);
+        assert!(seen.iter().any(|time| *time < whole * 77 / 100));
+        assert!(seen.iter().any(|time| *time > whole * 98 / 100));
     }
 
     #[test]
