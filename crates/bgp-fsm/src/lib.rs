@@ -88,7 +88,6 @@
 mod io;
 
 mod config;
-mod connection;
 mod peer;
 mod state;
 

@@ -89,10 +89,20 @@ impl TimerTable {
         }
     }
 
-    pub(crate) fn stop(&mut self, timer: Timer) {
+    /// Starts a timer that ends at `at`.
+    pub(crate) fn set_at(&mut self, timer: Timer, at: Instant) {
         if let Some(slot) = self.deadlines.get_mut(timer.index()) {
-            *slot = None;
+            *slot = Some(at);
         }
+    }
+
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        self.take(timer);
+    }
+
+    /// Stops a timer; says when it would have fired.
+    pub(crate) fn take(&mut self, timer: Timer) -> Option<Instant> {
+        self.deadlines.get_mut(timer.index())?.take()
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {

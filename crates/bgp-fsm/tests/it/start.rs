@@ -246,6 +246,40 @@ fn a_connection_lost_before_its_open_is_retried() {
 }
 
 #[test]
+fn a_peer_that_only_probes_our_port_does_not_keep_us_from_dialling() {
+    let mut solo = Solo::new(a(), 1);
+    solo.start();
+    for _ in 0..4 {
+        solo.fail(Outgoing);
+        solo.run_for(s(10));
+    }
+    solo.fail(Outgoing);
+    let (due, _) = solo.peer().poll_timeout().unwrap();
+    for _ in 0..5 {
+        solo.connect(Incoming);
+        solo.run_for(s(1));
+        solo.fail(Incoming);
+        assert_eq!(solo.peer().poll_timeout(), Some((due, Timer::ConnectRetry)));
+    }
+    solo.connect(Incoming);
+    solo.run_for(s(60));
+    let _ = solo.transcript().take();
+    // Overdue by now.
+    solo.fail(Incoming);
+    solo.run_for(ms(0));
+    check_solo(
+        &mut solo,
+        expect![[r#"
+        105.000  a < incoming failed
+        105.000  a OpenSent -> Active
+        105.000  a down: TCP connection closed or reset in OpenSent
+        105.000  a Active -> Connect
+        105.000  a dial
+    "#]],
+    );
+}
+
+#[test]
 fn delay_open_lets_the_peer_speak_first() {
     let mut solo = Solo::new(a().delay_open_time(s(5)), 1);
     solo.start();
@@ -355,7 +389,9 @@ fn a_connection_made_during_the_pause_is_held_until_it_is_over() {
     assert_eq!(solo.peer().state(), State::Idle);
     solo.run_for(s(1));
     solo.receive(Incoming, &keepalive()[9..]);
-    check_solo(&mut solo, expect![[r#"
+    check_solo(
+        &mut solo,
+        expect![[r#"
         0.000    a < incoming connected
         0.000    a < incoming 20 odd octets
         0.000    a < incoming 42 odd octets
@@ -366,7 +402,8 @@ fn a_connection_made_during_the_pause_is_held_until_it_is_over() {
         1.000    a < incoming 10 odd octets
         1.000    a OpenConfirm -> Established
         1.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -378,14 +415,17 @@ fn a_held_connection_may_fail_or_be_stopped() {
     solo.connect(Incoming);
     solo.stop(None);
     solo.run_for(s(100));
-    check_solo(&mut solo, expect![[r#"
+    check_solo(
+        &mut solo,
+        expect![[r#"
         0.000    a < incoming connected
         0.000    a < incoming failed
         0.000    a < incoming connected
         0.000    a < stop
         0.000    a > incoming NOTIFICATION Cease / Administrative Shutdown (6/2)
         0.000    a close incoming
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -405,9 +445,12 @@ fn manual_start_ends_the_pause_of_a_held_connection() {
     let mut solo = pausing(a().delay_open_time(s(5)));
     solo.connect(Incoming);
     solo.start();
-    check_solo(&mut solo, expect![[r#"
+    check_solo(
+        &mut solo,
+        expect![[r#"
         0.000    a < incoming connected
         0.000    a < start
         0.000    a Idle -> Active
-    "#]]);
+    "#]],
+    );
 }
