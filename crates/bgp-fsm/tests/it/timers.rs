@@ -19,15 +19,15 @@ fn keepalives_go_out_every_third_of_the_hold_time_with_jitter() {
     check_solo(
         &mut solo,
         expect![[r#"
-               2.808 a > outgoing KEEPALIVE
-               4.000 a < outgoing KEEPALIVE
-               5.786 a > outgoing KEEPALIVE
-               8.000 a < outgoing KEEPALIVE
-               8.370 a > outgoing KEEPALIVE
-              10.952 a > outgoing KEEPALIVE
-              12.000 a < outgoing KEEPALIVE
-              13.774 a > outgoing KEEPALIVE
-              16.000 a < outgoing KEEPALIVE
+            2.808    a > outgoing KEEPALIVE
+            4.000    a < outgoing KEEPALIVE
+            5.786    a > outgoing KEEPALIVE
+            8.000    a < outgoing KEEPALIVE
+            8.370    a > outgoing KEEPALIVE
+            10.952   a > outgoing KEEPALIVE
+            12.000   a < outgoing KEEPALIVE
+            13.774   a > outgoing KEEPALIVE
+            16.000   a < outgoing KEEPALIVE
         "#]],
     );
 }
@@ -56,14 +56,14 @@ fn silence_in_established_ends_with_hold_timer_expired() {
     check_solo(
         &mut solo,
         expect![[r#"
-               8.000 a < outgoing UPDATE of 23 octets
-               8.000 a has UPDATE of 23 octets
-              16.500 a < outgoing ROUTE-REFRESH ipv4-unicast
-              16.500 a asked for ipv4-unicast
-              25.500 a > outgoing NOTIFICATION Hold Timer Expired (4/0)
-              25.500 a close outgoing
-              25.500 a Established -> Idle
-              25.500 a down: sent Hold Timer Expired (4/0)
+            8.000    a < outgoing UPDATE of 23 octets
+            8.000    a has UPDATE of 23 octets
+            16.500   a < outgoing ROUTE-REFRESH ipv4-unicast
+            16.500   a asked for ipv4-unicast
+            25.500   a > outgoing NOTIFICATION Hold Timer Expired (4/0)
+            25.500   a close outgoing
+            25.500   a Established -> Idle
+            25.500   a down: sent Hold Timer Expired (4/0)
         "#]],
     );
 }
@@ -76,10 +76,10 @@ fn silence_in_open_confirm_ends_with_hold_timer_expired() {
     check_solo(
         &mut solo,
         expect![[r#"
-               3.000 a > incoming NOTIFICATION Hold Timer Expired (4/0)
-               3.000 a close incoming
-               3.000 a OpenConfirm -> Idle
-               3.000 a down: sent Hold Timer Expired (4/0)
+            3.000    a > incoming NOTIFICATION Hold Timer Expired (4/0)
+            3.000    a close incoming
+            3.000    a OpenConfirm -> Idle
+            3.000    a down: sent Hold Timer Expired (4/0)
         "#]],
     );
 }
@@ -91,10 +91,10 @@ fn a_peer_that_never_sends_its_open_is_given_four_minutes() {
     check_solo(
         &mut solo,
         expect![[r#"
-             240.000 a > outgoing NOTIFICATION Hold Timer Expired (4/0)
-             240.000 a close outgoing
-             240.000 a OpenSent -> Idle
-             240.000 a down: sent Hold Timer Expired (4/0)
+            240.000  a > outgoing NOTIFICATION Hold Timer Expired (4/0)
+            240.000  a close outgoing
+            240.000  a OpenSent -> Idle
+            240.000  a down: sent Hold Timer Expired (4/0)
         "#]],
     );
 }
@@ -118,10 +118,10 @@ fn hold_time_zero_and_no_keepalive_ends_after_the_large_value() {
     check_solo(
         &mut solo,
         expect![[r#"
-             240.000 a > outgoing NOTIFICATION Hold Timer Expired (4/0)
-             240.000 a close outgoing
-             240.000 a OpenConfirm -> Idle
-             240.000 a down: sent Hold Timer Expired (4/0)
+            240.000  a > outgoing NOTIFICATION Hold Timer Expired (4/0)
+            240.000  a close outgoing
+            240.000  a OpenConfirm -> Idle
+            240.000  a down: sent Hold Timer Expired (4/0)
         "#]],
     );
 }
@@ -142,20 +142,20 @@ fn a_peer_that_stops_reading_is_dropped_without_a_word() {
     check_solo(
         &mut solo,
         expect![[r#"
-              26.000 a < outgoing KEEPALIVE
-              27.000 a < outgoing KEEPALIVE
-              28.000 a < outgoing KEEPALIVE
-              29.000 a < outgoing KEEPALIVE
-              30.000 a < outgoing KEEPALIVE
-              31.000 a < outgoing KEEPALIVE
-              32.000 a < outgoing KEEPALIVE
-              33.000 a < outgoing KEEPALIVE
-              34.000 a < outgoing KEEPALIVE
-              35.000 a close outgoing
-              35.000 a Established -> Idle
-              35.000 a down: Send Hold Timer Expired: the peer stopped reading
-              35.858 a Idle -> Connect
-              35.858 a dial
+            26.000   a < outgoing KEEPALIVE
+            27.000   a < outgoing KEEPALIVE
+            28.000   a < outgoing KEEPALIVE
+            29.000   a < outgoing KEEPALIVE
+            30.000   a < outgoing KEEPALIVE
+            31.000   a < outgoing KEEPALIVE
+            32.000   a < outgoing KEEPALIVE
+            33.000   a < outgoing KEEPALIVE
+            34.000   a < outgoing KEEPALIVE
+            35.000   a close outgoing
+            35.000   a Established -> Idle
+            35.000   a down: Send Hold Timer Expired: the peer stopped reading
+            35.858   a Idle -> Connect
+            35.858   a dial
         "#]],
     );
 }
@@ -247,12 +247,12 @@ fn manual_start_ends_the_pause() {
     check_solo(
         &mut solo,
         expect![[r#"
-               0.000 a < outgoing failed
-               0.000 a Established -> Idle
-               0.000 a down: TCP connection closed or reset in Established
-               0.000 a < start
-               0.000 a Idle -> Connect
-               0.000 a dial
+            0.000    a < outgoing failed
+            0.000    a Established -> Idle
+            0.000    a down: TCP connection closed or reset in Established
+            0.000    a < start
+            0.000    a Idle -> Connect
+            0.000    a dial
         "#]],
     );
 }
