@@ -78,7 +78,7 @@ impl Connection {
 }
 
 /// Reads a RTM_NEWADDR payload: the number of the link, and the address.
-fn read(payload: &[u8]) -> Option<(u32, IpNet)> {
+pub(super) fn read(payload: &[u8]) -> Option<(u32, IpNet)> {
     let [family, prefix_len, ..] = *payload else {
         return None;
     };

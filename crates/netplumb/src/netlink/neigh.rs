@@ -86,7 +86,7 @@ fn request(kind: Rtm, flags: NlmF, family: RtAddrFamily, entry: Entry) -> Result
 }
 
 /// Reads a RTM_NEWNEIGH payload, if it is a permanent entry.
-fn read(payload: &[u8], names: &Names) -> Option<NeighSpec> {
+pub(super) fn read(payload: &[u8], names: &Names) -> Option<NeighSpec> {
     let family = *payload.first()?;
     let link = names.get(&read_u32(payload, 4)?)?.clone();
     if read_u16(payload, 8)? & libc::NUD_PERMANENT == 0 {

@@ -153,7 +153,7 @@ impl Connection {
 
 /// A route as the kernel tells of it.
 #[derive(Debug)]
-struct RawRoute {
+pub(super) struct RawRoute {
     key: RouteKey,
     scope: u8,
     tos: u8,
@@ -173,7 +173,7 @@ struct RawHop {
 impl RawRoute {
     /// Reads a RTM_NEWROUTE payload. `None` for what is no route of a table,
     /// as a cached one.
-    fn read(payload: &[u8]) -> Option<Self> {
+    pub(super) fn read(payload: &[u8]) -> Option<Self> {
         let [family, dst_len, _, tos, table, protocol, scope, kind, ..] = *payload else {
             return None;
         };
@@ -223,7 +223,7 @@ impl RawRoute {
         self.unicast && self.key == *key
     }
 
-    fn resolve(self, names: &Names) -> Option<RouteSpec> {
+    pub(super) fn resolve(self, names: &Names) -> Option<RouteSpec> {
         if !self.unicast || self.tos != 0 {
             return None;
         }
