@@ -9,7 +9,7 @@ use neli::types::RtBuffer;
 
 use super::addr::{family, ip_octets, read_ip};
 use super::link::Names;
-use super::message::{Attrs, Request, attr, read_u16, read_u32};
+use super::message::{Attrs, Request, UNBUILDABLE, attr, read_u16, read_u32};
 use super::socket::Connection;
 use crate::error::Cause;
 use crate::model::{NeighKey, NeighSpec};
@@ -81,7 +81,7 @@ fn request(kind: Rtm, flags: NlmF, family: RtAddrFamily, entry: Entry) -> Result
         .ndm_type(Rtn::Unspec)
         .rtattrs(attrs)
         .build()
-        .map_err(|_| Cause::Misuse("the request cannot be written as netlink"))?;
+        .map_err(|_| UNBUILDABLE)?;
     Request::new(kind, flags, header)
 }
 

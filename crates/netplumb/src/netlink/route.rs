@@ -10,7 +10,9 @@ use neli::types::{Buffer, RtBuffer};
 
 use super::addr::{family, ip_octets, read_ip};
 use super::link::Names;
-use super::message::{Attrs, Request, align, attr, attr_u32, read_u16, read_u32, to_octets};
+use super::message::{
+    Attrs, Request, UNBUILDABLE, align, attr, attr_u32, read_u16, read_u32, to_octets,
+};
 use super::socket::Connection;
 use crate::error::Cause;
 use crate::route::{NextHopSpec, RouteKey, RouteScope, RouteSpec};
@@ -377,5 +379,3 @@ const RTNEXTHOP: usize = 8;
 const RTNH_F_ONLINK: u8 = 4;
 /// linux/rtnetlink.h; not in libc for every C library.
 const RTA_VIA: u16 = 18;
-
-const UNBUILDABLE: Cause = Cause::Misuse("the request cannot be written as netlink");
