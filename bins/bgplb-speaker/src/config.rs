@@ -36,9 +36,16 @@ pub(crate) struct KernelTable {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unusable {
     #[error("{}: {error}", file.display())]
-    Read { file: PathBuf, error: std::io::Error },
+    Read {
+        file: PathBuf,
+        error: std::io::Error,
+    },
     #[error("{}, line {line}: {message}", file.display())]
-    Syntax { file: PathBuf, line: usize, message: String },
+    Syntax {
+        file: PathBuf,
+        line: usize,
+        message: String,
+    },
     #[error("{}: {error}", file.display())]
     Speaker { file: PathBuf, error: ConfigError },
     #[error("{}: {what}", file.display())]
@@ -98,9 +105,14 @@ impl Config {
                 return Err(value(format!("prefix {prefix} is announced twice")));
             }
             if let Some(what) = unroutable(prefix) {
-                return Err(value(format!("prefix {prefix} cannot be announced: it is {what}")));
+                return Err(value(format!(
+                    "prefix {prefix} cannot be announced: it is {what}"
+                )));
             }
-            announce.push(RibChange::announce(prefix.trunc(), Arc::new(attributes(wanted))));
+            announce.push(RibChange::announce(
+                prefix.trunc(),
+                Arc::new(attributes(wanted)),
+            ));
         }
         // The speaker makes the remaining checks; building one starts nothing.
         let (_, no_addresses) = tokio::sync::watch::channel(Arc::default());

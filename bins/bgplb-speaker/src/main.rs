@@ -30,7 +30,10 @@ fn main() -> ExitCode {
             let peers = config.speaker.peers.len();
             let prefixes = config.announce.len();
             let file = file.config.display();
-            say(io::stdout(), &format!("{file}: usable, {peers} peers, {prefixes} prefixes"));
+            say(
+                io::stdout(),
+                &format!("{file}: usable, {peers} peers, {prefixes} prefixes"),
+            );
             ExitCode::SUCCESS
         }
         Command::Run(_) => run(config),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use bgp_wire::{Asn, BgpIdentifier, Community, HoldTime};
 use ipnet::IpNet;
-use serde::de::{Deserializer, Error};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -138,7 +138,9 @@ fn router_id<'de, D: Deserializer<'de>>(from: D) -> Result<BgpIdentifier, D::Err
         Ok(address) if !address.is_unspecified() => Ok(address.into()),
         _ => {
             let what = "an IPv4 address other than 0.0.0.0";
-            Err(D::Error::custom(format!("router-id `{text}` is not {what}")))
+            Err(D::Error::custom(format!(
+                "router-id `{text}` is not {what}"
+            )))
         }
     }
 }
