@@ -226,10 +226,12 @@ impl Peer {
             return;
         };
         self.timers.stop_connection(connection);
-        if matches!(slot, Slot::Dialing) {
+        let reason = if matches!(slot, Slot::Dialing) {
             self.timers.stop(Timer::ConnectRetry);
-        }
-        let reason = DownReason::TcpConnectionFails { state };
+            DownReason::ConnectFailed
+        } else {
+            DownReason::TcpConnectionFails { state }
+        };
         if self.goes_on_without(connection, &slot, &reason) {
             return;
         }

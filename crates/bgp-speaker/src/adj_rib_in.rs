@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 use crate::adj_rib_out::SessionFacts;
 use crate::decision::{DEFAULT_LOCAL_PREF, Path};
 use crate::learned::LearnedShared;
-use crate::next_hop::is_global_v6;
+use crate::next_hop::is_global;
 use crate::prefix::unroutable;
 use crate::{Import, LocalAddresses, PeerSettings};
 
@@ -191,7 +191,7 @@ impl AdjRibIn {
         let gateway = match next_hop {
             _ if !next_hop.is_host() => None,
             NextHop::V4(address) => Some(IpAddr::V4(address)),
-            NextHop::V6 { global, link_local } if !is_global_v6(global) => {
+            NextHop::V6 { global, link_local } if !is_global(global) => {
                 Some(IpAddr::V6(link_local.unwrap_or(global)))
             }
             NextHop::V6 { global, .. } => Some(IpAddr::V6(global)),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use bgp_wire::NextHop;
 use ipnet::IpNet;
 
 /// The addresses of this machine, grouped by link.
@@ -48,7 +49,7 @@ impl NextHops {
         addresses: &LocalAddresses,
     ) -> Result<Ipv4Addr, NoNextHop> {
         let usable = |address| match address {
-            IpAddr::V4(v4) if is_usable_v4(v4) => Some(v4),
+            IpAddr::V4(v4) if NextHop::V4(v4).is_host() => Some(v4),
             _ => None,
         };
         self.v4
@@ -67,7 +68,7 @@ impl NextHops {
         addresses: &LocalAddresses,
     ) -> Result<Ipv6Addr, NoNextHop> {
         let usable = |address| match address {
-            IpAddr::V6(v6) if is_global_v6(v6) => Some(v6),
+            IpAddr::V6(v6) if is_global(v6) => Some(v6),
             _ => None,
         };
         self.v6
@@ -97,19 +98,11 @@ impl fmt::Display for NoNextHop {
     }
 }
 
-fn is_usable_v4(address: Ipv4Addr) -> bool {
-    !address.is_unspecified() && !address.is_multicast() && !address.is_broadcast()
-}
-
-/// Whether other machines can use `address` as a next hop. A unique local
-/// address can (RFC 4193 section 3.3); an IPv4-mapped one never can (RFC 4291
-/// section 2.5.5.2).
-pub(crate) fn is_global_v6(address: Ipv6Addr) -> bool {
-    !address.is_unspecified()
-        && !address.is_loopback()
-        && !address.is_multicast()
-        && !address.is_unicast_link_local()
-        && address.to_ipv4_mapped().is_none()
+/// Whether other machines can use `address` as a next hop from beyond the
+/// link. A unique local address serves too (RFC 4193 section 3.3), an
+/// IPv4-mapped one never.
+pub(crate) fn is_global(address: Ipv6Addr) -> bool {
+    NextHop::v6(address).is_host() && !address.is_unicast_link_local()
 }
 
 #[cfg(test)]

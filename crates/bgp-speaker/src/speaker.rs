@@ -254,8 +254,10 @@ async fn supervise(tasks: &mut JoinSet<()>, cancel: &CancellationToken) -> io::R
         })),
     };
     while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended {
-            result = result.and(Err(io::Error::other(error)));
+        if let Err(error) = ended
+            && result.is_ok()
+        {
+            result = Err(io::Error::other(error));
         }
     }
     result

@@ -1,6 +1,7 @@
 //! RFC 7606: what is wrong with an UPDATE, what to do about it, and what can
 //! be used of it.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use crate::attr::{
@@ -10,9 +11,13 @@ use crate::attr::{
 };
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::notification::Notification;
-use crate::number::{Asn, Family};
+use crate::number::Asn;
 use crate::reader::Reader;
 use crate::update::{AsWidth, DecodeContext, SessionKind, UpdateView};
+
+use Disposition::{
+    AttributeDiscard as Discard, SessionReset as Reset, TreatAsWithdraw as Withdraw,
+};
 
 /// What to do about a fault (RFC 7606 section 2), from mild to severe: the
 /// most severe one of a message wins (section 3 h).
@@ -27,6 +32,18 @@ pub enum Disposition {
     AfiSafiDisable,
     /// Send the NOTIFICATION and end the session.
     SessionReset,
+}
+
+/// `treat-as-withdraw`.
+impl fmt::Display for Disposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AttributeDiscard => "attribute-discard",
+            Self::TreatAsWithdraw => "treat-as-withdraw",
+            Self::AfiSafiDisable => "afi-safi-disable",
+            Self::SessionReset => "session-reset",
+        })
+    }
 }
 
 /// One thing wrong with an UPDATE.
@@ -270,10 +287,6 @@ impl Seen {
 /// What is wrong with one attribute, and what to do about it.
 type Verdict = Result<(), (DecodeErrorKind, Disposition)>;
 
-use Disposition::{
-    AttributeDiscard as Discard, SessionReset as Reset, TreatAsWithdraw as Withdraw,
-};
-
 struct Judge<'a> {
     ctx: DecodeContext,
     fault: Option<Fault<'a>>,
@@ -514,15 +527,5 @@ fn aggregator(
             identifier: Ipv4Addr::from_octets(identifier),
         }),
         _ => Err((DecodeErrorKind::AttributeLength(code), Discard)),
-    }
-}
-
-impl Judgement<'_> {
-    /// Families whose routes the UPDATE announces or withdraws by
-    /// MP_REACH_NLRI and MP_UNREACH_NLRI.
-    pub fn mp_families(&self) -> impl Iterator<Item = Family> + use<> {
-        let reach = self.attributes.mp_reach.map(MpReachView::family);
-        let unreach = self.attributes.mp_unreach.map(MpUnreachView::family);
-        reach.into_iter().chain(unreach)
     }
 }

@@ -1,9 +1,73 @@
-//! Zero-copy BGP-4 codec.
+//! Zero-copy BGP-4 codec: messages, capabilities, path attributes, prefixes,
+//! and what RFC 7606 says to do about malformed ones.
+//!
+//! [`RawMessage::split_from`] cuts whole messages out of a stream,
+//! [`RawMessage::view`] looks at one without copying, and
+//! [`UpdateView::judge`] applies RFC 7606 to an UPDATE in one pass. Reading
+//! UPDATEs allocates nothing. The other way, owned types such as [`Open`] and
+//! [`Notification`] append themselves to the caller's buffer, and
+//! [`UpdateWriter`] packs prefixes up to the longest message.
+//!
+//! It does no I/O, reads no clock and keeps no state: sessions and their
+//! timers, route selection, loops, and what was negotiated are the caller's.
+//!
+//! The one contract to know: **every octet may be hostile.** Reading is total.
+//! It ends in a value or a [`DecodeError`], never in a panic, and takes time
+//! and memory in proportion to the octets that are there, not to the lengths
+//! they claim. [`DecodeError::notification`] is the only mapping from errors
+//! to NOTIFICATION. What a message means in its session (the width of AS
+//! numbers, whether the peer is internal) comes in as [`DecodeContext`].
+//!
+//! ```
+//! use bgp_wire::{
+//!     AsPath, AsWidth, Asn, DecodeContext, Family, MaxMessageLen, MessageView, NextHop,
+//!     PathAttributes, RawMessage, SessionKind, UpdateWriter,
+//! };
+//! use bytes::BytesMut;
+//!
+//! let session = DecodeContext { as_width: AsWidth::Four, session: SessionKind::External };
+//! let mut attributes = PathAttributes::originated();
+//! attributes.as_path = AsPath::sequence([Asn::new(64512)]);
+//!
+//! let mut stream = BytesMut::new();
+//! let mut update = UpdateWriter::announce(
+//!     &mut stream,
+//!     MaxMessageLen::STANDARD,
+//!     Family::IPV6_UNICAST,
+//!     &NextHop::v6("2001:db8::1".parse()?),
+//!     &attributes,
+//!     session,
+//! )?;
+//! update.push("2001:db8:1000::101/128".parse()?)?;
+//! update.finish();
+//!
+//! let message = RawMessage::split_from(&mut stream, MaxMessageLen::STANDARD)?.expect("whole");
+//! let MessageView::Update(update) = message.view()? else { panic!("not an UPDATE") };
+//! let judgement = update.judge(session);
+//! assert_eq!(judgement.disposition(), None);
+//! let reach = judgement.attributes().mp_reach().expect("IPv6 routes");
+//! assert_eq!(reach.prefixes().next(), Some(Ok("2001:db8:1000::101/128".parse()?)));
+//! assert_eq!(
+//!     update.display(session).to_string(),
+//!     "UPDATE announce ipv6-unicast 2001:db8:1000::101/128 next-hop 2001:db8::1 origin igp as-path [64512]"
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Covered: RFC 4271, 1997, 2545, 2918, 4360 (as octets), 4456, 4486, 4724 (capability and
+//! End-of-RIB), 4760 and 8950 for unicast and multicast of both IP versions,
+//! 5492, 6286, 6608, 6793, 7313, 7606, 7607, 7911 (capability), 8092, 8538, 8654, 9003,
+//! 9072, 9687 (code). AS4_PATH is written and checked, not merged.
+//!
+//! Omitted: ADD-PATH identifiers in NLRI, families other than those (their
+//! NLRI stay octets), MRT files. AFI/SAFI disable of RFC 7606 is never asked
+//! for: such faults reset the session.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
 mod attr;
 mod capability;
+mod dump;
 mod error;
 mod frame;
 mod judge;
@@ -24,6 +88,7 @@ pub use attr::{
     MpReachView, MpUnreachView, NextHop, Origin, PathAttributes, SegmentIter, SegmentKind,
 };
 pub use capability::{AddPathMode, Capability, CapabilityCode, CapabilityView, GracefulRestart};
+pub use dump::UpdateDisplay;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use frame::{HEADER_LEN, MessageType, MessageView, RawMessage, encode_keepalive};
 pub use judge::{Attributes, Disposition, Fault, Judgement};

@@ -46,7 +46,7 @@
 //!
 //! # Docker's facts
 //!
-//! Works with API 1.24 to 1.52 and newer (Docker 20.10 to 29 were recorded
+//! Works with Docker 20.10 (API 1.41) and later (20.10 to 29 were recorded
 //! for the tests), negotiated at every connection. The socket's path is opened
 //! anew for each request. Answers are bounded in time and size, events to 1
 //! MiB each; JSON is read leniently.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use ipnet::Ipv6Net;
+
 use crate::model::{AddrSpec, Desired, LinkSpec};
 use crate::name::LinkName;
 use crate::observed::{Observed, Owned};
@@ -25,11 +27,11 @@ pub fn plan(desired: &Desired, observed: &Observed, owned: &Owned) -> Vec<Op> {
     let links = LinkPlan::new(desired, observed, owned);
     let mut ops = Vec::new();
     links.make(&mut ops);
-    add_addrs(&links, &mut ops);
+    let displaced = add_addrs(&links, &mut ops);
     add_neighs(&links, &mut ops);
     add_routes(&links, &mut ops);
     delete_routes(&links, &mut ops);
-    delete_on_links(&links, &mut ops);
+    delete_on_links(&links, &displaced, &mut ops);
     links.delete(&mut ops);
     ops
 }
@@ -153,7 +155,9 @@ impl<'a> LinkPlan<'a> {
     }
 }
 
-fn add_addrs(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
+/// Yields the addresses that had to go first.
+fn add_addrs<'a>(links: &LinkPlan<'a>, ops: &mut Vec<Op>) -> BTreeSet<&'a AddrSpec> {
+    let mut displaced = BTreeSet::new();
     for addr in &links.desired.addrs {
         let there = links.observed.addrs.contains(addr) && links.stays(&addr.link);
         if there || !links.usable(&addr.link) {
@@ -161,21 +165,34 @@ fn add_addrs(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
         }
         // IPv6 has an address only once on a link, whatever its prefix length.
         for other in same_ipv6(links.observed, addr) {
-            if links.stays(&addr.link) && links.owned.owns_addr(links.observed, other) {
+            let goes = links.stays(&addr.link)
+                && links.owned.owns_addr(links.observed, other)
+                && !links.desired.addrs.contains(other);
+            if goes && displaced.insert(other) {
                 ops.push(Op::DeleteAddr(other.clone()));
             }
         }
         ops.push(Op::AddAddr(addr.clone()));
     }
+    displaced
 }
 
-fn same_ipv6<'a>(observed: &'a Observed, addr: &'a AddrSpec) -> impl Iterator<Item = &'a AddrSpec> {
-    observed.addrs.iter().filter(move |other| {
-        matches!(addr.addr.addr(), IpAddr::V6(_))
-            && other.link == addr.link
-            && other.addr.addr() == addr.addr.addr()
-            && other.addr != addr.addr
-    })
+/// The same IPv6 address on the same link with other prefix lengths.
+fn same_ipv6<'a>(observed: &'a Observed, addr: &AddrSpec) -> impl Iterator<Item = &'a AddrSpec> {
+    let bounds = match addr.addr.addr() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(ip) => Ipv6Net::new(ip, 0).ok().zip(Ipv6Net::new(ip, 128).ok()),
+    };
+    let bounds = bounds.map(|(shortest, longest)| {
+        let on_link = |net: Ipv6Net| AddrSpec {
+            link: addr.link.clone(),
+            addr: net.into(),
+        };
+        on_link(shortest)..=on_link(longest)
+    });
+    bounds
+        .into_iter()
+        .flat_map(|bounds| observed.addrs.range(bounds))
 }
 
 fn add_neighs(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
@@ -226,22 +243,17 @@ fn delete_routes(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
 
 /// Addresses and neighbours that are not wanted go; those on links that are
 /// deleted go with the links.
-fn delete_on_links(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
-    for (key, _) in &links.observed.neighs {
+fn delete_on_links(links: &LinkPlan<'_>, displaced: &BTreeSet<&AddrSpec>, ops: &mut Vec<Op>) {
+    for key in links.observed.neighs.keys() {
         let ours = links.owned.owns_link(links.observed, &key.link);
         if ours && links.stays(&key.link) && !links.desired.neighs.contains_key(key) {
             ops.push(Op::DeleteNeigh(key.clone()));
         }
     }
     for addr in &links.observed.addrs {
-        let ours = links.owned.owns_addr(links.observed, addr);
-        if !ours || !links.stays(&addr.link) || links.desired.addrs.contains(addr) {
-            continue;
-        }
-        let delete = Op::DeleteAddr(addr.clone());
-        // One that stood in the way of another prefix length is gone already.
-        if !ops.contains(&delete) {
-            ops.push(delete);
+        let ours = links.owned.owns_addr(links.observed, addr) && links.stays(&addr.link);
+        if ours && !links.desired.addrs.contains(addr) && !displaced.contains(addr) {
+            ops.push(Op::DeleteAddr(addr.clone()));
         }
     }
 }

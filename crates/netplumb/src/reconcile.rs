@@ -1,5 +1,7 @@
 //! Look, plan, apply, and look again.
 
+use std::collections::BTreeSet;
+
 use crate::model::Desired;
 use crate::name::LinkName;
 use crate::observed::Owned;
@@ -31,17 +33,14 @@ pub fn reconcile<K: Kernel>(
         failed: Vec::new(),
         skipped: Vec::new(),
     };
+    let mut undone = Vec::new();
     for _ in 0..PASSES {
         let ops = plan(desired, &kernel.observe()?, owned);
-        let seen = ops
-            .iter()
-            .all(|op| report.skipped.contains(op) || report.failed.iter().any(|(f, _)| f == op));
-        if seen {
-            // Nothing new: all is in order, or what failed would fail again.
-            retain(&mut report, &ops);
+        // Nothing new: all is in order, or what failed would fail again.
+        if is_subsequence(&ops, &undone) {
             break;
         }
-        pass(kernel, ops, &mut report);
+        undone = pass(kernel, ops, &mut report);
     }
     Ok(report)
 }
@@ -49,12 +48,13 @@ pub fn reconcile<K: Kernel>(
 /// What came of a [`reconcile`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report<E> {
-    /// How many operations succeeded.
+    /// How many operations succeeded, in all passes.
     pub applied: usize,
-    /// The operations the kernel refused, in the order they were tried.
+    /// The operations the kernel refused in the last pass, in the order they
+    /// were tried.
     pub failed: Vec<(Op, E)>,
-    /// The operations that were not tried, because a link they need could not
-    /// be made.
+    /// The operations that were not tried in the last pass, because a link
+    /// they need could not be made.
     pub skipped: Vec<Op>,
 }
 
@@ -68,36 +68,38 @@ impl<E> Report<E> {
 
 const PASSES: usize = 3;
 
-fn pass<K: Kernel>(kernel: &mut K, ops: Vec<Op>, report: &mut Report<K::Error>) {
+/// Tries every operation once, and yields those that were not done.
+fn pass<K: Kernel>(kernel: &mut K, ops: Vec<Op>, report: &mut Report<K::Error>) -> Vec<Op> {
     report.failed.clear();
     report.skipped.clear();
-    let mut missing: Vec<LinkName> = Vec::new();
+    let mut undone = Vec::new();
+    let mut missing: BTreeSet<LinkName> = BTreeSet::new();
     for op in ops {
-        if needs(&op).any(|link| missing.contains(link)) {
-            if let Op::CreateLink(link) | Op::SetLink(link) = &op {
-                missing.push(link.name.clone());
-            }
-            report.skipped.push(op);
+        let result = if needs(&op).any(|link| missing.contains(link)) {
+            None
+        } else {
+            Some(kernel.apply(&op))
+        };
+        if let Some(Ok(())) = result {
+            report.applied += 1;
             continue;
         }
-        match kernel.apply(&op) {
-            Ok(()) => report.applied += 1,
-            Err(error) => {
-                // A link that could not be deleted stands in the way of its
-                // successor, which then fails by itself.
-                if let Op::CreateLink(link) = &op {
-                    missing.push(link.name.clone());
-                }
-                report.failed.push((op, error));
-            }
+        if let Op::CreateLink(link) = &op {
+            missing.insert(link.name.clone());
+        }
+        undone.push(op.clone());
+        match result {
+            Some(Err(error)) => report.failed.push((op, error)),
+            _ => report.skipped.push(op),
         }
     }
+    undone
 }
 
-/// Forgets failures that are not planned any more.
-fn retain<E>(report: &mut Report<E>, ops: &[Op]) {
-    report.failed.retain(|(op, _)| ops.contains(op));
-    report.skipped.retain(|op| ops.contains(op));
+/// Whether all of `ops` stand in `others`, in the same order.
+fn is_subsequence(ops: &[Op], others: &[Op]) -> bool {
+    let mut others = others.iter();
+    ops.iter().all(|op| others.any(|other| other == op))
 }
 
 /// The links an operation that adds something cannot do without.
@@ -115,3 +117,6 @@ fn needs(op: &Op) -> impl Iterator<Item = &LinkName> {
         .filter_map(|hop| hop.link.as_ref());
     one.into_iter().chain(hops)
 }
+
+#[cfg(test)]
+mod tests;

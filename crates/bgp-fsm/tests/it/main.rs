@@ -5,4 +5,12 @@ mod support;
 
 mod start;
 
+mod collision;
+mod negotiation;
+mod notification;
+mod stop;
 mod timers;
+
+mod two_peers;
+
+mod properties;

@@ -58,47 +58,47 @@ fn refused_attempts_come_quickly_at_first_and_ever_slower() {
                0.000 a dial
                0.000 a < outgoing failed
                0.000 a Connect -> Active
-               0.000 a down: TCP connection refused or unreachable
+               0.000 a down: TCP connection could not be made
                0.936 a Active -> Connect
                0.936 a dial
                0.937 a < outgoing failed
                0.937 a Connect -> Active
-               0.937 a down: TCP connection refused or unreachable
+               0.937 a down: TCP connection could not be made
                2.659 a Active -> Connect
                2.659 a dial
                2.660 a < outgoing failed
                2.660 a Connect -> Active
-               2.660 a down: TCP connection refused or unreachable
+               2.660 a down: TCP connection could not be made
                6.422 a Active -> Connect
                6.422 a dial
                6.423 a < outgoing failed
                6.423 a Connect -> Active
-               6.423 a down: TCP connection refused or unreachable
+               6.423 a down: TCP connection could not be made
               13.467 a Active -> Connect
               13.467 a dial
               13.468 a < outgoing failed
               13.468 a Connect -> Active
-              13.468 a down: TCP connection refused or unreachable
+              13.468 a down: TCP connection could not be made
               28.643 a Active -> Connect
               28.643 a dial
               28.644 a < outgoing failed
               28.644 a Connect -> Active
-              28.644 a down: TCP connection refused or unreachable
+              28.644 a down: TCP connection could not be made
               55.677 a Active -> Connect
               55.677 a dial
               55.678 a < outgoing failed
               55.678 a Connect -> Active
-              55.678 a down: TCP connection refused or unreachable
+              55.678 a down: TCP connection could not be made
               82.147 a Active -> Connect
               82.147 a dial
               82.148 a < outgoing failed
               82.148 a Connect -> Active
-              82.148 a down: TCP connection refused or unreachable
+              82.148 a down: TCP connection could not be made
              105.900 a Active -> Connect
              105.900 a dial
              105.901 a < outgoing failed
              105.901 a Connect -> Active
-             105.901 a down: TCP connection refused or unreachable
+             105.901 a down: TCP connection could not be made
              134.509 a Active -> Connect
              134.509 a dial
         "#]],
@@ -181,7 +181,7 @@ fn while_it_waits_to_retry_the_peer_may_dial() {
                0.000 a dial
                0.000 a < outgoing failed
                0.000 a Connect -> Active
-               0.000 a down: TCP connection refused or unreachable
+               0.000 a down: TCP connection could not be made
                0.000 a < incoming connected
                0.000 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
                0.000 a Active -> OpenSent
@@ -281,12 +281,12 @@ fn delay_open_ends_and_our_open_is_sent() {
     check_solo(
         &mut solo,
         expect![[r#"
-           0.000 a < start
-           0.000 a Idle -> Active
-           0.000 a < incoming connected
-           5.000 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
-           5.000 a Active -> OpenSent
-    "#]],
+               0.000 a < start
+               0.000 a Idle -> Active
+               0.000 a < incoming connected
+               5.000 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
+               5.000 a Active -> OpenSent
+        "#]],
     );
 }
 
@@ -328,7 +328,7 @@ fn a_connection_lost_during_delay_open_is_retried() {
                0.000 a < outgoing connected
                0.000 a < outgoing failed
                0.000 a Connect -> Active
-               0.000 a down: TCP connection refused or unreachable
+               0.000 a down: TCP connection closed or reset in Connect
         "#]],
     );
 }

@@ -12,7 +12,8 @@ use hyper::Method;
 
 use super::http::{DockerError, Exchange};
 use super::model::{Container, ContainerId, Network};
-use super::state::{Answer, Listing, Scope};
+use super::query::{event_filters, filter, percent_encoded};
+use super::question::{Answer, Listing, Scope};
 use super::stream::EventStream;
 use super::wire;
 
@@ -43,7 +44,7 @@ pub struct ApiVersion {
 
 impl ApiVersion {
     /// The newest version this crate knows how to read. Older ones work too,
-    /// down to at least 1.24.
+    /// down to at least 1.41.
     pub const NEWEST_KNOWN: Self = Self { minor: 52 };
 
     fn parse(text: &str) -> Option<Self> {
@@ -235,11 +236,15 @@ impl DockerClient {
         let patience = self.inspect(id).await?.patience().min(MAX_PATIENCE);
         self.kill_container(id, "SIGTERM").await?;
         match self.ended(id, patience).await {
-            Err(DockerError::Timeout { .. }) => {}
-            other => return other,
+            Err(DockerError::Timeout { .. }) => {
+                self.kill_container(id, "SIGKILL").await?;
+                self.ended(id, self.timeout).await?;
+            }
+            other => other?,
         }
-        self.kill_container(id, "SIGKILL").await?;
-        self.ended(id, self.timeout).await
+        // A kill with another signal than the container's own does not keep
+        // its restart policy from starting it again; a stop does.
+        self.stop_container(id, None, Some(Duration::ZERO)).await
     }
 
     /// Waits until the container does not run.
@@ -406,55 +411,6 @@ async fn parse<T: Send + 'static>(
     }
 }
 
-/// What the event stream is asked for. With `health_status` among them,
-/// Docker matches every one of these as a prefix.
-fn event_filters() -> String {
-    let actions = [
-        "create",
-        "start",
-        "restart",
-        "stop",
-        "die",
-        "kill",
-        "pause",
-        "unpause",
-        "destroy",
-        "rename",
-        "update",
-        "remove",
-        "health_status",
-        "connect",
-        "disconnect",
-    ];
-    format!(
-        "{{{},{}}}",
-        filter("type", ["container", "network"]),
-        filter("event", actions)
-    )
-}
-
-/// One key of Docker's filters; `values` need no escaping in JSON.
-fn filter<'a>(key: &str, values: impl IntoIterator<Item = &'a str>) -> String {
-    let values: Vec<_> = values
-        .into_iter()
-        .map(|value| format!("\"{value}\":true"))
-        .collect();
-    format!("\"{key}\":{{{}}}", values.join(","))
-}
-
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len() * 2);
-    for octet in text.bytes() {
-        if octet.is_ascii_alphanumeric() || b"-_.~".contains(&octet) {
-            encoded.push(char::from(octet));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{octet:02X}");
-        }
-    }
-    encoded
-}
-
 /// The first version whose stop takes a signal (23.0).
 const STOP_WITH_SIGNAL: ApiVersion = ApiVersion { minor: 42 };
 
@@ -470,18 +426,6 @@ const PARSE_INLINE: usize = 256 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn filters_are_the_json_docker_reads() {
-        let filters: serde_json::Value = serde_json::from_str(&event_filters()).unwrap();
-        assert_eq!(filters["type"]["network"], true);
-        assert_eq!(filters["event"]["health_status"], true);
-        assert!(
-            filters.get("action").is_none(),
-            "Docker ignores a filter of that name"
-        );
-        assert_eq!(percent_encoded("{\"a b\"}"), "%7B%22a%20b%22%7D");
-    }
 
     #[test]
     fn versions_are_ordered_as_numbers() {

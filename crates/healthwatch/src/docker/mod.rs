@@ -10,11 +10,17 @@ pub(crate) mod state;
 
 mod settle;
 
+mod doubt;
+
+pub(crate) mod question;
+
 pub(crate) mod outbox;
 
 pub(crate) mod wire;
 
 pub(crate) mod http;
+
+mod query;
 
 pub(crate) mod stream;
 

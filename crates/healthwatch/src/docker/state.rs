@@ -3,61 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::doubt::Doubt;
 use super::event::{Change, Event};
-use super::level::{Facts, Phase};
-use super::model::{Attachment, Container, ContainerId, Network, Observation};
+use super::model::{ContainerId, Network, Observation};
+use super::question::{Answer, Listing, Request, Scope};
 use super::settle::Settle;
-
-/// A container as a list shows it: what the level follows from, not yet the
-/// level, so that events can be replayed on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listing {
-    pub(crate) id: ContainerId,
-    pub(crate) name: String,
-    pub(crate) labels: BTreeMap<String, String>,
-    pub(crate) endpoints: Vec<Attachment>,
-    pub(crate) facts: Facts,
-}
-
-impl Listing {
-    pub(crate) fn into_container(self) -> Container {
-        let level = self.facts.level();
-        Container {
-            id: self.id,
-            name: self.name,
-            labels: self.labels,
-            level,
-            endpoints: self.endpoints,
-        }
-    }
-}
-
-/// A question to Docker. Only the newest ticket's answer counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) ticket: u64,
-    pub(crate) scope: Scope,
-}
-
-/// What to ask for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// All containers and all networks.
-    Everything,
-    /// These containers, and all networks if `networks`.
-    Some {
-        containers: BTreeSet<ContainerId>,
-        networks: bool,
-    },
-}
-
-/// Docker's answer to a [`Request`].
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Answer {
-    pub(crate) containers: Vec<Listing>,
-    /// `None` if networks were not asked for.
-    pub(crate) networks: Option<Vec<Network>>,
-}
 
 /// The merge of an event stream with lists that may be older than it.
 ///
@@ -101,36 +51,6 @@ struct Dirty {
     everything: bool,
     containers: BTreeSet<ContainerId>,
     networks: bool,
-}
-
-/// What an event proved, against lists that do not know it yet.
-#[derive(Clone, Copy, Debug)]
-struct Doubt {
-    proven: Phase,
-    until: Instant,
-}
-
-impl Doubt {
-    fn after(now: Instant, change: Change) -> Option<Self> {
-        let (proven, span) = match change {
-            Change::Killed => (Phase::Killed, DOUBT_ENDED),
-            Change::Ended => (Phase::Exited, DOUBT_ENDED),
-            Change::Paused => (Phase::Paused, DOUBT_PAUSED),
-            _ => return None,
-        };
-        Some(Self {
-            proven,
-            until: now + span,
-        })
-    }
-
-    fn contradicts(self, now: Instant, listed: Phase) -> bool {
-        let alive = match self.proven {
-            Phase::Paused => listed == Phase::Running,
-            _ => matches!(listed, Phase::Running | Phase::Paused),
-        };
-        alive && now < self.until
-    }
 }
 
 #[derive(Debug)]
@@ -530,15 +450,6 @@ const MAX_LOOKS: usize = 64;
 
 /// Above this many containers to look at, one whole list is cheaper.
 const MANY_LOOKS: usize = 512;
-
-/// How long an end outweighs lists that show the container running. Docker
-/// 20.10 updates its lists only after every network driver let go, which
-/// takes 15 s with one that is gone; an event lost altogether is made good
-/// after this time.
-const DOUBT_ENDED: Duration = Duration::from_secs(45);
-
-/// The same for a pause, where Docker only writes a file in between.
-const DOUBT_PAUSED: Duration = Duration::from_secs(2);
 
 /// Events just before the stream was opened are subject to the same delay.
 const SETTLE_ALL: Duration = Duration::from_secs(2);

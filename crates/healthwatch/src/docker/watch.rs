@@ -14,7 +14,8 @@ use super::client::DockerClient;
 use super::http::DockerError;
 use super::model::Observation;
 use super::outbox::{Due, Outbox};
-use super::state::{Answer, Request, Scope, State};
+use super::question::{Answer, Request, Scope};
+use super::state::State;
 use super::stream::{EventStream, Heard};
 
 /// Where Docker is and how patiently to deal with it.
@@ -393,8 +394,6 @@ impl Actor {
     }
 }
 
-const FORCED_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Waits for the stream to open or to say something; for ever while closed.
 async fn next_of(stream: &mut Stream) -> Wake {
     match stream {
@@ -413,3 +412,6 @@ async fn answer_of(
         None => pending().await,
     }
 }
+
+/// Whole lists out of turn are at least this far apart.
+const FORCED_INTERVAL: Duration = Duration::from_secs(1);

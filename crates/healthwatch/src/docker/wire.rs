@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::level::Facts;
 use super::model::{Attachment, ContainerId, Network};
-use super::state::Listing;
+use super::question::Listing;
 
 /// Reads the answer to `GET /containers/json`. Entries without a usable
 /// identifier are left out.
@@ -116,7 +116,7 @@ fn own_name(names: Vec<String>) -> String {
     let own = names
         .iter()
         .find(|name| !name.trim_start_matches('/').contains('/'));
-    own.or(names.first())
+    own.or_else(|| names.first())
         .map(|name| name.trim_start_matches('/').to_owned())
         .unwrap_or_default()
 }

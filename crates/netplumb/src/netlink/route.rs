@@ -319,7 +319,9 @@ fn spec_header(
         IpNet::V6(_) => RtScope::Universe,
     };
     let flags = match &*spec.next_hops {
-        [hop] if hop.onlink => RtmF::from(u32::from(RTNH_F_ONLINK)),
+        // neli knows the flags of routes, not those of next hops, which stand in
+        // the same field.
+        [hop] if hop.onlink => RtmF::from_bits_retain(u32::from(RTNH_F_ONLINK)),
         _ => RtmF::empty(),
     };
     header(

@@ -1,0 +1,11 @@
+//! Speakers on loopback addresses, and hand-made peers where a real one would
+//! not do what a test needs.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod announce;
+mod flush;
+mod learn;
+mod node;
+mod password;
+mod raw_peer;
+mod session;

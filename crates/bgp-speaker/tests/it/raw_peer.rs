@@ -1,0 +1,183 @@
+//! A peer made by hand: it opens a session and then does what the test says.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bgp_speaker::PeerSettings;
+use bgp_wire::{
+    Asn, BgpIdentifier, Capability, Family, HoldTime, MaxMessageLen, MessageType, MessageView,
+    Notification, Open, RawMessage, encode_keepalive,
+};
+use bytes::BytesMut;
+use ipnet::IpNet;
+use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::node::{self, PORT, Plan, soon};
+
+pub struct RawPeer {
+    pub stream: TcpStream,
+    received: BytesMut,
+}
+
+/// What a peer was told by one UPDATE.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    pub announced: Vec<IpNet>,
+    pub withdrawn: Vec<IpNet>,
+    pub end_of_rib: Option<Family>,
+}
+
+/// Who a hand-made peer is.
+#[derive(Clone, Copy)]
+pub struct Identity {
+    pub address: IpAddr,
+    pub asn: Asn,
+}
+
+impl Identity {
+    pub fn new(asn: u32) -> Self {
+        Self {
+            address: node::address(),
+            asn: Asn::new(asn),
+        }
+    }
+
+    /// Lets `plan` expect this peer; the peer connects, never the plan.
+    pub fn introduce(self, plan: &mut Plan) {
+        let settings = plan.peer_at(self.address, self.asn);
+        plan.add_peer(PeerSettings {
+            initiation: bgp_speaker::Initiation::Passive,
+            ..settings
+        });
+    }
+
+    /// Connects to the speaker, in a small receive window if told so.
+    pub async fn dial(
+        self,
+        speaker: SocketAddr,
+        receive_buffer: Option<usize>,
+    ) -> std::io::Result<TcpStream> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.set_reuse_address(true)?;
+        if let Some(size) = receive_buffer {
+            socket.set_recv_buffer_size(size)?;
+        }
+        socket.bind(&SocketAddr::new(self.address, 0).into())?;
+        let socket = TcpSocket::from_std_stream(socket.into());
+        socket.connect(speaker).await
+    }
+
+    /// Establishes a session.
+    pub async fn connect(self, speaker: IpAddr) -> RawPeer {
+        self.connect_with(SocketAddr::new(speaker, PORT), None)
+            .await
+    }
+
+    /// Establishes a session with a speaker on any port, in a small receive
+    /// window if told so.
+    pub async fn connect_with(self, speaker: SocketAddr, receive_buffer: Option<usize>) -> RawPeer {
+        let stream = soon(self.dial(speaker, receive_buffer)).await.unwrap();
+        let mut peer = RawPeer {
+            stream,
+            received: BytesMut::new(),
+        };
+        let IpAddr::V4(v4) = self.address else {
+            unreachable!()
+        };
+        let open = Open {
+            asn: self.asn,
+            hold_time: HoldTime::ZERO,
+            identifier: BgpIdentifier::from(v4),
+            capabilities: vec![
+                Capability::Multiprotocol(Family::IPV4_UNICAST),
+                Capability::Multiprotocol(Family::IPV6_UNICAST),
+                Capability::RouteRefresh,
+                Capability::FourOctetAs(self.asn),
+            ],
+        };
+        let mut octets = BytesMut::new();
+        open.encode(&mut octets).unwrap();
+        encode_keepalive(&mut octets);
+        peer.send(&octets).await;
+        assert_eq!(peer.next().await.message_type(), MessageType::OPEN);
+        assert_eq!(peer.next().await.message_type(), MessageType::KEEPALIVE);
+        peer
+    }
+}
+
+impl RawPeer {
+    pub async fn send(&mut self, octets: &[u8]) {
+        soon(self.stream.write_all(octets)).await.unwrap();
+    }
+
+    pub async fn next(&mut self) -> RawMessage {
+        soon(async {
+            loop {
+                let max = MaxMessageLen::STANDARD;
+                if let Some(message) = RawMessage::split_from(&mut self.received, max).unwrap() {
+                    return message;
+                }
+                let read = self.stream.read_buf(&mut self.received).await.unwrap();
+                assert_ne!(read, 0, "the speaker closed the connection");
+            }
+        })
+        .await
+    }
+
+    /// The next UPDATE; other messages are passed over.
+    pub async fn told(&mut self) -> Told {
+        loop {
+            let message = self.next().await;
+            let MessageView::Update(update) = message.view().unwrap() else {
+                continue;
+            };
+            let mut told = Told {
+                end_of_rib: update.is_end_of_rib(),
+                ..Told::default()
+            };
+            let v4 = |prefix: Result<_, _>| IpNet::V4(Result::unwrap(prefix));
+            told.announced.extend(update.nlri().map(v4));
+            told.withdrawn.extend(update.withdrawn_routes().map(v4));
+            let context = bgp_wire::DecodeContext {
+                as_width: bgp_wire::AsWidth::Four,
+                session: bgp_wire::SessionKind::External,
+            };
+            let judgement = update.judge(context);
+            assert_eq!(judgement.fault(), None);
+            let attributes = judgement.attributes();
+            if let Some(reach) = attributes.mp_reach() {
+                told.announced.extend(reach.prefixes().map(Result::unwrap));
+            }
+            if let Some(unreach) = attributes.mp_unreach() {
+                told.withdrawn
+                    .extend(unreach.prefixes().map(Result::unwrap));
+            }
+            return told;
+        }
+    }
+
+    /// Everything announced until both families' End-of-RIB.
+    pub async fn first_transfer(&mut self) -> Vec<IpNet> {
+        let mut announced = Vec::new();
+        let mut ends = Vec::new();
+        while ends.len() < 2 {
+            let told = self.told().await;
+            assert_eq!(told.withdrawn, []);
+            announced.extend(told.announced);
+            ends.extend(told.end_of_rib);
+        }
+        announced.sort();
+        announced
+    }
+
+    /// Waits for the NOTIFICATION that ends the session.
+    pub async fn notified(&mut self) -> Notification {
+        loop {
+            if let MessageView::Notification(notification) = self.next().await.view().unwrap() {
+                return notification.to_notification();
+            }
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! A kernel in memory, with its side effects and with faults on demand.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::error::{Cause, Error};
+use crate::model::{AddrSpec, LinkKind, LinkSpec, NeighSpec};
+use crate::name::LinkName;
+use crate::observed::{LinkKindState, LinkState, Observed};
+use crate::op::{Kernel, Op};
+use crate::route::{NextHopSpec, RouteKey, RouteSpec};
+
+/// A model of the kernel for tests of what is built on [`Kernel`].
+///
+/// It has the effects one change has on other objects: a pair ends with
+/// either end; addresses, neighbours and routes go with their link; the first
+/// address of an IPv4 subnet takes the others of the subnet along; a link that
+/// goes down loses its IPv6 addresses, neighbours and routes. It knows
+/// nothing of the connected routes the kernel makes by itself.
+#[derive(Clone, Debug, Default)]
+pub struct FakeKernel {
+    state: Observed,
+    last_index: u32,
+    calls: usize,
+    faults: BTreeMap<usize, i32>,
+}
+
+impl FakeKernel {
+    /// A kernel that has nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What it has.
+    #[must_use]
+    pub const fn state(&self) -> &Observed {
+        &self.state
+    }
+
+    /// What it has, for changes behind its owner's back.
+    pub const fn state_mut(&mut self) -> &mut Observed {
+        &mut self.state
+    }
+
+    /// How often it was looked at or changed.
+    #[must_use]
+    pub const fn calls(&self) -> usize {
+        self.calls
+    }
+
+    /// Lets the `nth` call from now (from 0) fail with this error number,
+    /// without effect.
+    pub fn fail(&mut self, nth: usize, errno: i32) {
+        self.faults.insert(self.calls.saturating_add(nth), errno);
+    }
+
+    fn call(&mut self) -> Result<(), Cause> {
+        let fault = self.faults.remove(&self.calls);
+        self.calls += 1;
+        fault.map_or(Ok(()), |errno| Err(Cause::errno(errno)))
+    }
+
+    fn try_apply(&mut self, op: &Op) -> Result<(), Cause> {
+        self.call()?;
+        match op {
+            Op::CreateLink(spec) => self.create_link(spec),
+            Op::SetLink(spec) => self.set_link(spec),
+            Op::DeleteLink { name, alias } => self.delete_link(name, alias),
+            Op::AddAddr(spec) => self.add_addr(spec),
+            Op::DeleteAddr(spec) => {
+                self.delete_addr(spec);
+                Ok(())
+            }
+            Op::ReplaceRoute(spec) => self.replace_route(spec),
+            Op::DeleteRoute(key) => {
+                self.state.routes.remove(key);
+                Ok(())
+            }
+            Op::ReplaceNeigh(spec) => self.replace_neigh(spec),
+            Op::DeleteNeigh(key) => {
+                self.state.neighs.remove(key);
+                Ok(())
+            }
+        }
+    }
+
+    fn link(&self, name: &LinkName) -> Result<&LinkState, Cause> {
+        let link = self.state.links.get(name);
+        link.ok_or_else(|| Cause::NoLink(name.to_string()))
+    }
+
+    fn create_link(&mut self, spec: &LinkSpec) -> Result<(), Cause> {
+        if spec.alias.is_empty() {
+            return Err(Cause::Misuse("a link needs an ownership mark"));
+        }
+        if self.state.links.contains_key(&spec.name) {
+            return self.set_link(spec);
+        }
+        if let Some(master) = &spec.master {
+            self.link(master)?;
+        }
+        let kind = match &spec.kind {
+            LinkKind::Bridge(bridge) => LinkKindState::Bridge {
+                ageing: bridge.ageing.unwrap_or(std::time::Duration::from_secs(300)),
+                group_fwd_mask: bridge.group_fwd_mask.unwrap_or(0),
+            },
+            LinkKind::Veth { peer, .. } => {
+                if self.state.links.contains_key(peer) || *peer == spec.name {
+                    return Err(Cause::errno(libc::EEXIST));
+                }
+                let kind = LinkKindState::Veth {
+                    peer: Some(spec.name.clone()),
+                };
+                self.insert_link(peer, kind, String::new());
+                LinkKindState::Veth {
+                    peer: Some(peer.clone()),
+                }
+            }
+            LinkKind::Dummy => LinkKindState::Dummy,
+        };
+        self.insert_link(&spec.name, kind, spec.alias.clone());
+        self.set_link(spec)
+    }
+
+    fn insert_link(&mut self, name: &LinkName, kind: LinkKindState, alias: String) {
+        self.last_index += 1;
+        let state = LinkState {
+            index: self.last_index,
+            kind,
+            up: false,
+            master: None,
+            mtu: 1500,
+            alias,
+            mac: None,
+        };
+        self.state.links.insert(name.clone(), state);
+    }
+
+    fn set_link(&mut self, spec: &LinkSpec) -> Result<(), Cause> {
+        if let Some(master) = &spec.master {
+            self.link(master)?;
+        }
+        let link = self.state.links.get_mut(&spec.name);
+        let link = link.ok_or_else(|| Cause::NoLink(spec.name.to_string()))?;
+        if link.kind.name() != spec.kind.name() || link.alias != spec.alias {
+            return Err(Cause::NotOurs("a link of that name exists".to_owned()));
+        }
+        if let (
+            LinkKind::Bridge(want),
+            LinkKindState::Bridge {
+                ageing,
+                group_fwd_mask,
+            },
+        ) = (&spec.kind, &mut link.kind)
+        {
+            *ageing = want.ageing.unwrap_or(*ageing);
+            *group_fwd_mask = want.group_fwd_mask.unwrap_or(*group_fwd_mask);
+        }
+        link.mtu = spec.mtu.unwrap_or(link.mtu);
+        link.master.clone_from(&spec.master);
+        let goes_down = link.up && !spec.up;
+        link.up = spec.up;
+        if goes_down {
+            let name = &spec.name;
+            self.state.routes.retain(|_, route| !uses(route, name));
+            self.state.neighs.retain(|key, _| key.link != *name);
+            let v6 = |addr: &AddrSpec| addr.addr.addr().is_ipv6();
+            self.state
+                .addrs
+                .retain(|addr| addr.link != *name || !v6(addr));
+        }
+        Ok(())
+    }
+
+    fn delete_link(&mut self, name: &LinkName, alias: &str) -> Result<(), Cause> {
+        let Some(link) = self.state.links.get(name) else {
+            return Ok(());
+        };
+        if link.alias != alias || alias.is_empty() {
+            return Err(Cause::NotOurs("a link of that name exists".to_owned()));
+        }
+        let peer = match &link.kind {
+            LinkKindState::Veth { peer } => peer.clone(),
+            _ => None,
+        };
+        for name in [Some(name.clone()), peer].into_iter().flatten() {
+            self.state.links.remove(&name);
+            self.state.addrs.retain(|addr| addr.link != name);
+            self.state.neighs.retain(|key, _| key.link != name);
+            self.state.routes.retain(|_, route| !uses(route, &name));
+            for link in self.state.links.values_mut() {
+                if link.master.as_ref() == Some(&name) {
+                    link.master = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_addr(&mut self, spec: &AddrSpec) -> Result<(), Cause> {
+        self.link(&spec.link)?;
+        let clash = |other: &AddrSpec| {
+            other.link == spec.link
+                && other.addr.addr() == spec.addr.addr()
+                && other.addr != spec.addr
+                && spec.addr.addr().is_ipv6()
+        };
+        if self.state.addrs.iter().any(clash) {
+            return Err(Cause::errno(libc::EEXIST));
+        }
+        self.state.addrs.insert(spec.clone());
+        Ok(())
+    }
+
+    fn delete_addr(&mut self, spec: &AddrSpec) {
+        if !self.state.addrs.remove(spec) {
+            return;
+        }
+        let ip = spec.addr.addr();
+        self.state.routes.retain(|_, route| route.src != Some(ip));
+        if ip.is_ipv6() {
+            return;
+        }
+        let secondary =
+            |other: &AddrSpec| other.link == spec.link && other.addr.trunc() == spec.addr.trunc();
+        self.state.addrs.retain(|addr| !secondary(addr));
+        let v4 = |addr: &AddrSpec| addr.link == spec.link && addr.addr.addr().is_ipv4();
+        if !self.state.addrs.iter().any(v4) {
+            // A link without an address does no IPv4 at all.
+            self.state
+                .routes
+                .retain(|key, route| matches!(key.dst, IpNet::V6(_)) || !uses(route, &spec.link));
+        }
+    }
+
+    fn replace_route(&mut self, spec: &RouteSpec) -> Result<(), Cause> {
+        if spec.next_hops.is_empty() {
+            return Err(Cause::Misuse("a route needs a next hop"));
+        }
+        let hops: Result<Vec<_>, _> = spec.next_hops.iter().map(|hop| self.resolve(hop)).collect();
+        let key = spec.key();
+        let foreign = |other: &RouteKey| {
+            RouteKey {
+                protocol: key.protocol,
+                ..*other
+            } == key
+                && other.protocol != key.protocol
+        };
+        if self.state.routes.keys().any(foreign) {
+            return Err(Cause::NotOurs("a route is in its place".to_owned()));
+        }
+        let route = RouteSpec {
+            metric: key.metric,
+            next_hops: hops?.into(),
+            ..spec.clone()
+        };
+        self.state.routes.insert(key, route);
+        Ok(())
+    }
+
+    fn resolve(&self, hop: &NextHopSpec) -> Result<NextHopSpec, Cause> {
+        let link = match (&hop.link, hop.gateway) {
+            (Some(link), _) => link.clone(),
+            (None, Some(gateway)) => self.link_to(gateway)?,
+            (None, None) => return Err(Cause::Misuse("a next hop needs a gateway or a link")),
+        };
+        if !self.link(&link)?.up {
+            return Err(Cause::errno(libc::ENETDOWN));
+        }
+        Ok(NextHopSpec {
+            link: Some(link),
+            ..hop.clone()
+        })
+    }
+
+    fn link_to(&self, gateway: IpAddr) -> Result<LinkName, Cause> {
+        let covering = self
+            .state
+            .addrs
+            .iter()
+            .find(|addr| addr.addr.contains(&gateway));
+        covering
+            .map(|addr| addr.link.clone())
+            .ok_or_else(|| Cause::errno(libc::ENETUNREACH))
+    }
+
+    fn replace_neigh(&mut self, spec: &NeighSpec) -> Result<(), Cause> {
+        self.link(&spec.link)?;
+        self.state.neighs.insert(spec.key(), spec.clone());
+        Ok(())
+    }
+}
+
+impl Kernel for FakeKernel {
+    type Error = Error;
+
+    fn observe(&mut self) -> Result<Observed, Error> {
+        self.call()
+            .map_err(|cause| Error::new("look at the kernel", cause))?;
+        Ok(self.state.clone())
+    }
+
+    fn apply(&mut self, op: &Op) -> Result<(), Error> {
+        self.try_apply(op).map_err(|cause| Error::new(op, cause))
+    }
+}
+
+fn uses(route: &RouteSpec, link: &LinkName) -> bool {
+    route
+        .next_hops
+        .iter()
+        .any(|hop| hop.link.as_ref() == Some(link))
+}
