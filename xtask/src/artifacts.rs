@@ -38,13 +38,14 @@ pub(crate) fn cargo(args: &[&str]) -> Cmd {
     Cmd::new(program).args(args)
 }
 
-/// Builds plugin and speaker in release mode and lays out the plugin's directory in `out`.
+/// Builds the plugin in release mode and lays out its directory in `out`; the speaker, which most
+/// laboratories do not need, is left to [`build_speaker`].
 ///
 /// # Errors
 ///
-/// When a build fails or the directory cannot be written.
+/// When the build fails or the directory cannot be written.
 pub(crate) fn build(out: &Path) -> Result<Artifacts> {
-    let programs = compile(&["bgplb-plugin", "bgplb-speaker"])?;
+    let programs = compile("bgplb-plugin")?;
     let plugin = programs.join("bgplb-plugin");
     lay_out(&plugin, out)?;
     Ok(Artifacts {
@@ -54,32 +55,30 @@ pub(crate) fn build(out: &Path) -> Result<Artifacts> {
     })
 }
 
-/// Builds the plugin alone, for a user, into `out`.
+/// Builds the speaker to where [`Artifacts::speaker`] points.
 ///
 /// # Errors
 ///
-/// As [`build`].
-pub(crate) fn build_plugin(out: &Path) -> Result<()> {
-    let programs = compile(&["bgplb-plugin"])?;
-    lay_out(&programs.join("bgplb-plugin"), out)
+/// When the build fails.
+pub(crate) fn build_speaker() -> Result<()> {
+    compile("bgplb-speaker").map(drop)
 }
 
-/// Builds packages as static programs; gives the directory they are in.
-fn compile(packages: &[&str]) -> Result<PathBuf> {
+/// Builds a package's program, static; gives the directory it is in.
+fn compile(package: &str) -> Result<PathBuf> {
     let triple = host_triple()?;
-    println!("==> building {} (static, release)", packages.join(" and "));
+    println!("==> building {package} (static, release)");
     let manifest = workspace().join("Cargo.toml").display().to_string();
-    let mut args = vec![
+    let args = [
         "build",
         "--release",
         "--target",
         &triple,
         "--manifest-path",
         &manifest,
+        "--package",
+        package,
     ];
-    for package in packages {
-        args.extend(["--package", package]);
-    }
     // Naming the target keeps these flags away from build scripts and procedural macros.
     let mut flags = std::env::var_os("RUSTFLAGS").unwrap_or_default();
     flags.push(" -C target-feature=+crt-static");

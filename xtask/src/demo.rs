@@ -30,6 +30,9 @@ pub(crate) fn run(router: RouterKind, keep: bool) -> Result<()> {
     packages::ensure(&scenario::packages(router))?;
     lab::host::probe_namespaces()?;
     let artifacts = artifacts::build(&e2e::plugin_dir()?)?;
+    if router == RouterKind::Speaker {
+        artifacts::build_speaker()?;
+    }
     let lab = set_up(router, &artifacts)?;
     let told = tell(&lab, &artifacts.plugin_dir);
     match told {
@@ -125,7 +128,7 @@ fn tell(lab: &Lab, plugin: &Path) -> Result<()> {
 }
 
 fn drain(lab: &Lab, h1: &Host, h2: &Host) -> Result<()> {
-    let client = RunningClient::start(&lab.client_netns, &service_addresses()?)?;
+    let client = RunningClient::start(&lab.client_netns, &service_addresses()?, 2)?;
     println!("  client  asks both addresses over and over");
     let begin = Instant::now();
     let docker = h1.docker.clone();

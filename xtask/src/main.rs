@@ -101,7 +101,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Plugin { out } => {
-            artifacts::build_plugin(&out)?;
+            artifacts::build(&out)?;
             println!("{} is ready for `docker plugin create`", out.display());
         }
         Task::CleanLab => clean_lab()?,

@@ -93,7 +93,7 @@ fn drain(lab: &Lab) -> Result<()> {
     let [h1, h2] = hosts(lab)?;
     scenario::serve(lab)?;
     lab.wait_answers(&[h1, h2])?;
-    let client = RunningClient::start(&lab.client_netns, &service_addresses()?)?;
+    let client = RunningClient::start(&lab.client_netns, &service_addresses()?, 2)?;
     let begin = Instant::now();
     let docker = h1.docker.clone();
     let stop = thread::spawn(move || docker.run(&["stop", WEB]).map(|_| begin.elapsed()));

@@ -6,7 +6,7 @@ mod settings;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::artifacts::{self, Artifacts};
 use crate::lab::router::RouterKind;
@@ -173,13 +173,16 @@ fn run_suite(suite: &Suite, artifacts: &Artifacts, tally: &mut Tally) {
 
 /// Whether this machine can run a laboratory with this router.
 fn able(router: RouterKind) -> Result<()> {
-    anyhow::ensure!(!sys::interrupted(), "interrupted");
-    anyhow::ensure!(sys::is_root(), "needs root");
+    ensure!(!sys::interrupted(), "interrupted");
+    ensure!(sys::is_root(), "needs root");
     packages::ensure(&scenario::packages(router))?;
     host::probe_namespaces()
 }
 
 fn start(suite: &Suite, artifacts: &Artifacts) -> Result<Lab> {
+    if suite.router == RouterKind::Speaker {
+        artifacts::build_speaker()?;
+    }
     let password = suite.password.map(str::to_owned);
     let settings: Vec<_> = password
         .iter()

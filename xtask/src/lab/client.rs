@@ -5,14 +5,14 @@
 //! hidden subcommand; see [`serve_requests`].
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::process::Child;
+use std::process::{Child, ChildStdout};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::netns::Netns;
@@ -23,6 +23,9 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(2);
 
 /// After so many failures the client gives up: the point is made, and each may have taken long.
 const FAILURE_LIMIT: usize = 5;
+
+/// Begins the line a running client prints when a host answers for the first time.
+const FIRST_ANSWER: &str = "first answer from ";
 
 /// Pause between the requests of a running client.
 const PACE: Duration = Duration::from_millis(10);
@@ -78,36 +81,42 @@ pub(crate) fn requests(netns: &Netns, addresses: &[IpAddr], rounds: u32) -> Resu
 #[derive(Debug)]
 pub(crate) struct RunningClient {
     child: Child,
+    output: BufReader<ChildStdout>,
 }
 
 impl RunningClient {
-    /// Starts it inside `netns`.
+    /// Starts it inside `netns` and waits until so many hosts have answered.
     ///
     /// # Errors
     ///
-    /// When it cannot be started.
-    pub(crate) fn start(netns: &Netns, addresses: &[IpAddr]) -> Result<Self> {
-        Ok(Self {
-            child: command(netns, addresses)?.piped()?,
-        })
+    /// When it cannot be started, or ends because nobody answers.
+    pub(crate) fn start(netns: &Netns, addresses: &[IpAddr], hosts: usize) -> Result<Self> {
+        let mut child = command(netns, addresses)?.piped()?;
+        let output = BufReader::new(child.stdout.take().context("the client has an output")?);
+        let mut client = Self { child, output };
+        for _ in 0..hosts {
+            let mut line = String::new();
+            client.output.read_line(&mut line)?;
+            ensure!(
+                line.starts_with(FIRST_ANSWER),
+                "the client ended early: {line}"
+            );
+        }
+        Ok(client)
     }
 
     /// Stops it and gives what it saw.
     ///
     /// # Errors
     ///
-    /// When it ended by itself before.
+    /// When its output is not what it should be.
     pub(crate) fn finish(mut self) -> Result<Summary> {
         drop(self.child.stdin.take());
         let mut text = String::new();
-        let mut output = self
-            .child
-            .stdout
-            .take()
-            .context("the client has an output")?;
-        output.read_to_string(&mut text)?;
+        self.output.read_to_string(&mut text)?;
         self.child.wait()?;
-        serde_json::from_str(&text).context("read the client's summary")
+        let summary = text.lines().last().context("the client said nothing")?;
+        serde_json::from_str(summary).context("read the client's summary")
     }
 }
 
@@ -148,7 +157,11 @@ pub(crate) fn serve_requests(args: &Args) -> Result<()> {
     while args.count.is_none_or(|count| round < count) && summary.failures.len() < FAILURE_LIMIT {
         round += 1;
         for address in &args.addresses {
+            let hosts = summary.answers.len();
             summary.note(*address);
+            if args.count.is_none() && summary.answers.len() > hosts {
+                println!("{FIRST_ANSWER}one more host");
+            }
         }
         if args.count.is_none() && ended.recv_timeout(PACE) == Err(RecvTimeoutError::Disconnected) {
             break;

@@ -50,8 +50,8 @@ impl Docker {
     /// With Docker's own words when it refuses.
     pub(crate) fn run(&self, args: &[&str]) -> Result<String> {
         if self.narrate {
-            let words: Vec<String> = args.iter().map(|arg| crate::cmd::quote(arg)).collect();
-            println!("  {}# docker {}", self.host, words.join(" "));
+            let words = args.iter().map(|arg| crate::cmd::quote(arg));
+            println!("{}", wrap(&format!("  {}# docker", self.host), words));
         }
         self.command(args).read()
     }
@@ -120,6 +120,27 @@ impl Docker {
     }
 }
 
+/// A command line as a reader likes it: continued on further lines where it gets long.
+fn wrap(start: &str, words: impl Iterator<Item = String>) -> String {
+    const WIDTH: usize = 100;
+    const INDENT: &str = "        ";
+    let mut text = start.to_owned();
+    let mut column = text.len();
+    for word in words {
+        if column + 1 + word.len() > WIDTH {
+            text.push_str(" \\\n");
+            text.push_str(INDENT);
+            column = INDENT.len();
+        } else {
+            text.push(' ');
+            column += 1;
+        }
+        column += word.len();
+        text.push_str(&word);
+    }
+    text
+}
+
 /// Finds the socket of the only enabled plugin below the `/run` of a process' mount namespace.
 ///
 /// # Errors
@@ -173,4 +194,21 @@ fn connect(socket: &Path) -> Result<UnixStream> {
     let dir = fs::File::open(parent)?;
     let short = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd())).join(name);
     UnixStream::connect(short).with_context(|| format!("connect to {}", socket.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_command_goes_on_in_the_next_line() {
+        let words = ["a".repeat(60), "b".repeat(60)];
+        let text = wrap("  h1# docker", words.into_iter());
+        let expected = format!(
+            "  h1# docker {} \\\n        {}",
+            "a".repeat(60),
+            "b".repeat(60)
+        );
+        assert_eq!(text, expected);
+    }
 }
