@@ -290,3 +290,6 @@ impl From<Stopping> for PluginError {
         Self::unavailable(stopping.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;
