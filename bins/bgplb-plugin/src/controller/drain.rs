@@ -59,7 +59,7 @@ impl Controller {
     }
 
     /// The drained container had its time.
-    pub(super) fn stop_drained(&mut self, endpoint: &str) {
+    pub(super) fn stop_drained(&self, endpoint: &str) {
         let Some((container, name)) = self.containers.container(endpoint) else {
             return;
         };

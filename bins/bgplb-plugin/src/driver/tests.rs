@@ -2,6 +2,7 @@
 //! memory: what is done, in which order, and what is left.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -73,7 +74,22 @@ struct World {
     docker: mpsc::Sender<Observation>,
     stops: StopperTask,
     stop: CancellationToken,
-    directory: std::path::PathBuf,
+    directory: Arc<Directory>,
+}
+
+/// A state directory of a test, gone with the last who uses it.
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl World {
+    fn remembered(&self) -> State {
+        store::load(&self.directory.0).unwrap()
+    }
 }
 
 impl Drop for World {
@@ -86,14 +102,17 @@ impl World {
     fn new(name: &str) -> Self {
         let directory =
             std::env::temp_dir().join(format!("bgplb-driver-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&directory);
-        Self::resume(directory, SharedKernel::default(), slow())
+        Self::resume(
+            Arc::new(Directory(directory)),
+            SharedKernel::default(),
+            slow(),
+        )
     }
 
     /// A plugin started on what an earlier one left in `directory` and the
     /// kernel.
-    fn resume(directory: std::path::PathBuf, kernel: SharedKernel, policy: Policy) -> Self {
-        let state: State = store::load(&directory).unwrap();
+    fn resume(directory: Arc<Directory>, kernel: SharedKernel, policy: Policy) -> Self {
+        let state = store::load(&directory.0).unwrap();
         let (_addresses, addresses) = watch::channel(Arc::new(LocalAddresses::default()));
         let identifier = BgpIdentifier::from(std::net::Ipv4Addr::new(192, 0, 2, 1));
         let config = SpeakerConfig::new(Asn::new(64512), identifier);
@@ -103,7 +122,7 @@ impl World {
         let effects = Effects {
             speaker: speaker.clone(),
             plumber: Plumber::start(kernel.clone(), datapath::owned(true)).unwrap(),
-            store: Store::start(directory.clone()).unwrap(),
+            store: Store::start(directory.0.clone()).unwrap(),
             stopper,
         };
         let (controller, handle) = Controller::new(state, policy, effects);
@@ -321,7 +340,7 @@ async fn leaving_removes_everything_the_endpoint_had() {
         .ok("NetworkDriver.DeleteNetwork", json!({"NetworkID": NETWORK}))
         .await;
     assert!(world.kernel.links().is_empty());
-    assert_eq!(store::load(&world.directory).unwrap().networks.len(), 0);
+    assert_eq!(world.remembered().networks.len(), 0);
 }
 
 #[tokio::test]
@@ -362,7 +381,7 @@ async fn sigusr2_withdraws_and_stops_the_container_later() {
     world.announced(&[]).await;
     assert_eq!(world.stops.next().await.as_deref(), Some(CONTAINER));
     assert!(world.stops.is_idle(), "draining twice is draining once");
-    assert!(store::load(&world.directory).unwrap().networks[NETWORK].endpoints[ENDPOINT].draining);
+    assert!(world.remembered().networks[NETWORK].endpoints[ENDPOINT].draining);
 }
 
 #[tokio::test]
