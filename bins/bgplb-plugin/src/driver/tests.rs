@@ -203,7 +203,11 @@ impl World {
                 .announced()
                 .map(|prefix| prefix.to_string())
                 .collect();
-            (now == wanted).then_some(()).ok_or(format!("{now:?}"))
+            if now == wanted {
+                Ok(())
+            } else {
+                Err(format!("{now:?}"))
+            }
         })
         .await;
     }
