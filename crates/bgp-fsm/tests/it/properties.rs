@@ -207,6 +207,9 @@ impl Oracle {
             "{}",
             self.solo.transcript()
         );
+        if peer.state() == State::Idle {
+            assert!(!self.dialling && !self.open[0]);
+        }
         if self.stopped {
             assert_eq!(peer.state(), State::Idle);
             assert_eq!(peer.poll_timeout(), None);

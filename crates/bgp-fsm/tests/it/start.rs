@@ -246,6 +246,54 @@ fn a_connection_lost_before_its_open_is_retried() {
 }
 
 #[test]
+fn an_accepted_open_makes_retries_quick_again() {
+    let mut solo = Solo::new(a(), 1);
+    solo.start();
+    for _ in 0..6 {
+        solo.fail(Outgoing);
+        solo.run_for(s(31));
+        solo.fail(Outgoing);
+        solo.run_for(s(31));
+    }
+    solo.connect(Outgoing);
+    solo.receive(Outgoing, &bytes_of(&open_of_b()));
+    solo.fail(Outgoing);
+    solo.run_for(s(1));
+    let _ = solo.transcript().take();
+    solo.fail(Outgoing);
+    solo.run_for(s(1));
+    check_solo(
+        &mut solo,
+        expect![[r#"
+        373.000  a < outgoing failed
+        373.000  a Connect -> Active
+        373.000  a down: TCP connection could not be made
+        373.849  a Active -> Connect
+        373.849  a dial
+    "#]],
+    );
+}
+
+#[test]
+fn a_connection_lost_in_open_confirm_ends_the_attempt_at_another_too() {
+    let mut solo = Solo::new(a(), 1);
+    solo.start();
+    solo.connect(Incoming);
+    solo.receive(Incoming, &bytes_of(&open_of_b()));
+    let _ = solo.transcript().take();
+    solo.fail(Incoming);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+        0.000    a < incoming failed
+        0.000    a close outgoing
+        0.000    a OpenConfirm -> Idle
+        0.000    a down: TCP connection closed or reset in OpenConfirm
+    "#]],
+    );
+}
+
+#[test]
 fn a_peer_that_only_probes_our_port_does_not_keep_us_from_dialling() {
     let mut solo = Solo::new(a(), 1);
     solo.start();
@@ -404,6 +452,18 @@ fn a_connection_made_during_the_pause_is_held_until_it_is_over() {
         1.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
     "#]],
     );
+}
+
+#[test]
+fn what_a_held_connection_left_unfinished_dies_with_it() {
+    let mut solo = pausing(a());
+    solo.connect(Incoming);
+    solo.receive(Incoming, &keepalive()[..9]);
+    solo.run_for(s(1));
+    solo.fail(Incoming);
+    solo.connect(Incoming);
+    solo.receive(Incoming, &bytes_of(&open_of_b()));
+    assert_eq!(solo.peer().state(), State::OpenConfirm);
 }
 
 #[test]

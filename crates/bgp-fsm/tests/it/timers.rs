@@ -243,7 +243,9 @@ fn manual_start_ends_the_pause() {
     let mut solo = established(a(), Outgoing);
     solo.fail(Outgoing);
     assert_eq!(solo.peer().state(), State::Idle);
+    assert_eq!(solo.peer().connect_retry_counter(), 1);
     solo.start();
+    assert_eq!(solo.peer().connect_retry_counter(), 0);
     check_solo(
         &mut solo,
         expect![[r#"
