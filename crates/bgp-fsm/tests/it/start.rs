@@ -58,47 +58,47 @@ fn refused_attempts_come_quickly_at_first_and_ever_slower() {
             0.000    a dial
             0.000    a < outgoing failed
             0.000    a Connect -> Active
-            0.000    a down: TCP connection could not be made
+            0.000    a down: TCP connection failed in Connect
             0.936    a Active -> Connect
             0.936    a dial
             0.937    a < outgoing failed
             0.937    a Connect -> Active
-            0.937    a down: TCP connection could not be made
+            0.937    a down: TCP connection failed in Connect
             2.659    a Active -> Connect
             2.659    a dial
             2.660    a < outgoing failed
             2.660    a Connect -> Active
-            2.660    a down: TCP connection could not be made
+            2.660    a down: TCP connection failed in Connect
             6.422    a Active -> Connect
             6.422    a dial
             6.423    a < outgoing failed
             6.423    a Connect -> Active
-            6.423    a down: TCP connection could not be made
+            6.423    a down: TCP connection failed in Connect
             13.467   a Active -> Connect
             13.467   a dial
             13.468   a < outgoing failed
             13.468   a Connect -> Active
-            13.468   a down: TCP connection could not be made
+            13.468   a down: TCP connection failed in Connect
             28.643   a Active -> Connect
             28.643   a dial
             28.644   a < outgoing failed
             28.644   a Connect -> Active
-            28.644   a down: TCP connection could not be made
+            28.644   a down: TCP connection failed in Connect
             55.677   a Active -> Connect
             55.677   a dial
             55.678   a < outgoing failed
             55.678   a Connect -> Active
-            55.678   a down: TCP connection could not be made
+            55.678   a down: TCP connection failed in Connect
             82.147   a Active -> Connect
             82.147   a dial
             82.148   a < outgoing failed
             82.148   a Connect -> Active
-            82.148   a down: TCP connection could not be made
+            82.148   a down: TCP connection failed in Connect
             105.900  a Active -> Connect
             105.900  a dial
             105.901  a < outgoing failed
             105.901  a Connect -> Active
-            105.901  a down: TCP connection could not be made
+            105.901  a down: TCP connection failed in Connect
             134.509  a Active -> Connect
             134.509  a dial
         "#]],
@@ -146,7 +146,7 @@ fn a_passive_peer_waits_and_never_dials() {
             86400.000 a Active -> OpenSent
             86400.000 a < incoming failed
             86400.000 a OpenSent -> Active
-            86400.000 a down: TCP connection closed or reset in OpenSent
+            86400.000 a down: TCP connection failed in OpenSent
         "#]],
     );
 }
@@ -181,7 +181,7 @@ fn while_it_waits_to_retry_the_peer_may_dial() {
             0.000    a dial
             0.000    a < outgoing failed
             0.000    a Connect -> Active
-            0.000    a down: TCP connection could not be made
+            0.000    a down: TCP connection failed in Connect
             0.000    a < incoming connected
             0.000    a > incoming OPEN as=65001 hold=90 id=192.0.2.1
             0.000    a Active -> OpenSent
@@ -238,7 +238,7 @@ fn a_connection_lost_before_its_open_is_retried() {
             0.000    a Connect -> OpenSent
             0.000    a < outgoing failed
             0.000    a OpenSent -> Active
-            0.000    a down: TCP connection closed or reset in OpenSent
+            0.000    a down: TCP connection failed in OpenSent
             0.936    a Active -> Connect
             0.936    a dial
         "#]],
@@ -265,12 +265,12 @@ fn an_accepted_open_makes_retries_quick_again() {
     check_solo(
         &mut solo,
         expect![[r#"
-        373.000  a < outgoing failed
-        373.000  a Connect -> Active
-        373.000  a down: TCP connection could not be made
-        373.849  a Active -> Connect
-        373.849  a dial
-    "#]],
+            373.000  a < outgoing failed
+            373.000  a Connect -> Active
+            373.000  a down: TCP connection failed in Connect
+            373.849  a Active -> Connect
+            373.849  a dial
+        "#]],
     );
 }
 
@@ -285,11 +285,11 @@ fn a_connection_lost_in_open_confirm_ends_the_attempt_at_another_too() {
     check_solo(
         &mut solo,
         expect![[r#"
-        0.000    a < incoming failed
-        0.000    a close outgoing
-        0.000    a OpenConfirm -> Idle
-        0.000    a down: TCP connection closed or reset in OpenConfirm
-    "#]],
+            0.000    a < incoming failed
+            0.000    a close outgoing
+            0.000    a OpenConfirm -> Idle
+            0.000    a down: TCP connection failed in OpenConfirm
+        "#]],
     );
 }
 
@@ -318,12 +318,12 @@ fn a_peer_that_only_probes_our_port_does_not_keep_us_from_dialling() {
     check_solo(
         &mut solo,
         expect![[r#"
-        105.000  a < incoming failed
-        105.000  a OpenSent -> Active
-        105.000  a down: TCP connection closed or reset in OpenSent
-        105.000  a Active -> Connect
-        105.000  a dial
-    "#]],
+            105.000  a < incoming failed
+            105.000  a OpenSent -> Active
+            105.000  a down: TCP connection failed in OpenSent
+            105.000  a Active -> Connect
+            105.000  a dial
+        "#]],
     );
 }
 
@@ -410,7 +410,7 @@ fn a_connection_lost_during_delay_open_is_retried() {
             0.000    a < outgoing connected
             0.000    a < outgoing failed
             0.000    a Connect -> Active
-            0.000    a down: TCP connection closed or reset in Connect
+            0.000    a down: TCP connection failed in Connect
         "#]],
     );
 }

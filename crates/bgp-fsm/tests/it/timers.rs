@@ -251,7 +251,7 @@ fn manual_start_ends_the_pause() {
         expect![[r#"
             0.000    a < outgoing failed
             0.000    a Established -> Idle
-            0.000    a down: TCP connection closed or reset in Established
+            0.000    a down: TCP connection failed in Established
             0.000    a < start
             0.000    a Idle -> Connect
             0.000    a dial
