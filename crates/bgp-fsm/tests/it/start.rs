@@ -335,6 +335,8 @@ fn delay_open_lets_the_peer_speak_first() {
     solo.run_for(s(2));
     solo.receive(Outgoing, &bytes_of(&open_of_b()));
     solo.receive(Outgoing, &keepalive());
+    // The timer does not fire any more.
+    solo.run_for(s(10));
     check_solo(
         &mut solo,
         expect![[r#"
