@@ -81,12 +81,10 @@ impl Peer {
             return;
         };
         self.timers.stop_connection(connection);
-        let reason = if matches!(slot, Slot::Dialing) {
+        if matches!(slot, Slot::Dialing) {
             self.timers.stop(Timer::ConnectRetry);
-            DownReason::ConnectFailed
-        } else {
-            DownReason::TcpConnectionFails { state }
-        };
+        }
+        let reason = DownReason::TcpConnectionFails { state };
         if self.goes_on_without(connection, &slot, &reason) {
             return;
         }

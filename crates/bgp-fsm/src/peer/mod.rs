@@ -230,7 +230,8 @@ impl Peer {
         true
     }
 
-    /// Closes both connections; says whether anybody was there to be told.
+    /// Closes both connections, whose timers are the caller's; says whether
+    /// anybody was there to be told.
     fn close_all(&mut self, notification: Option<&Notification>) -> bool {
         self.abandon_dialling();
         let mut told = false;
@@ -244,7 +245,6 @@ impl Peer {
             }
             self.push(Output::Close(connection));
             self.set_slot(connection, Slot::Closed);
-            self.timers.stop_connection(connection);
         }
         told
     }

@@ -198,7 +198,7 @@ fn a_session_that_fails_beside_a_younger_connection_is_told_as_down() {
             0.000    a > incoming OPEN as=65001 hold=90 id=192.0.2.1
             0.000    a < outgoing failed
             0.000    a Established -> OpenSent
-            0.000    a down: TCP connection closed or reset in Established
+            0.000    a down: TCP connection failed in Established
             0.000    a < incoming OPEN as=65002 hold=90 id=192.0.2.2
             0.000    a > incoming KEEPALIVE
             0.000    a OpenSent -> OpenConfirm

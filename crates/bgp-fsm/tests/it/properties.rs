@@ -118,6 +118,8 @@ struct Oracle {
     dialling: bool,
     state: State,
     up: Option<Connection>,
+    /// A session ended, and its end was not told yet.
+    owes_down: bool,
 }
 
 impl Oracle {
@@ -131,6 +133,7 @@ impl Oracle {
             dialling: false,
             state: State::Idle,
             up: None,
+            owes_down: false,
         }
     }
 
@@ -192,6 +195,7 @@ impl Oracle {
         for output in outputs {
             self.observe(output);
         }
+        assert!(!self.owes_down, "{}", self.solo.transcript());
         let peer = self.solo.peer();
         assert_eq!(peer.state(), self.state);
         assert_eq!(peer.negotiated().map(|n| n.connection), self.up);
@@ -207,6 +211,9 @@ impl Oracle {
             "{}",
             self.solo.transcript()
         );
+        if peer.state() == State::Idle {
+            assert!(!self.dialling && !self.open[0]);
+        }
         if self.stopped {
             assert_eq!(peer.state(), State::Idle);
             assert_eq!(peer.poll_timeout(), None);
@@ -239,6 +246,7 @@ impl Oracle {
                 self.state = to;
                 if from == State::Established {
                     self.up = None;
+                    self.owes_down = true;
                 }
             }
             Output::Event(Event::Established(negotiated)) => {
@@ -256,7 +264,10 @@ impl Oracle {
                 assert!(other || self.dialling);
                 assert_ne!(reason, DownReason::ManualStop);
             }
-            Output::Event(Event::Down(_)) => assert_eq!(self.up, None),
+            Output::Event(Event::Down(_)) => {
+                assert_eq!(self.up, None);
+                self.owes_down = false;
+            }
             other => panic!("new output {other:?}"),
         }
     }

@@ -58,47 +58,47 @@ fn refused_attempts_come_quickly_at_first_and_ever_slower() {
             0.000    a dial
             0.000    a < outgoing failed
             0.000    a Connect -> Active
-            0.000    a down: TCP connection could not be made
+            0.000    a down: TCP connection failed in Connect
             0.936    a Active -> Connect
             0.936    a dial
             0.937    a < outgoing failed
             0.937    a Connect -> Active
-            0.937    a down: TCP connection could not be made
+            0.937    a down: TCP connection failed in Connect
             2.659    a Active -> Connect
             2.659    a dial
             2.660    a < outgoing failed
             2.660    a Connect -> Active
-            2.660    a down: TCP connection could not be made
+            2.660    a down: TCP connection failed in Connect
             6.422    a Active -> Connect
             6.422    a dial
             6.423    a < outgoing failed
             6.423    a Connect -> Active
-            6.423    a down: TCP connection could not be made
+            6.423    a down: TCP connection failed in Connect
             13.467   a Active -> Connect
             13.467   a dial
             13.468   a < outgoing failed
             13.468   a Connect -> Active
-            13.468   a down: TCP connection could not be made
+            13.468   a down: TCP connection failed in Connect
             28.643   a Active -> Connect
             28.643   a dial
             28.644   a < outgoing failed
             28.644   a Connect -> Active
-            28.644   a down: TCP connection could not be made
+            28.644   a down: TCP connection failed in Connect
             55.677   a Active -> Connect
             55.677   a dial
             55.678   a < outgoing failed
             55.678   a Connect -> Active
-            55.678   a down: TCP connection could not be made
+            55.678   a down: TCP connection failed in Connect
             82.147   a Active -> Connect
             82.147   a dial
             82.148   a < outgoing failed
             82.148   a Connect -> Active
-            82.148   a down: TCP connection could not be made
+            82.148   a down: TCP connection failed in Connect
             105.900  a Active -> Connect
             105.900  a dial
             105.901  a < outgoing failed
             105.901  a Connect -> Active
-            105.901  a down: TCP connection could not be made
+            105.901  a down: TCP connection failed in Connect
             134.509  a Active -> Connect
             134.509  a dial
         "#]],
@@ -146,7 +146,7 @@ fn a_passive_peer_waits_and_never_dials() {
             86400.000 a Active -> OpenSent
             86400.000 a < incoming failed
             86400.000 a OpenSent -> Active
-            86400.000 a down: TCP connection closed or reset in OpenSent
+            86400.000 a down: TCP connection failed in OpenSent
         "#]],
     );
 }
@@ -181,7 +181,7 @@ fn while_it_waits_to_retry_the_peer_may_dial() {
             0.000    a dial
             0.000    a < outgoing failed
             0.000    a Connect -> Active
-            0.000    a down: TCP connection could not be made
+            0.000    a down: TCP connection failed in Connect
             0.000    a < incoming connected
             0.000    a > incoming OPEN as=65001 hold=90 id=192.0.2.1
             0.000    a Active -> OpenSent
@@ -238,9 +238,57 @@ fn a_connection_lost_before_its_open_is_retried() {
             0.000    a Connect -> OpenSent
             0.000    a < outgoing failed
             0.000    a OpenSent -> Active
-            0.000    a down: TCP connection closed or reset in OpenSent
+            0.000    a down: TCP connection failed in OpenSent
             0.936    a Active -> Connect
             0.936    a dial
+        "#]],
+    );
+}
+
+#[test]
+fn an_accepted_open_makes_retries_quick_again() {
+    let mut solo = Solo::new(a(), 1);
+    solo.start();
+    for _ in 0..6 {
+        solo.fail(Outgoing);
+        solo.run_for(s(31));
+        solo.fail(Outgoing);
+        solo.run_for(s(31));
+    }
+    solo.connect(Outgoing);
+    solo.receive(Outgoing, &bytes_of(&open_of_b()));
+    solo.fail(Outgoing);
+    solo.run_for(s(1));
+    let _ = solo.transcript().take();
+    solo.fail(Outgoing);
+    solo.run_for(s(1));
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            373.000  a < outgoing failed
+            373.000  a Connect -> Active
+            373.000  a down: TCP connection failed in Connect
+            373.849  a Active -> Connect
+            373.849  a dial
+        "#]],
+    );
+}
+
+#[test]
+fn a_connection_lost_in_open_confirm_ends_the_attempt_at_another_too() {
+    let mut solo = Solo::new(a(), 1);
+    solo.start();
+    solo.connect(Incoming);
+    solo.receive(Incoming, &bytes_of(&open_of_b()));
+    let _ = solo.transcript().take();
+    solo.fail(Incoming);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < incoming failed
+            0.000    a close outgoing
+            0.000    a OpenConfirm -> Idle
+            0.000    a down: TCP connection failed in OpenConfirm
         "#]],
     );
 }
@@ -270,12 +318,12 @@ fn a_peer_that_only_probes_our_port_does_not_keep_us_from_dialling() {
     check_solo(
         &mut solo,
         expect![[r#"
-        105.000  a < incoming failed
-        105.000  a OpenSent -> Active
-        105.000  a down: TCP connection closed or reset in OpenSent
-        105.000  a Active -> Connect
-        105.000  a dial
-    "#]],
+            105.000  a < incoming failed
+            105.000  a OpenSent -> Active
+            105.000  a down: TCP connection failed in OpenSent
+            105.000  a Active -> Connect
+            105.000  a dial
+        "#]],
     );
 }
 
@@ -287,6 +335,8 @@ fn delay_open_lets_the_peer_speak_first() {
     solo.run_for(s(2));
     solo.receive(Outgoing, &bytes_of(&open_of_b()));
     solo.receive(Outgoing, &keepalive());
+    // The timer does not fire any more.
+    solo.run_for(s(10));
     check_solo(
         &mut solo,
         expect![[r#"
@@ -362,7 +412,7 @@ fn a_connection_lost_during_delay_open_is_retried() {
             0.000    a < outgoing connected
             0.000    a < outgoing failed
             0.000    a Connect -> Active
-            0.000    a down: TCP connection closed or reset in Connect
+            0.000    a down: TCP connection failed in Connect
         "#]],
     );
 }
@@ -404,6 +454,18 @@ fn a_connection_made_during_the_pause_is_held_until_it_is_over() {
         1.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
     "#]],
     );
+}
+
+#[test]
+fn what_a_held_connection_left_unfinished_dies_with_it() {
+    let mut solo = pausing(a());
+    solo.connect(Incoming);
+    solo.receive(Incoming, &keepalive()[..9]);
+    solo.run_for(s(1));
+    solo.fail(Incoming);
+    solo.connect(Incoming);
+    solo.receive(Incoming, &bytes_of(&open_of_b()));
+    assert_eq!(solo.peer().state(), State::OpenConfirm);
 }
 
 #[test]

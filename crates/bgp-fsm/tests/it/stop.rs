@@ -82,7 +82,7 @@ fn a_stop_ends_the_pause_too() {
         expect![[r#"
             0.000    a < outgoing failed
             0.000    a Established -> Idle
-            0.000    a down: TCP connection closed or reset in Established
+            0.000    a down: TCP connection failed in Established
             0.000    a < stop
         "#]],
     );
@@ -113,7 +113,7 @@ fn a_stopped_peer_starts_afresh() {
         expect![[r#"
             355.000  a < outgoing failed
             355.000  a Connect -> Active
-            355.000  a down: TCP connection could not be made
+            355.000  a down: TCP connection failed in Connect
             355.916  a Active -> Connect
             355.916  a dial
         "#]],

@@ -33,6 +33,22 @@ fn keepalives_go_out_every_third_of_the_hold_time_with_jitter() {
 }
 
 #[test]
+fn keepalives_never_go_out_more_than_once_a_second() {
+    let mut solo = established(a().hold_time(hold(3)), Outgoing);
+    let mut last = s(0);
+    for _ in 0..100 {
+        solo.run_for(ms(100));
+        if solo.take_outputs().is_empty() {
+            continue;
+        }
+        assert!(solo.now() - last >= s(1), "{}", solo.transcript());
+        last = solo.now();
+        solo.receive(Outgoing, &keepalive());
+    }
+    assert!(last > s(8), "{}", solo.transcript());
+}
+
+#[test]
 fn an_update_of_ours_puts_the_next_keepalive_off() {
     let mut solo = established(a().hold_time(hold(30)), Outgoing);
     let (before, timer) = solo.peer().poll_timeout().unwrap();
@@ -239,17 +255,41 @@ fn a_session_that_lasted_clears_the_record() {
 }
 
 #[test]
+fn time_after_a_session_does_not_count_as_its_own() {
+    let mut solo = Solo::new(a(), 1);
+    solo.start();
+    let reject = notification(NotificationCode::CEASE_CONNECTION_REJECTED);
+    for _ in 0..5 {
+        solo.connect(Outgoing);
+        solo.receive(Outgoing, &reject);
+        idle_for(&mut solo);
+    }
+    solo.connect(Outgoing);
+    solo.receive(Outgoing, &bytes_of(&open_of_b()));
+    solo.receive(Outgoing, &keepalive());
+    solo.connect(Incoming);
+    solo.fail(Outgoing);
+    // A younger connection goes on for a while, but to no session.
+    solo.run_for(s(100));
+    solo.receive(Incoming, &reject);
+    let pause = idle_for(&mut solo);
+    assert!(pause >= s(24), "{pause:?}");
+}
+
+#[test]
 fn manual_start_ends_the_pause() {
     let mut solo = established(a(), Outgoing);
     solo.fail(Outgoing);
     assert_eq!(solo.peer().state(), State::Idle);
+    assert_eq!(solo.peer().connect_retry_counter(), 1);
     solo.start();
+    assert_eq!(solo.peer().connect_retry_counter(), 0);
     check_solo(
         &mut solo,
         expect![[r#"
             0.000    a < outgoing failed
             0.000    a Established -> Idle
-            0.000    a down: TCP connection closed or reset in Established
+            0.000    a down: TCP connection failed in Established
             0.000    a < start
             0.000    a Idle -> Connect
             0.000    a dial

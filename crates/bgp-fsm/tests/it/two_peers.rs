@@ -91,7 +91,7 @@ fn a_router_that_restarts_is_back_within_two_seconds() {
             120.974  a Idle -> Connect
             120.974  a dial
             120.984  a Connect -> Active
-            120.984  a down: TCP connection could not be made
+            120.984  a down: TCP connection failed in Connect
             121.000  b Idle -> Connect
             121.000  b dial
             121.010  b > outgoing OPEN as=65002 hold=90 id=192.0.2.2
@@ -147,15 +147,15 @@ fn a_refusing_path_is_retried_until_it_opens() {
             0.000    a Idle -> Connect
             0.000    a dial
             0.010    a Connect -> Active
-            0.010    a down: TCP connection could not be made
+            0.010    a down: TCP connection failed in Connect
             0.946    a Active -> Connect
             0.946    a dial
             0.956    a Connect -> Active
-            0.956    a down: TCP connection could not be made
+            0.956    a down: TCP connection failed in Connect
             2.678    a Active -> Connect
             2.678    a dial
             2.688    a Connect -> Active
-            2.688    a down: TCP connection could not be made
+            2.688    a down: TCP connection failed in Connect
             5.000    a path open
             6.451    a Active -> Connect
             6.451    a dial
