@@ -212,3 +212,105 @@ fn check_length(
         Err(DecodeErrorKind::BadMessageLength(length).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DecodeErrorKind as Kind;
+
+    fn header(length: u16, message_type: u8) -> BytesMut {
+        let mut buf = BytesMut::from(&MARKER[..]);
+        buf.put_u16(length);
+        buf.put_u8(message_type);
+        buf
+    }
+
+    fn split(mut buf: BytesMut, max: MaxMessageLen) -> Result<Option<RawMessage>, Kind> {
+        RawMessage::split_from(&mut buf, max).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn lengths_are_bounded_by_type() {
+        let (standard, extended) = (MaxMessageLen::STANDARD, MaxMessageLen::EXTENDED);
+        for (message_type, length, max) in [
+            (1, 28, standard),
+            (1, 4097, extended),
+            (2, 22, standard),
+            (2, 4097, standard),
+            (3, 20, standard),
+            (4, 18, standard),
+            (4, 20, extended),
+            (5, 18, standard),
+            (9, 18, standard),
+            (9, 4097, standard),
+        ] {
+            let error = Err(Kind::BadMessageLength(length));
+            assert_eq!(split(header(length, message_type), max), error);
+        }
+        // As long as may be: more octets are waited for.
+        for (message_type, length, max) in [
+            (1, 4096, extended),
+            (2, 65535, extended),
+            (2, 4096, standard),
+            (3, 4096, standard),
+        ] {
+            assert_eq!(split(header(length, message_type), max), Ok(None));
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_is_told_before_its_body_is_here() {
+        let error = split(header(100, 9), MaxMessageLen::STANDARD);
+        assert_eq!(error, Err(Kind::BadMessageType(9)));
+    }
+
+    #[test]
+    fn a_wrong_marker_is_told_at_its_first_wrong_octet() {
+        let max = MaxMessageLen::STANDARD;
+        assert_eq!(split(BytesMut::new(), max), Ok(None));
+        assert_eq!(split(BytesMut::from(&MARKER[..]), max), Ok(None));
+        let octets = BytesMut::from(&b"\xff\xff\x00"[..]);
+        assert_eq!(split(octets, max), Err(Kind::NotSynchronized));
+        let mut whole = header(19, 4);
+        whole[15] = 0xfe;
+        assert_eq!(split(whole, max), Err(Kind::NotSynchronized));
+    }
+
+    #[test]
+    fn header_errors_are_notified_with_the_field() {
+        for (kind, text) in [
+            (
+                Kind::BadMessageLength(4097),
+                "Message Header Error / Bad Message Length (1/2), data 1001",
+            ),
+            (
+                Kind::BadMessageType(9),
+                "Message Header Error / Bad Message Type (1/3), data 09",
+            ),
+            (
+                Kind::NotSynchronized,
+                "Message Header Error / Connection Not Synchronized (1/1)",
+            ),
+        ] {
+            assert_eq!(DecodeError::from(kind).notification().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_follows_a_message_stays_in_the_buffer() {
+        let mut buf = BytesMut::new();
+        encode_keepalive(&mut buf);
+        buf.put_u8(0xff);
+        let message = RawMessage::split_from(&mut buf, MaxMessageLen::STANDARD)
+            .unwrap()
+            .unwrap();
+        assert_eq!(message.octets(), [&MARKER[..], &[0, 19, 4]].concat());
+        assert!(matches!(message.view(), Ok(MessageView::Keepalive)));
+        assert_eq!(buf, b"\xff"[..]);
+    }
+
+    #[test]
+    fn errors_are_small() {
+        assert!(size_of::<DecodeError>() <= 24);
+    }
+}

@@ -1,0 +1,267 @@
+//! Encode, then decode, is the identity.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use bgp_wire::{
+    AddPathMode, Afi, Aggregator, AsPath, AsPathSegment, Asn, BgpIdentifier, Capability, Community,
+    ExtendedCommunity, Family, GracefulRestart, HoldTime, LargeCommunity, MaxMessageLen,
+    MessageView, NextHop, Notification, NotificationCode, Open, Origin, PathAttributes,
+    RouteRefresh, RouteRefreshSubtype, Safi, SegmentKind, SessionKind, UpdateWriter,
+};
+use bytes::{Bytes, BytesMut};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::{EXTERNAL, INTERNAL, message};
+
+fn family() -> impl Strategy<Value = Family> {
+    (any::<u16>(), any::<u8>()).prop_map(|(afi, safi)| Family {
+        afi: Afi(afi),
+        safi: Safi(safi),
+    })
+}
+
+fn asn() -> impl Strategy<Value = Asn> {
+    (1..=u32::MAX).prop_map(Asn::new)
+}
+
+fn capability() -> impl Strategy<Value = Capability> {
+    prop_oneof![
+        family().prop_map(Capability::Multiprotocol),
+        Just(Capability::RouteRefresh),
+        Just(Capability::ExtendedMessage),
+        Just(Capability::EnhancedRouteRefresh),
+        vec((family(), any::<u16>().prop_map(Afi)), 0..8).prop_map(Capability::ExtendedNextHop),
+        vec((family(), any::<u8>().prop_map(AddPathMode::from)), 0..8)
+            .prop_map(Capability::AddPath),
+        (
+            any::<bool>(),
+            any::<bool>(),
+            0..4096u16,
+            vec((family(), any::<bool>()), 0..8)
+        )
+            .prop_map(|(restarted, notification, seconds, families)| {
+                let mut it = GracefulRestart::new(seconds);
+                it.restarted = restarted;
+                it.notification = notification;
+                it.families = families;
+                Capability::GracefulRestart(it)
+            }),
+        (128..=255u8, vec(any::<u8>(), 0..256)).prop_map(|(code, value)| Capability::Unknown {
+            code,
+            value: Bytes::from(value),
+        }),
+    ]
+}
+
+prop_compose! {
+    /// Every OPEN that can be announced: large AS numbers have their
+    /// capability.
+    fn open()(
+        asn in prop_oneof![(1..=65535u32).prop_map(Asn::new), asn()],
+        hold_time in prop_oneof![Just(0u16), 3..=u16::MAX],
+        identifier in 1..=u32::MAX,
+        mut capabilities in vec(capability(), 0..10),
+        say in any::<bool>(),
+    ) -> Open {
+        if say || asn.get() > 65535 {
+            capabilities.push(Capability::FourOctetAs(asn));
+        }
+        Open {
+            asn,
+            hold_time: HoldTime::new(hold_time).unwrap(),
+            identifier: BgpIdentifier::from(identifier),
+            capabilities,
+        }
+    }
+}
+
+fn segment() -> impl Strategy<Value = AsPathSegment> {
+    let kind = prop_oneof![Just(SegmentKind::Sequence), Just(SegmentKind::Set)];
+    (kind, vec(asn(), 1..=255)).prop_map(|(kind, asns)| AsPathSegment { kind, asns })
+}
+
+prop_compose! {
+    fn aggregator()(asn in asn(), identifier in any::<Ipv4Addr>()) -> Aggregator {
+        Aggregator { asn, identifier }
+    }
+}
+
+prop_compose! {
+    fn large_community()(
+        global in any::<u32>(),
+        local_1 in any::<u32>(),
+        local_2 in any::<u32>(),
+    ) -> LargeCommunity {
+        LargeCommunity { global, local_1, local_2 }
+    }
+}
+
+prop_compose! {
+    fn attributes()(
+        origin in prop_oneof![Just(Origin::Igp), Just(Origin::Egp), Just(Origin::Incomplete)],
+        segments in vec(segment(), 0..3),
+        med in option::of(any::<u32>()),
+        local_pref in option::of(any::<u32>()),
+        atomic_aggregate in any::<bool>(),
+        aggregator in option::of(aggregator()),
+        communities in vec(any::<u32>().prop_map(Community), 0..70),
+        extended_communities in vec(any::<[u8; 8]>().prop_map(ExtendedCommunity), 0..40),
+        large_communities in vec(large_community(), 0..30),
+    ) -> PathAttributes {
+        PathAttributes {
+            origin,
+            as_path: AsPath { segments },
+            med,
+            local_pref,
+            atomic_aggregate,
+            aggregator,
+            communities,
+            extended_communities,
+            large_communities,
+        }
+    }
+}
+
+prop_compose! {
+    fn ipv4()(address in any::<Ipv4Addr>(), bits in 0..=32u8) -> IpNet {
+        IpNet::V4(Ipv4Net::new(address, bits).unwrap().trunc())
+    }
+}
+
+prop_compose! {
+    fn ipv6()(address in any::<Ipv6Addr>(), bits in 0..=128u8) -> IpNet {
+        IpNet::V6(Ipv6Net::new(address, bits).unwrap().trunc())
+    }
+}
+
+fn v6_next_hop() -> impl Strategy<Value = NextHop> {
+    let global = any::<[u8; 14]>().prop_map(|rest| {
+        let mut octets = [0x20; 16];
+        octets[2..].copy_from_slice(&rest);
+        Ipv6Addr::from(octets)
+    });
+    let link_local = any::<u64>().prop_map(|low| Ipv6Addr::from(0xfe80 << 112 | u128::from(low)));
+    (global, option::of(link_local))
+        .prop_map(|(global, link_local)| NextHop::V6 { global, link_local })
+}
+
+/// A family with a next hop and prefixes that fit it.
+fn routes() -> impl Strategy<Value = (Family, NextHop, Vec<IpNet>)> {
+    let v4_next_hop = (1..=126u8, any::<[u8; 3]>())
+        .prop_map(|(first, [b, c, d])| NextHop::V4(Ipv4Addr::new(first, b, c, d)));
+    let v4_next_hop = prop_oneof![v4_next_hop, v6_next_hop()];
+    prop_oneof![
+        (Just(Family::IPV4_UNICAST), v4_next_hop, vec(ipv4(), 1..50)),
+        (
+            Just(Family::IPV6_UNICAST),
+            v6_next_hop(),
+            vec(ipv6(), 1..50)
+        ),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn open_is_what_was_encoded(open in open()) {
+        let mut buf = BytesMut::new();
+        open.encode(&mut buf).unwrap();
+        let raw = message(&buf);
+        let Ok(MessageView::Open(view)) = raw.view() else { panic!("not an OPEN") };
+        prop_assert_eq!(view.to_open(), Ok(open));
+    }
+
+    #[test]
+    fn notification_is_what_was_encoded(
+        code in any::<u8>(),
+        subcode in any::<u8>(),
+        data in vec(any::<u8>(), 0..4075),
+    ) {
+        let sent = Notification::with_data(NotificationCode { code, subcode }, data);
+        let mut buf = BytesMut::new();
+        sent.encode(&mut buf);
+        let raw = message(&buf);
+        let Ok(MessageView::Notification(view)) = raw.view() else { panic!("not one") };
+        prop_assert_eq!(view.to_notification(), sent);
+    }
+
+    #[test]
+    fn shutdown_communication_is_a_prefix_of_what_was_said(text in "\\PC{0,200}") {
+        let code = NotificationCode::CEASE_ADMINISTRATIVE_RESET;
+        let sent = Notification::with_shutdown_communication(code, &text);
+        let heard = sent.shutdown_communication().unwrap_or_default();
+        prop_assert!(text.starts_with(heard));
+        prop_assert!(heard.len() == text.len() || heard.len() > 255 - 4);
+    }
+
+    #[test]
+    fn route_refresh_is_what_was_encoded(family in family(), subtype in any::<u8>()) {
+        let sent = RouteRefresh { family, subtype: RouteRefreshSubtype(subtype) };
+        let mut buf = BytesMut::new();
+        sent.encode(&mut buf);
+        let raw = message(&buf);
+        let Ok(MessageView::RouteRefresh(view)) = raw.view() else { panic!("not one") };
+        prop_assert_eq!(view.to_route_refresh(), sent);
+    }
+
+    #[test]
+    fn announcement_is_what_was_encoded(
+        mut attributes in attributes(),
+        (family, next_hop, prefixes) in routes(),
+        internal in any::<bool>(),
+    ) {
+        let ctx = if internal { INTERNAL } else { EXTERNAL };
+        let mut buf = BytesMut::new();
+        let max = MaxMessageLen::EXTENDED;
+        let mut writer =
+            UpdateWriter::announce(&mut buf, max, family, &next_hop, &attributes, ctx).unwrap();
+        for prefix in &prefixes {
+            writer.push(*prefix).unwrap();
+        }
+        prop_assert_eq!(writer.finish(), buf.len());
+
+        let raw = message(&buf);
+        let Ok(MessageView::Update(view)) = raw.view() else { panic!("not an UPDATE") };
+        let judgement = view.judge(ctx);
+        prop_assert_eq!(judgement.fault(), None);
+        let read = judgement.attributes();
+        attributes.local_pref = match ctx.session {
+            SessionKind::Internal => attributes.local_pref.or(Some(100)),
+            SessionKind::External => None,
+        };
+        prop_assert_eq!(read.to_path_attributes(), Some(attributes));
+        let reached: Vec<_> = match read.mp_reach() {
+            Some(reach) => {
+                prop_assert_eq!(reach.family(), family);
+                prop_assert_eq!(reach.next_hop(), Some(next_hop));
+                reach.prefixes().map(Result::unwrap).collect()
+            }
+            None => {
+                prop_assert_eq!(read.next_hop().map(NextHop::V4), Some(next_hop));
+                view.nlri().map(|it| IpNet::V4(it.unwrap())).collect()
+            }
+        };
+        prop_assert_eq!(reached, prefixes);
+    }
+
+    #[test]
+    fn withdrawal_is_what_was_encoded((family, _, prefixes) in routes()) {
+        let mut buf = BytesMut::new();
+        let mut writer = UpdateWriter::withdraw(&mut buf, MaxMessageLen::STANDARD, family).unwrap();
+        for prefix in &prefixes {
+            writer.push(*prefix).unwrap();
+        }
+        prop_assert_eq!(writer.finish(), buf.len());
+        let raw = message(&buf);
+        let Ok(MessageView::Update(view)) = raw.view() else { panic!("not an UPDATE") };
+        let judgement = view.judge(EXTERNAL);
+        prop_assert_eq!(judgement.fault(), None);
+        let withdrawn: Vec<_> = match judgement.attributes().mp_unreach() {
+            Some(unreach) => unreach.prefixes().map(Result::unwrap).collect(),
+            None => view.withdrawn_routes().map(|it| IpNet::V4(it.unwrap())).collect(),
+        };
+        prop_assert_eq!(withdrawn, prefixes);
+    }
+}
