@@ -141,3 +141,6 @@ impl<K: Kernel> Routes<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
