@@ -67,9 +67,11 @@ fn replay_corpora(manifest: &str, filter: Option<&str>) -> Result<bool> {
             "bgplb-fuzz",
             "--bin",
         ];
-        all_held &= cargo(&args)
-            .args([target.as_str(), "--", &corpus])
-            .show(&[])?;
+        let command = cargo(&args).args([target.as_str(), "--", &corpus]);
+        if !command.show(&[])? {
+            println!("==> fuzz target {target}: FAILED, see above");
+            all_held = false;
+        }
     }
     Ok(all_held)
 }
