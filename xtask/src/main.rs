@@ -13,6 +13,7 @@ mod demo;
 mod e2e;
 mod lab;
 mod packages;
+mod readme;
 mod scenario;
 mod suite;
 mod sys;
@@ -62,6 +63,8 @@ enum Task {
     },
     /// Check what the compiler does not: crate graph, paths in documents, file sizes.
     Tidy,
+    /// Write each crate's README from the documentation of its lib.rs.
+    Readmes,
     /// Measure the programs.
     #[command(subcommand)]
     Bench(Bench),
@@ -125,6 +128,7 @@ fn run(task: Task) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Task::Readmes => readme::write()?,
         Task::Bench(Bench::Latency { turns }) => {
             sys::catch_termination();
             bench::latency(turns)?;
