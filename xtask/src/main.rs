@@ -89,6 +89,8 @@ enum Bench {
         #[arg(long, default_value_t = 50)]
         turns: u32,
     },
+    /// Time of one change from the table to a peer, with ten and with a million prefixes.
+    Change,
 }
 
 fn main() -> ExitCode {
@@ -132,6 +134,12 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench(Bench::Latency { turns }) => {
             sys::catch_termination();
             bench::latency(turns)?;
+        }
+        Task::Bench(Bench::Change) => {
+            let args = ["run", "--release", "--quiet", "--package", "bgplb-benches"];
+            if !artifacts::cargo(&args).show(&[])? {
+                return Ok(ExitCode::FAILURE);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

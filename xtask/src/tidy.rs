@@ -31,6 +31,7 @@ const RESERVED: [(&str, &[&str]); 6] = [
             "healthwatch",
             "bgplb-plugin",
             "bgplb-speaker",
+            "bgplb-benches",
         ],
     ),
 ];
