@@ -6,12 +6,13 @@
 //! those answer by themselves.
 
 mod drain;
+mod mend;
 mod observe;
 pub(crate) mod requests;
 mod settle;
 mod timers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -128,6 +129,9 @@ pub(crate) struct Controller {
 struct Network {
     record: NetworkRecord,
     actual: Actual,
+    /// Endpoints whose links the kernel was asked for and Docker does not have
+    /// yet.
+    joining: BTreeSet<String>,
     /// A delivery the kernel was asked for and has not confirmed.
     delivering: Option<String>,
     /// The version of the table that holds the last withdrawal.
@@ -150,6 +154,7 @@ impl Network {
         Self {
             record,
             actual: Actual::default(),
+            joining: BTreeSet::new(),
             delivering: None,
             withdrawn: None,
             reason: Reason::NoEndpoint,
@@ -239,7 +244,7 @@ impl Controller {
             match timer {
                 Timer::Settled(network) => self.withdrawal_settled(&network, now),
                 Timer::RetryDelivery(network) => self.settle(&network),
-                Timer::StopDrained(endpoint) => self.stop_drained(&endpoint),
+                Timer::StopDrained(endpoint) => self.stop_drained(&endpoint, now),
                 Timer::Reconcile => self.reconcile(),
             }
         }
