@@ -107,6 +107,9 @@ pub(crate) fn expect_host_routes(host: &Host, there: bool) -> Result<()> {
 
 /// Everything about a host that a removed service must not leave behind: links and routes.
 ///
+/// Docker's own `docker_gwbridge` does not count. Docker makes it when a container happens to
+/// join the service network before the one with a gateway, and keeps it.
+///
 /// # Errors
 ///
 /// When `ip` fails.
@@ -123,6 +126,7 @@ pub(crate) fn traces(host: &Host) -> Result<Vec<String>> {
         let stable = routes.lines().filter(|line| !line.contains("expires"));
         traces.extend(stable.map(str::to_owned));
     }
+    traces.retain(|trace| !trace.contains("docker_gwbridge"));
     Ok(traces)
 }
 

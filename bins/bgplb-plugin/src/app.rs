@@ -12,6 +12,7 @@ use bgp_speaker::{
 use bgp_wire::{Asn, BgpIdentifier};
 use docker_plugin_api as api;
 use healthwatch::{DockerClient, DockerConfig, DockerWatch};
+use netplumb::Netlink;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -19,12 +20,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use crate::addresses;
 use crate::args::{Args, docker_socket};
 use crate::background::Background;
-use crate::controller::{Controller, Effects, Handle};
+use crate::controller::{Controller, Effects, Handle, Policy};
+use crate::datapath;
 use crate::driver::Driver;
 use crate::ipam::Ipam;
-use crate::plumber::{self, Plumber};
+use crate::plumber::Plumber;
 use crate::settings::Settings;
 use crate::stopper::StopperTask;
 use crate::store::{self, State, Store, StoreError};
@@ -50,9 +53,9 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     };
     let state_dir = args.state_dir();
     let (state, sweep) = remembered(&state_dir)?;
-    let (plumber, addresses) = Plumber::start(sweep).context("the kernel can't be reached")?;
-    plumber::watch_addresses(plumber.clone()).context("the kernel's news can't be followed")?;
-    let (speaker, speaker_handle) = speaker(&settings, addresses)?;
+    let kernel = Netlink::open().context("the kernel can't be reached")?;
+    let plumber = Plumber::start(kernel, datapath::owned(sweep)).context("can't start a thread")?;
+    let (speaker, speaker_handle) = speaker(&settings, addresses::follow()?)?;
     let docker = docker_socket(settings.docker_socket.clone());
     let (stopper_task, stopper) = StopperTask::new(DockerClient::new(&docker, DOCKER_TIMEOUT));
     let (docker_watch, observations) = DockerWatch::new(DockerConfig::new(&docker));
@@ -62,7 +65,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         store: Store::start(state_dir).context("can't start the store")?,
         stopper,
     };
-    let (controller, handle) = Controller::new(state, settings.drain, effects);
+    let (controller, handle) = Controller::new(state, Policy::new(settings.drain), effects);
     let tasks = Tasks::new();
     let driver = Driver::new(
         handle.clone(),

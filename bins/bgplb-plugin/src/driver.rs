@@ -111,11 +111,13 @@ impl NetworkDriver for Driver {
     async fn join(&self, request: api::JoinRequest) -> Result<api::JoinResponse, PluginError> {
         let (steps, network) = (self.steps.clone(), request.network_id.to_string());
         let endpoint = request.endpoint_id.to_string();
-        let mut response = api::JoinResponse::default();
-        response.interface_name = Some(api::InterfaceName {
-            src_name: naming::veth_inside(&endpoint).to_string(),
-            dst_prefix: INTERFACE_PREFIX.to_owned(),
-        });
+        let response = api::JoinResponse {
+            interface_name: Some(api::InterfaceName {
+                src_name: naming::veth_inside(&endpoint).to_string(),
+                dst_prefix: INTERFACE_PREFIX.to_owned(),
+            }),
+            ..api::JoinResponse::default()
+        };
         self.to_the_end(async move { steps.join(network, endpoint).await })
             .await?;
         Ok(response)
@@ -290,3 +292,6 @@ impl From<Stopping> for PluginError {
         Self::unavailable(stopping.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

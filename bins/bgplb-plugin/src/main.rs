@@ -1,6 +1,7 @@
 //! Docker network and IPAM plugin: routed, load-balanced container addresses
 //! over BGP.
 
+mod addresses;
 mod admission;
 mod app;
 mod args;

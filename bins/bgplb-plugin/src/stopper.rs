@@ -38,6 +38,18 @@ impl StopperTask {
         (Self { queue, docker }, Stopper { queue: sender })
     }
 
+    /// The next container to stop, for tests in place of [`run`](Self::run).
+    #[cfg(test)]
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        self.queue.recv().await
+    }
+
+    /// Whether no container waits to be stopped.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     pub(crate) async fn run(mut self, cancel: CancellationToken) {
         let mut running = JoinSet::new();
         loop {

@@ -149,10 +149,10 @@ impl Store {
                     }
                     let result = write(&directory, &state);
                     for waiter in waiters {
-                        let answer = result
-                            .as_ref()
-                            .map(|()| ())
-                            .map_err(|error| io::Error::new(error.kind(), error.to_string()));
+                        let answer = match &result {
+                            Ok(()) => Ok(()),
+                            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+                        };
                         // Whoever stopped waiting does not need the answer.
                         let _ = waiter.send(answer);
                     }

@@ -2,16 +2,17 @@
 
 use std::thread;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, ensure};
 use bgp_speaker::Speaker;
+use netplumb::Watch;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::config::Config;
-use crate::plumber::{AddressReader, Plumber};
+use crate::plumber::{AddressReader, Plumber, watch_kernel};
 
 /// Runs the speaker until SIGTERM or SIGINT, or until something ends that
 /// should not.
@@ -24,62 +25,69 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("handle SIGINT")?;
 
+    // The watch is open before anything is read, so that no change is missed.
+    let kernel_changes = start_watch()?;
     let (addresses, local_addresses) = AddressReader::open()?;
     let (speaker, handle) = Speaker::new(config.speaker.clone(), local_addresses)?;
     handle.apply(&config.announce);
-    let plumber = Plumber::open(&config, addresses, &handle)?;
+    let plumber = Plumber::open(&config, addresses, kernel_changes, &handle)?;
 
+    // Whatever ends cancels this, so that the other part ends too.
+    let stop = CancellationToken::new();
+    let speaker = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            let _ending = stop.clone().drop_guard();
+            speaker.run(stop).await
+        }
+    });
     let stop_plumber = CancellationToken::new();
-    let mut plumber = start_plumber(plumber, stop_plumber.clone())?;
-    let stop_speaker = CancellationToken::new();
-    let mut speaker = tokio::spawn(speaker.run(stop_speaker.clone()));
+    let plumber = start_plumber(plumber, stop_plumber.clone(), stop.clone())?;
 
-    let mut early = tokio::select! {
-        _ = terminate.recv() => Ok(info!("SIGTERM: stopping")),
-        _ = interrupt.recv() => Ok(info!("SIGINT: stopping")),
-        ended = &mut speaker => Err(match ended {
-            Ok(Ok(())) => anyhow!("the speaker ended by itself"),
-            Ok(Err(error)) => error.into(),
-            Err(error) => error.into(),
-        }),
-        ended = &mut plumber => Err(match ended {
-            Ok(Ok(())) => anyhow!("the plumber ended by itself"),
-            Ok(Err(error)) => error,
-            Err(_) => anyhow!("the plumber's thread panicked"),
-        }),
+    let signal = tokio::select! {
+        _ = terminate.recv() => Some("SIGTERM"),
+        _ = interrupt.recv() => Some("SIGINT"),
+        () = stop.cancelled() => None,
     };
+    if let Some(signal) = signal {
+        info!("{signal}: stopping");
+    }
     // The peers hear of it first; what they told us is taken out of the kernel after.
-    stop_speaker.cancel();
-    if !speaker.is_finished() {
-        let ended = speaker.await;
-        early = early.and(
-            ended
-                .map_err(Into::into)
-                .and_then(|r| r.map_err(Into::into)),
-        );
-    }
+    stop.cancel();
+    let spoken = speaker.await;
     stop_plumber.cancel();
-    if !plumber.is_terminated() {
-        early = early.and(
-            plumber
-                .await
-                .context("the plumber's thread panicked")
-                .flatten(),
-        );
-    }
-    early
+    let plumbed = plumber.await;
+    spoken.context("the speaker failed")??;
+    plumbed.context("the plumber failed")??;
+    ensure!(signal.is_some(), "a part of the program ended by itself");
+    Ok(())
 }
 
-/// Gives the plumber a thread of its own, since its calls block.
+/// Gives the watch of the kernel a thread of its own, since waiting blocks. It
+/// ends after the receiver is gone.
+fn start_watch() -> anyhow::Result<watch::Receiver<()>> {
+    let watch = Watch::open()?;
+    let (changes, receiver) = watch::channel(());
+    thread::Builder::new()
+        .name("kernel-watch".to_owned())
+        .spawn(move || watch_kernel(watch, &changes))
+        .context("start the thread that watches the kernel")?;
+    Ok(receiver)
+}
+
+/// Gives the plumber a thread of its own, since its calls block. When it ends
+/// it cancels `ending`.
 fn start_plumber(
     plumber: Plumber,
     stop: CancellationToken,
+    ending: CancellationToken,
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
     let (ended, wait) = oneshot::channel();
     let runtime = Handle::current();
     thread::Builder::new()
         .name("plumber".to_owned())
         .spawn(move || {
+            let _ending = ending.drop_guard();
             let result = runtime.block_on(plumber.run(stop));
             // Nobody waits any more if the program is ending for another reason.
             let _ = ended.send(result);

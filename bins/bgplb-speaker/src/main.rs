@@ -32,7 +32,7 @@ fn main() -> ExitCode {
             let file = file.config.display();
             say(
                 io::stdout(),
-                &format!("{file}: usable, {peers} peers, {prefixes} prefixes"),
+                &format!("{file}: usable (peers: {peers}, prefixes: {prefixes})"),
             );
             ExitCode::SUCCESS
         }

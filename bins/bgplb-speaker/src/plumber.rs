@@ -9,11 +9,10 @@ use bgp_speaker::{
     Import, LearnedChange, LearnedRoutes, LocalAddresses, PeerStatus, SpeakerHandle,
 };
 use netplumb::{Netlink, Watch};
-use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::config::Config;
 use crate::routes::{Outcome, Routes};
@@ -22,7 +21,7 @@ use crate::routes::{Outcome, Routes};
 /// run on that thread.
 pub(crate) struct Plumber {
     addresses: AddressReader,
-    watch: Watch,
+    kernel_changes: watch::Receiver<()>,
     installation: Option<Installation>,
 }
 
@@ -48,7 +47,8 @@ struct Installation {
 /// Everything that can wake the thread.
 enum Wake {
     Stopped,
-    KernelChanged(std::io::Result<()>),
+    /// `false` when nobody watches any more.
+    KernelChanged(bool),
     Learned(Option<LearnedChange>),
     SweepDue,
     RepairDue,
@@ -64,6 +64,7 @@ impl Plumber {
     pub(crate) fn open(
         config: &Config,
         addresses: AddressReader,
+        kernel_changes: watch::Receiver<()>,
         speaker: &SpeakerHandle,
     ) -> anyhow::Result<Self> {
         let installation = match config.kernel {
@@ -87,7 +88,7 @@ impl Plumber {
         };
         Ok(Self {
             addresses,
-            watch: Watch::open().context("watch the kernel's addresses and routes")?,
+            kernel_changes,
             installation,
         })
     }
@@ -95,20 +96,16 @@ impl Plumber {
     /// Runs until `stop`; with routes, until the speaker has ended, and then
     /// takes them away.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
-        let mut watch = AsyncFd::new(self.watch).context("watch the kernel")?;
-        // What changed before the watch was open is seen now.
-        self.addresses.publish()?;
         loop {
             let wake = tokio::select! {
                 biased;
                 () = stop.cancelled(), if self.installation.is_none() => Wake::Stopped,
-                ready = watch.readable_mut() => Wake::KernelChanged(ready.map(|mut r| r.clear_ready())),
+                changed = self.kernel_changes.changed() => Wake::KernelChanged(changed.is_ok()),
                 wake = next(self.installation.as_mut()) => wake,
             };
             match (wake, &mut self.installation) {
-                (Wake::KernelChanged(ready), installation) => {
-                    ready?;
-                    while watch.get_mut().wait(Duration::ZERO)? == netplumb::Wake::LookAgain {}
+                (Wake::KernelChanged(watched), installation) => {
+                    anyhow::ensure!(watched, "the kernel is no longer watched");
                     self.addresses.publish()?;
                     if let Some(installation) = installation {
                         installation.repair_by(Instant::now() + SETTLE);
@@ -151,6 +148,20 @@ impl AddressReader {
             changed
         });
         Ok(())
+    }
+}
+
+/// Tells of the kernel's changes until nobody listens; blocks, so it needs a
+/// thread of its own.
+pub(crate) fn watch_kernel(mut watch: Watch, changes: &watch::Sender<()>) {
+    while !changes.is_closed() {
+        match watch.wait(LISTENER_CHECK) {
+            Ok(netplumb::Wake::LookAgain) => {
+                changes.send_replace(());
+            }
+            Ok(netplumb::Wake::Quiet) => {}
+            Err(error) => return warn!("{error}"),
+        }
     }
 }
 
@@ -219,6 +230,9 @@ async fn first_transfers(peers: &mut watch::Receiver<Vec<PeerStatus>>, importing
         pending().await
     }
 }
+
+/// How often the watching thread looks whether anybody listens.
+const LISTENER_CHECK: Duration = Duration::from_secs(1);
 
 /// How long routes of an earlier run may wait to be confirmed.
 const SWEEP_AFTER: Duration = Duration::from_secs(30);

@@ -112,10 +112,6 @@ impl<K: Kernel> Routes<K> {
         }
     }
 
-    pub(crate) fn kernel(&mut self) -> &mut K {
-        &mut self.kernel
-    }
-
     fn outcome(&self, report: &Report<K::Error>) -> Outcome {
         if report.applied > 0 {
             debug!(operations = report.applied, "routes corrected");
@@ -145,3 +141,6 @@ impl<K: Kernel> Routes<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

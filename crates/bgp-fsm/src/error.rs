@@ -20,11 +20,8 @@ pub enum DownReason {
         /// Why, with what the NOTIFICATION can't carry.
         cause: Cause,
     },
-    /// The connection could not be made (TcpConnectionFails, event 18): it was
-    /// refused, or there is no way to the peer. The driver knows the details.
-    ConnectFailed,
-    /// The connection was closed or reset without a word
-    /// (TcpConnectionFails, event 18).
+    /// The connection could not be made, or was closed or reset without a
+    /// word (TcpConnectionFails, event 18). The driver knows the details.
     TcpConnectionFails {
         /// How far the session had come.
         state: State,
@@ -53,10 +50,7 @@ impl fmt::Display for DownReason {
                 }
                 cause => write!(f, "sent {}: {cause}", notification.code),
             },
-            Self::ConnectFailed => f.write_str("TCP connection could not be made"),
-            Self::TcpConnectionFails { state } => {
-                write!(f, "TCP connection closed or reset in {state}")
-            }
+            Self::TcpConnectionFails { state } => write!(f, "TCP connection failed in {state}"),
             Self::ConnectTimedOut => f.write_str("TCP connection attempt timed out"),
             Self::SendHoldTimerExpired => {
                 f.write_str("Send Hold Timer Expired: the peer stopped reading")

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bytes::BytesMut;
+
 use crate::io::Connection;
 use crate::negotiate::Negotiated;
 
@@ -72,6 +74,9 @@ pub(crate) enum Slot {
     Closed,
     /// Only outgoing: the driver dials.
     Dialing,
+    /// Only incoming, in Idle: the peer has connected before IdleHoldTimer
+    /// expired. What it said meanwhile is kept.
+    Held(BytesMut),
     /// TCP is up, our OPEN is held back (DelayOpenTimer runs).
     DelayOpen,
     OpenSent,
@@ -88,7 +93,7 @@ impl Slot {
     /// What this connection alone would make of the peer's state.
     pub(crate) const fn state(&self, connection: Connection) -> Option<State> {
         match self {
-            Self::Closed => None,
+            Self::Closed | Self::Held(_) => None,
             // DelayOpenTimer runs in Connect for the connection we dialled,
             // and in Active for one we were waiting for.
             Self::DelayOpen if matches!(connection, Connection::Incoming) => Some(State::Active),

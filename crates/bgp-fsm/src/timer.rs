@@ -89,10 +89,20 @@ impl TimerTable {
         }
     }
 
-    pub(crate) fn stop(&mut self, timer: Timer) {
+    /// Starts a timer that ends at `at`.
+    pub(crate) fn set_at(&mut self, timer: Timer, at: Instant) {
         if let Some(slot) = self.deadlines.get_mut(timer.index()) {
-            *slot = None;
+            *slot = Some(at);
         }
+    }
+
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        self.take(timer);
+    }
+
+    /// Stops a timer; says when it would have fired.
+    pub(crate) fn take(&mut self, timer: Timer) -> Option<Instant> {
+        self.deadlines.get_mut(timer.index())?.take()
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
@@ -190,9 +200,8 @@ mod tests {
             assert!(time >= whole * 3 / 4 && time <= whole, "{time:?}");
             seen.push(time);
         }
-        seen.sort();
-        assert!(seen[0] < whole * 77 / 100, "{:?}", seen[0]);
-        assert!(seen[999] > whole * 98 / 100, "{:?}", seen[999]);
+        assert!(seen.iter().any(|time| *time < whole * 77 / 100));
+        assert!(seen.iter().any(|time| *time > whole * 98 / 100));
     }
 
     #[test]

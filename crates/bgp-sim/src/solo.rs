@@ -73,7 +73,6 @@ impl Solo {
     /// A TCP connection comes up.
     pub fn connect(&mut self, connection: Connection) {
         self.note(&input_name(connection, "connected"));
-        self.buffers[index(connection)].clear();
         self.open[index(connection)] = true;
         self.handle(Input::TcpConnected(connection));
     }
@@ -81,7 +80,7 @@ impl Solo {
     /// A TCP connection fails.
     pub fn fail(&mut self, connection: Connection) {
         self.note(&input_name(connection, "failed"));
-        self.open[index(connection)] = false;
+        self.forget(connection);
         self.handle(Input::TcpFailed(connection));
     }
 
@@ -115,7 +114,7 @@ impl Solo {
                     "transmits on a closed connection:\n{}",
                     self.transcript
                 ),
-                Output::Close(connection) => self.open[index(*connection)] = false,
+                Output::Close(connection) => self.forget(*connection),
                 _ => {}
             }
             self.outputs.push(output);
@@ -141,6 +140,12 @@ impl Solo {
             self.handle(Input::Timeout);
         }
         self.now = end;
+    }
+
+    /// The socket and what was read from it are gone.
+    fn forget(&mut self, connection: Connection) {
+        self.open[index(connection)] = false;
+        self.buffers[index(connection)].clear();
     }
 
     fn note(&mut self, what: &str) {

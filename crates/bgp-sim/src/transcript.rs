@@ -71,9 +71,8 @@ impl Transcript {
     }
 
     pub(crate) fn line(&mut self, at: Duration, name: &str, what: impl fmt::Display) {
-        let (seconds, milliseconds) = (at.as_secs(), at.subsec_millis());
-        writeln!(self.text, "{seconds:>4}.{milliseconds:03} {name} {what}")
-            .expect("a String takes everything");
+        let at = format!("{}.{:03}", at.as_secs(), at.subsec_millis());
+        writeln!(self.text, "{at:<8} {name} {what}").expect("a String takes everything");
     }
 }
 
@@ -111,14 +110,7 @@ fn describe(message: &RawMessage) -> String {
         ),
         Ok(MessageView::Keepalive) => "KEEPALIVE".to_owned(),
         Ok(MessageView::Update(_)) => format!("UPDATE of {} octets", message.octets().len()),
-        Ok(MessageView::Notification(view)) => {
-            let data = view.data();
-            if data.is_empty() || view.shutdown_communication().is_some() {
-                format!("NOTIFICATION {view}")
-            } else {
-                format!("NOTIFICATION {view} data={data:02x?}")
-            }
-        }
+        Ok(MessageView::Notification(view)) => format!("NOTIFICATION {view}"),
         Ok(MessageView::RouteRefresh(view)) => format!("ROUTE-REFRESH {}", view.family()),
         Ok(other) => format!("{other:?}"),
         Err(error) => format!("{} ({error})", message.message_type()),

@@ -110,12 +110,12 @@ impl AdjRibOut {
                 }
                 if stream.next < stream.pending.len() {
                     messages += stream.encode(self.facts, &mut self.prepared, out);
-                } else if stream.end_of_rib.is_some_and(|due| due <= stream.pulled) {
-                    stream.end_of_rib = None;
-                    encode_end_of_rib(out, stream.family);
-                    messages += 1;
-                } else if !stream.pull(&self.rib, self.reader) {
-                    break;
+                } else {
+                    messages += stream.end_first_transfer(out);
+                    if !stream.pull(&self.rib, self.reader) {
+                        messages += stream.end_first_transfer(out);
+                        break;
+                    }
                 }
             }
         }
@@ -178,6 +178,15 @@ impl Stream {
     /// What is pending goes on first, so that removals among it are not lost.
     fn start_over(&mut self) {
         self.pulled = 0;
+    }
+
+    /// Writes End-of-RIB if it is due, and returns how many messages that were.
+    fn end_first_transfer(&mut self, out: &mut BytesMut) -> usize {
+        if self.end_of_rib.take_if(|due| *due <= self.pulled).is_none() {
+            return 0;
+        }
+        encode_end_of_rib(out, self.family);
+        1
     }
 
     /// Takes the next batch of changes; `false` if there are none.
@@ -300,3 +309,6 @@ fn prepare<'p>(
 /// attribute sets, few enough to hold the lock for microseconds only and to
 /// bound what a peer that never reads keeps in memory.
 const BATCH: usize = 1024;
+
+#[cfg(test)]
+mod tests;

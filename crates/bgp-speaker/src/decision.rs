@@ -92,3 +92,6 @@ fn survivors(paths: &[Arc<Path>]) -> Vec<&Path> {
 /// The preference of a route that names none; RFC 4271 leaves the number to
 /// us, and all implementations use this one.
 pub(crate) const DEFAULT_LOCAL_PREF: u32 = bgp_wire::PathAttributes::DEFAULT_LOCAL_PREF;
+
+#[cfg(test)]
+mod tests;

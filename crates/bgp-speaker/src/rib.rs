@@ -249,3 +249,6 @@ impl Rib {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

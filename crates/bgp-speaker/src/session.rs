@@ -105,7 +105,10 @@ impl Session {
         let encoded = self.adj_rib_out.encoded();
         if encoded > self.marked {
             self.marked = encoded;
-            self.marks.push_back((wire.queued(), encoded));
+            let position = wire.queued();
+            // Of several versions that end at one place only the last counts.
+            self.marks.pop_back_if(|(at, _)| *at == position);
+            self.marks.push_back((position, encoded));
         }
         self.note_written(wire.written());
         messages

@@ -28,6 +28,8 @@ pub struct Speaker {
     machines: Vec<PeerConfig>,
     shared: Arc<Shared>,
     local_addresses: watch::Receiver<Arc<LocalAddresses>>,
+    /// However the speaker ends, its readers hear of it.
+    closing: CloseOnDrop,
 }
 
 /// Access to a speaker, running or not.
@@ -78,6 +80,7 @@ impl Speaker {
             machines,
             shared,
             local_addresses,
+            closing: CloseOnDrop(Arc::clone(&handle.shared)),
         };
         Ok((speaker, handle))
     }
@@ -117,8 +120,7 @@ impl Speaker {
         }
         drop(inboxes);
         let result = supervise(&mut tasks, &cancel).await;
-        self.shared.learned.close();
-        self.shared.listening.send_replace(Vec::new());
+        drop(self.closing);
         result
     }
 
@@ -222,6 +224,17 @@ impl SpeakerHandle {
     }
 }
 
+/// Ends the readers of what the speaker would have told.
+#[derive(Debug)]
+struct CloseOnDrop(Arc<Shared>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.learned.close();
+        self.0.listening.send_replace(Vec::new());
+    }
+}
+
 impl Shared {
     /// Changes the status of the peer with this index.
     pub(crate) fn update_status(&self, index: usize, change: impl FnOnce(&mut PeerStatus)) {
@@ -238,12 +251,8 @@ async fn supervise(tasks: &mut JoinSet<()>, cancel: &CancellationToken) -> io::R
     let early = tokio::select! {
         biased;
         () = cancel.cancelled() => None,
+        // Without peers and listeners there are no tasks, and nothing to do but wait.
         Some(ended) = tasks.join_next() => Some(ended),
-        else => {
-            // Without peers and listeners there is nothing to do but wait.
-            cancel.cancelled().await;
-            None
-        }
     };
     cancel.cancel();
     let mut result = match early {

@@ -51,6 +51,9 @@ codes! {
     OPEN_BAD_BGP_IDENTIFIER = (2, 3, "Bad BGP Identifier");
     /// An optional parameter is not known (RFC 4271 section 6.2).
     OPEN_UNSUPPORTED_OPTIONAL_PARAMETER = (2, 4, "Unsupported Optional Parameter");
+    /// Authentication failed; deprecated, but some still say it (RFC 4271
+    /// appendix A).
+    OPEN_AUTHENTICATION_FAILURE = (2, 5, "Authentication Failure");
     /// The hold time is 1 or 2, or refused (RFC 4271 section 6.2).
     OPEN_UNACCEPTABLE_HOLD_TIME = (2, 6, "Unacceptable Hold Time");
     /// A capability we need is missing (RFC 5492 section 5).

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Say what the kernel should have ([`Desired`]) and what of it is yours
-//! ([`Owned`]); [`reconcile`] looks, plans and applies. [`plan`] alone is a
+//! ([`Owned`]); [`reconcile()`] looks, plans and applies. [`plan()`] alone is a
 //! pure function. A single change can be made at once with [`Kernel::apply`]
 //! on [`Netlink`], which asks for the links concerned and reads no table.
 //! [`Watch`] tells when to look again.
@@ -33,7 +33,8 @@
 //!   is left alone, and so is everything on it.
 //! * A route is ours by its protocol, and either because it leaves by links of
 //!   ours or by its table and metric, as [`Owned`] says. A route of another
-//!   protocol in the same place is never replaced.
+//!   protocol in the same place is never replaced; one of the same protocol,
+//!   table and metric is.
 //! * Addresses and permanent neighbours are ours on our links.
 //!
 //! ```

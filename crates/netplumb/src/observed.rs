@@ -119,6 +119,10 @@ impl LinkState {
 /// * Addresses and permanent neighbours on such links.
 /// * Routes of [`Owned::route_protocol`] that carry one of
 ///   [`Owned::route_marks`].
+///
+/// A route with the very key of a wanted one, protocol included, is replaced
+/// without such a mark: two owners who share a protocol number must not share
+/// a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owned {
     /// How the aliases of our links begin, as `bgplb:`. An empty prefix owns

@@ -12,12 +12,13 @@ use crate::plan::plan;
 ///
 /// A change can undo another as a side effect: the kernel takes routes away
 /// with the last address of a link, or secondary addresses with the first of
-/// their subnet. So the kernel is looked at again after a pass that changed
-/// something, and what is missing is done, up to three passes in all.
+/// their subnet. It can also clear the way for another. So the kernel is
+/// looked at again after a pass that changed something, and what is missing is
+/// done, up to three passes in all.
 ///
 /// An operation that fails does not end the pass; only what hangs on a link
-/// that could not be made is left out. Failures are not repeated here: call
-/// again when it pleases.
+/// that could not be made or set is left out. What still fails when nothing else
+/// succeeds is reported and not repeated: call again when it pleases.
 ///
 /// # Errors
 ///
@@ -33,19 +34,17 @@ pub fn reconcile<K: Kernel>(
         failed: Vec::new(),
         skipped: Vec::new(),
     };
-    let mut undone = Vec::new();
     for _ in 0..PASSES {
         let ops = plan(desired, &kernel.observe()?, owned);
-        // Nothing new: all is in order, or what failed would fail again.
-        if is_subsequence(&ops, &undone) {
+        if pass(kernel, ops, &mut report) == 0 {
+            // All is in order, or what failed would fail again.
             break;
         }
-        undone = pass(kernel, ops, &mut report);
     }
     Ok(report)
 }
 
-/// What came of a [`reconcile`].
+/// What came of a [`reconcile()`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report<E> {
     /// How many operations succeeded, in all passes.
@@ -54,7 +53,7 @@ pub struct Report<E> {
     /// were tried.
     pub failed: Vec<(Op, E)>,
     /// The operations that were not tried in the last pass, because a link
-    /// they need could not be made.
+    /// they need could not be made or set.
     pub skipped: Vec<Op>,
 }
 
@@ -68,38 +67,29 @@ impl<E> Report<E> {
 
 const PASSES: usize = 3;
 
-/// Tries every operation once, and yields those that were not done.
-fn pass<K: Kernel>(kernel: &mut K, ops: Vec<Op>, report: &mut Report<K::Error>) -> Vec<Op> {
+/// Tries every operation once, and yields how many succeeded.
+fn pass<K: Kernel>(kernel: &mut K, ops: Vec<Op>, report: &mut Report<K::Error>) -> usize {
     report.failed.clear();
     report.skipped.clear();
-    let mut undone = Vec::new();
-    let mut missing: BTreeSet<LinkName> = BTreeSet::new();
+    let mut applied = 0;
+    let mut unfit: BTreeSet<LinkName> = BTreeSet::new();
     for op in ops {
-        let result = if needs(&op).any(|link| missing.contains(link)) {
+        let result = if needs(&op).any(|link| unfit.contains(link)) {
             None
         } else {
             Some(kernel.apply(&op))
         };
-        if let Some(Ok(())) = result {
-            report.applied += 1;
-            continue;
+        if let (Op::CreateLink(link) | Op::SetLink(link), None | Some(Err(_))) = (&op, &result) {
+            unfit.insert(link.name.clone());
         }
-        if let Op::CreateLink(link) = &op {
-            missing.insert(link.name.clone());
-        }
-        undone.push(op.clone());
         match result {
+            Some(Ok(())) => applied += 1,
             Some(Err(error)) => report.failed.push((op, error)),
-            _ => report.skipped.push(op),
+            None => report.skipped.push(op),
         }
     }
-    undone
-}
-
-/// Whether all of `ops` stand in `others`, in the same order.
-fn is_subsequence(ops: &[Op], others: &[Op]) -> bool {
-    let mut others = others.iter();
-    ops.iter().all(|op| others.any(|other| other == op))
+    report.applied += applied;
+    applied
 }
 
 /// The links an operation that adds something cannot do without.

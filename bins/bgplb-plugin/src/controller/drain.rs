@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use tracing::info;
 
-use super::{Controller, DRAIN_TIME, Timer};
+use super::{Controller, Timer};
 use crate::settings::DrainAction;
 
 impl Controller {
     /// SIGUSR2 reached a container. Draining twice is draining once.
     pub(super) fn drain_container(&mut self, container: &str) {
-        if self.drain == DrainAction::Off {
+        if self.policy.drain == DrainAction::Off {
             return;
         }
         let now = Instant::now();
@@ -29,9 +29,9 @@ impl Controller {
             any = true;
             info!(network, endpoint, container, "draining");
             self.settle(&network);
-            if self.drain == DrainAction::Stop {
+            if self.policy.drain == DrainAction::Stop {
                 self.timers
-                    .set(Timer::StopDrained(endpoint), now + DRAIN_TIME);
+                    .set(Timer::StopDrained(endpoint), now + self.policy.drain_time);
             }
         }
         if any {
@@ -42,7 +42,7 @@ impl Controller {
 
     /// Takes up the drains an earlier run began.
     pub(super) fn resume_drains(&mut self, now: Instant) {
-        if self.drain != DrainAction::Stop {
+        if self.policy.drain != DrainAction::Stop {
             return;
         }
         let draining: Vec<String> = self
@@ -54,12 +54,12 @@ impl Controller {
             .collect();
         for endpoint in draining {
             self.timers
-                .set(Timer::StopDrained(endpoint), now + DRAIN_TIME);
+                .set(Timer::StopDrained(endpoint), now + self.policy.drain_time);
         }
     }
 
     /// The drained container had its time.
-    pub(super) fn stop_drained(&mut self, endpoint: &str) {
+    pub(super) fn stop_drained(&self, endpoint: &str) {
         let Some((container, name)) = self.containers.container(endpoint) else {
             return;
         };

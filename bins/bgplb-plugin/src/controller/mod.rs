@@ -29,16 +29,34 @@ use crate::stopper::Stopper;
 use crate::store::{NetworkRecord, State, Store};
 use timers::{Timer, Timers};
 
-/// How long a drained container goes on before it is stopped: the 5 seconds of
-/// docker-bgp-lb.
-const DRAIN_TIME: Duration = Duration::from_secs(5);
+/// What the operator decides, and how long things take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// What SIGUSR2 to a container does.
+    pub(crate) drain: DrainAction,
+    /// How long a drained container goes on before it is stopped.
+    pub(crate) drain_time: Duration,
+    /// How long delivery outlives a withdrawal that is no drain: longer than
+    /// routers take to change their routes.
+    pub(crate) settle_time: Duration,
+    /// How long the kernel is given before a refused change is tried again.
+    pub(crate) retry_time: Duration,
+    /// How often everything is compared with the kernel without being asked.
+    pub(crate) reconcile_every: Duration,
+}
 
-/// How long delivery outlives a withdrawal that is no drain: longer than
-/// routers take to change their routes.
-const SETTLE_TIME: Duration = Duration::from_secs(2);
-
-/// How often everything is compared with the kernel without being asked.
-const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+impl Policy {
+    /// The times of docker-bgp-lb where it has one.
+    pub(crate) const fn new(drain: DrainAction) -> Self {
+        Self {
+            drain,
+            drain_time: Duration::from_secs(5),
+            settle_time: Duration::from_secs(2),
+            retry_time: Duration::from_secs(1),
+            reconcile_every: Duration::from_secs(60),
+        }
+    }
+}
 
 /// Questions that may wait for the controller.
 const MAILBOX: usize = 1024;
@@ -98,7 +116,7 @@ pub(crate) struct Controller {
     /// The attributes every prefix is originated with.
     attributes: Arc<PathAttributes>,
     timers: Timers,
-    drain: DrainAction,
+    policy: Policy,
     effects: Effects,
     /// For news that come back from other threads.
     handle: Handle,
@@ -141,7 +159,7 @@ impl Network {
 
 impl Controller {
     /// Takes over what an earlier run remembered.
-    pub(crate) fn new(state: State, drain: DrainAction, effects: Effects) -> (Self, Handle) {
+    pub(crate) fn new(state: State, policy: Policy, effects: Effects) -> (Self, Handle) {
         let (sender, questions) = mpsc::channel(MAILBOX);
         let handle = Handle { questions: sender };
         let network_of = state
@@ -167,7 +185,7 @@ impl Controller {
             announcements: Announcements::default(),
             attributes: Arc::new(PathAttributes::originated()),
             timers: Timers::default(),
-            drain,
+            policy,
             effects,
             handle: handle.clone(),
             questions,
@@ -198,6 +216,12 @@ impl Controller {
                 Wake::Timer => self.expire(Instant::now()),
             }
         }
+    }
+
+    /// Every prefix that is announced.
+    #[cfg(test)]
+    pub(crate) fn announced(&self) -> impl Iterator<Item = ipnet::IpNet> + '_ {
+        self.announcements.prefixes()
     }
 
     /// What is to be remembered now.

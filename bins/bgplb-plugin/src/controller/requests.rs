@@ -87,11 +87,7 @@ impl Controller {
     }
 
     /// Has the links of an endpoint made.
-    pub(crate) fn begin_join(
-        &mut self,
-        network: &str,
-        endpoint: &str,
-    ) -> Result<Plumbed, PluginError> {
+    pub(crate) fn begin_join(&self, network: &str, endpoint: &str) -> Result<Plumbed, PluginError> {
         let record = self.endpoint(network, endpoint)?;
         let ops = datapath::attach(network, endpoint, record);
         Ok(self.effects.plumber.apply(ops))

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bgp_speaker::{RibChange, RibVersion};
 use ipnet::IpNet;
@@ -12,11 +12,8 @@ use lb_plan::{Change, EndpointFacts, Step, Withdrawal, next_step, plan_service};
 use netplumb::Desired;
 use tracing::{debug, error, info, warn};
 
-use super::{Controller, DRAIN_TIME, Network, RECONCILE_EVERY, SETTLE_TIME, Source, Timer};
+use super::{Controller, Network, Source, Timer};
 use crate::datapath;
-
-/// How long the kernel is given before a refused change is tried again.
-const RETRY: Duration = Duration::from_secs(1);
 
 impl Controller {
     /// Plans one network anew and takes every step that can be taken now.
@@ -87,8 +84,10 @@ impl Controller {
         network.delivering = None;
         if let Err(error) = result {
             error!(network = id, endpoint, %error, "the kernel refused the route to the container");
-            self.timers
-                .set(Timer::RetryDelivery(id.to_owned()), Instant::now() + RETRY);
+            self.timers.set(
+                Timer::RetryDelivery(id.to_owned()),
+                Instant::now() + self.policy.retry_time,
+            );
             return;
         }
         network.actual.delivered = Some(endpoint);
@@ -125,7 +124,11 @@ impl Controller {
         network.actual.withdrawal = Withdrawal::Settling;
         network.withdrawn = version;
         let draining = network.record.endpoints.values().any(|e| e.draining);
-        let settle_time = if draining { DRAIN_TIME } else { SETTLE_TIME };
+        let settle_time = if draining {
+            self.policy.drain_time
+        } else {
+            self.policy.settle_time
+        };
         self.timers
             .set(Timer::Settled(id.to_owned()), Instant::now() + settle_time);
     }
@@ -142,7 +145,8 @@ impl Controller {
                 network = id,
                 "a peer has not taken the withdrawal yet; the route stays"
             );
-            self.timers.set(Timer::Settled(id.to_owned()), now + RETRY);
+            self.timers
+                .set(Timer::Settled(id.to_owned()), now + self.policy.retry_time);
             return;
         }
         network.actual.withdrawal = Withdrawal::Settled;
@@ -195,8 +199,10 @@ impl Controller {
 
     /// Compares everything of ours with the kernel and mends what differs.
     pub(super) fn reconcile(&mut self) {
-        self.timers
-            .set(Timer::Reconcile, Instant::now() + RECONCILE_EVERY);
+        self.timers.set(
+            Timer::Reconcile,
+            Instant::now() + self.policy.reconcile_every,
+        );
         self.effects.plumber.reconcile(self.desired());
     }
 

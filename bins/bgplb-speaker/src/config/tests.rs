@@ -110,34 +110,74 @@ fn a_password_file_ends_at_its_newline() {
 
 #[test]
 fn an_unknown_key_is_named_with_line_and_alternatives() {
-    check_refused(&with("ttl = 3", "tll = 3"), expect![""]);
-    check_refused(&with("install = true", "instal = true"), expect![""]);
+    check_refused(
+        &with("ttl = 3", "tll = 3"),
+        expect![
+            "speaker.toml, line 16: unknown field `tll`, expected one of `address`, `as`, `name`, `port`, `passive`, `password`, `password-file`, `local-address`, `hold-time`, `families`, `next-hop-v4`, `next-hop-v6`, `ttl`, `import`"
+        ],
+    );
+    check_refused(
+        &with("install = true", "instal = true"),
+        expect![
+            "speaker.toml, line 26: unknown field `instal`, expected one of `install`, `metric`, `protocol`, `table`"
+        ],
+    );
 }
 
 #[test]
 fn a_bad_value_is_named_with_its_line() {
-    check_refused(&with("as = 65500", "as = 0"), expect![""]);
-    check_refused(&with("192.168.8.137", "fe80::1"), expect![""]);
-    check_refused(&with("0.0.0.0:179", "0.0.0.0"), expect![""]);
-    check_refused(&with("hold-time = 9", "hold-time = 2"), expect![""]);
-    check_refused(&with("203.0.113.0/24", "203.0.113.0/33"), expect![""]);
-    check_refused(&with("no-export", "no-exprot"), expect![""]);
-    check_refused(&with("install = true", "metric = 20"), expect![""]);
+    check_refused(
+        &with("as = 65500", "as = 0"),
+        expect!["speaker.toml, line 3: AS 0 is reserved (RFC 7607)"],
+    );
+    check_refused(
+        &with("192.168.8.137", "fe80::1"),
+        expect![
+            "speaker.toml, line 4: router-id `fe80::1` is not an IPv4 address other than 0.0.0.0"
+        ],
+    );
+    check_refused(
+        &with("0.0.0.0:179", "0.0.0.0"),
+        expect!["speaker.toml, line 5: invalid socket address syntax"],
+    );
+    check_refused(
+        &with("hold-time = 9", "hold-time = 2"),
+        expect!["speaker.toml, line 13: hold time of 2 s is not allowed: use 0 or at least 3"],
+    );
+    check_refused(
+        &with("203.0.113.0/24", "203.0.113.0/33"),
+        expect!["speaker.toml, line 20: invalid IP address syntax"],
+    );
+    check_refused(
+        &with("no-export", "no-exprot"),
+        expect![
+            "speaker.toml, line 21: not a community: use asn:value, or asn:value:value for a large one"
+        ],
+    );
+    check_refused(
+        &with("install = true", "metric = 20"),
+        expect![
+            "speaker.toml, line 26: metric 20 is FRR's own, which deletes such routes at its start; use another"
+        ],
+    );
 }
 
 #[test]
 fn what_contradicts_itself_is_refused() {
     check_refused(
         &with(r#"listen = ["0.0.0.0:179", "[::]:179"]"#, ""),
-        expect![""],
+        expect!["speaker.toml: peer 192.168.8.40 is passive, but there is no address to listen on"],
     );
-    check_refused(&with("203.0.113.0/24", "127.0.0.1/32"), expect![""]);
+    check_refused(
+        &with("203.0.113.0/24", "127.0.0.1/32"),
+        expect!["speaker.toml: prefix 127.0.0.1/32 cannot be announced: it is a loopback address"],
+    );
     check_refused(
         &with(r#"password = "hunter2""#, r#"password = """#),
-        expect![""],
+        expect!["speaker.toml: peer 192.168.8.40: the password has 0 octets, 1 to 80 are possible"],
     );
     check_refused(
         &format!("{FULL}\n[[announce]]\nprefix = \"203.0.113.9/24\"\n"),
-        expect![""],
+        expect!["speaker.toml: prefix 203.0.113.9/24 is announced twice"],
     );
 }

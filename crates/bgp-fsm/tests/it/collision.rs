@@ -26,33 +26,36 @@ fn two_speakers_that_dial_at_once_agree_on_the_connection_of_the_higher_identifi
     sim.run_for(s(1));
     assert_eq!(sim.peer(a).negotiated().unwrap().connection, Incoming);
     assert_eq!(sim.peer(b).negotiated().unwrap().connection, Outgoing);
-    check(&mut sim, expect![[r#"
-           0.000 a Idle -> Connect
-           0.000 a dial
-           0.000 b Idle -> Connect
-           0.000 b dial
-           0.010 a > outgoing OPEN as=65001 hold=90 id=192.0.2.1
-           0.010 a Connect -> OpenSent
-           0.010 b > outgoing OPEN as=65002 hold=90 id=192.0.2.2
-           0.010 b Connect -> OpenSent
-           0.015 b > incoming OPEN as=65002 hold=90 id=192.0.2.2
-           0.015 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
-           0.015 b > incoming KEEPALIVE
-           0.015 b OpenSent -> OpenConfirm
-           0.015 a > incoming KEEPALIVE
-           0.015 a OpenSent -> OpenConfirm
-           0.020 a > outgoing NOTIFICATION Cease / Connection Collision Resolution (6/7)
-           0.020 a close outgoing
-           0.020 a outgoing closed: sent Cease / Connection Collision Resolution (6/7)
-           0.020 b > outgoing KEEPALIVE
-           0.020 b > incoming NOTIFICATION Cease / Connection Collision Resolution (6/7)
-           0.020 b close incoming
-           0.020 b incoming closed: sent Cease / Connection Collision Resolution (6/7)
-           0.020 b OpenConfirm -> Established
-           0.020 b up: outgoing as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh
-           0.025 a OpenConfirm -> Established
-           0.025 a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
-    "#]]);
+    check(
+        &mut sim,
+        expect![[r#"
+            0.000    a Idle -> Connect
+            0.000    a dial
+            0.000    b Idle -> Connect
+            0.000    b dial
+            0.010    a > outgoing OPEN as=65001 hold=90 id=192.0.2.1
+            0.010    a Connect -> OpenSent
+            0.010    b > outgoing OPEN as=65002 hold=90 id=192.0.2.2
+            0.010    b Connect -> OpenSent
+            0.015    b > incoming OPEN as=65002 hold=90 id=192.0.2.2
+            0.015    a > incoming OPEN as=65001 hold=90 id=192.0.2.1
+            0.015    b > incoming KEEPALIVE
+            0.015    b OpenSent -> OpenConfirm
+            0.015    a > incoming KEEPALIVE
+            0.015    a OpenSent -> OpenConfirm
+            0.020    a > outgoing NOTIFICATION Cease / Connection Collision Resolution (6/7)
+            0.020    a close outgoing
+            0.020    a outgoing closed: sent Cease / Connection Collision Resolution (6/7)
+            0.020    b > outgoing KEEPALIVE
+            0.020    b > incoming NOTIFICATION Cease / Connection Collision Resolution (6/7)
+            0.020    b close incoming
+            0.020    b incoming closed: sent Cease / Connection Collision Resolution (6/7)
+            0.020    b OpenConfirm -> Established
+            0.020    b up: outgoing as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            0.025    a OpenConfirm -> Established
+            0.025    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+        "#]],
+    );
 }
 
 #[test]
@@ -124,14 +127,17 @@ fn an_established_session_is_never_given_up_for_a_new_connection() {
     solo.connect(Incoming);
     solo.receive(Incoming, &bytes_of(&open_of_b()));
     assert_eq!(solo.peer().state(), State::Established);
-    check_solo(&mut solo, expect![[r#"
-           0.000 a < incoming connected
-           0.000 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
-           0.000 a < incoming OPEN as=65002 hold=90 id=192.0.2.2
-           0.000 a > incoming NOTIFICATION Cease / Connection Collision Resolution (6/7)
-           0.000 a close incoming
-           0.000 a incoming closed: sent Cease / Connection Collision Resolution (6/7)
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < incoming connected
+            0.000    a > incoming OPEN as=65001 hold=90 id=192.0.2.1
+            0.000    a < incoming OPEN as=65002 hold=90 id=192.0.2.2
+            0.000    a > incoming NOTIFICATION Cease / Connection Collision Resolution (6/7)
+            0.000    a close incoming
+            0.000    a incoming closed: sent Cease / Connection Collision Resolution (6/7)
+        "#]],
+    );
 }
 
 #[test]
@@ -140,13 +146,16 @@ fn a_second_connection_that_says_nothing_leaves_the_session_alone() {
     solo.connect(Incoming);
     solo.run_for(s(300));
     assert_eq!(solo.peer().state(), State::Established);
-    check_solo(&mut solo, expect![[r#"
-           0.000 a < incoming connected
-           0.000 a > incoming OPEN as=65001 hold=0 id=192.0.2.1
-         240.000 a > incoming NOTIFICATION Hold Timer Expired (4/0)
-         240.000 a close incoming
-         240.000 a incoming closed: sent Hold Timer Expired (4/0)
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < incoming connected
+            0.000    a > incoming OPEN as=65001 hold=0 id=192.0.2.1
+            240.000  a > incoming NOTIFICATION Hold Timer Expired (4/0)
+            240.000  a close incoming
+            240.000  a incoming closed: sent Hold Timer Expired (4/0)
+        "#]],
+    );
 }
 
 #[test]
@@ -158,17 +167,20 @@ fn the_peer_may_close_the_loser_first() {
         &notification(NotificationCode::CEASE_CONNECTION_COLLISION),
     );
     solo.receive(Incoming, &keepalive());
-    check_solo(&mut solo, expect![[r#"
-           0.000 a < incoming OPEN as=65002 hold=90 id=192.0.2.2
-           0.000 a > incoming KEEPALIVE
-           0.000 a OpenSent -> OpenConfirm
-           0.000 a < outgoing NOTIFICATION Cease / Connection Collision Resolution (6/7)
-           0.000 a close outgoing
-           0.000 a outgoing closed: received Cease / Connection Collision Resolution (6/7)
-           0.000 a < incoming KEEPALIVE
-           0.000 a OpenConfirm -> Established
-           0.000 a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < incoming OPEN as=65002 hold=90 id=192.0.2.2
+            0.000    a > incoming KEEPALIVE
+            0.000    a OpenSent -> OpenConfirm
+            0.000    a < outgoing NOTIFICATION Cease / Connection Collision Resolution (6/7)
+            0.000    a close outgoing
+            0.000    a outgoing closed: received Cease / Connection Collision Resolution (6/7)
+            0.000    a < incoming KEEPALIVE
+            0.000    a OpenConfirm -> Established
+            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+        "#]],
+    );
 }
 
 #[test]
@@ -179,19 +191,22 @@ fn a_session_that_fails_beside_a_younger_connection_is_told_as_down() {
     assert_eq!(solo.peer().negotiated(), None);
     solo.receive(Incoming, &bytes_of(&open_of_b()));
     solo.receive(Incoming, &keepalive());
-    check_solo(&mut solo, expect![[r#"
-           0.000 a < incoming connected
-           0.000 a > incoming OPEN as=65001 hold=90 id=192.0.2.1
-           0.000 a < outgoing failed
-           0.000 a Established -> OpenSent
-           0.000 a down: TCP connection closed or reset in Established
-           0.000 a < incoming OPEN as=65002 hold=90 id=192.0.2.2
-           0.000 a > incoming KEEPALIVE
-           0.000 a OpenSent -> OpenConfirm
-           0.000 a < incoming KEEPALIVE
-           0.000 a OpenConfirm -> Established
-           0.000 a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < incoming connected
+            0.000    a > incoming OPEN as=65001 hold=90 id=192.0.2.1
+            0.000    a < outgoing failed
+            0.000    a Established -> OpenSent
+            0.000    a down: TCP connection failed in Established
+            0.000    a < incoming OPEN as=65002 hold=90 id=192.0.2.2
+            0.000    a > incoming KEEPALIVE
+            0.000    a OpenSent -> OpenConfirm
+            0.000    a < incoming KEEPALIVE
+            0.000    a OpenConfirm -> Established
+            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+        "#]],
+    );
 }
 
 #[test]
@@ -199,9 +214,12 @@ fn a_second_connection_is_not_taken_while_one_of_its_kind_is_there() {
     let mut solo = open_sent(a(), Incoming);
     assert!(!solo.peer().accepts_incoming());
     solo.connect(Incoming);
-    check_solo(&mut solo, expect![[r#"
-           0.000 a < incoming connected
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < incoming connected
+        "#]],
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Scenarios in virtual time; what the machine did is the assertion.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

@@ -73,12 +73,12 @@ fn without_a_common_family_the_needed_capabilities_are_told() {
     let config = a().families([Family::IPV6_UNICAST]).unwrap();
     let transcript = agree(config, &open_with(Vec::new())).unwrap_err();
     expect![[r#"
-           0.000 a < outgoing OPEN as=65002 hold=90 id=192.0.2.2
-           0.000 a > outgoing NOTIFICATION OPEN Message Error / Unsupported Capability (2/7), data 010400020001 data=[01, 04, 00, 02, 00, 01]
-           0.000 a close outgoing
-           0.000 a OpenSent -> Idle
-           0.000 a down: sent OPEN Message Error / Unsupported Capability (2/7): peer supports none of the configured address families
-           0.000 a < outgoing KEEPALIVE
+        0.000    a < outgoing OPEN as=65002 hold=90 id=192.0.2.2
+        0.000    a > outgoing NOTIFICATION OPEN Message Error / Unsupported Capability (2/7), data 010400020001
+        0.000    a close outgoing
+        0.000    a OpenSent -> Idle
+        0.000    a down: sent OPEN Message Error / Unsupported Capability (2/7): peer supports none of the configured address families
+        0.000    a < outgoing KEEPALIVE
     "#]].assert_eq(&transcript);
 }
 

@@ -14,13 +14,16 @@ fn a_stopped_session_says_why() {
     assert_eq!(solo.peer().poll_timeout(), None);
     assert!(!solo.peer().accepts_incoming());
     solo.run_for(s(86_400));
-    check_solo(&mut solo, expect![[r#"
-           0.000 a < stop
-           0.000 a > outgoing NOTIFICATION Cease / Administrative Shutdown (6/2): bis gleich
-           0.000 a close outgoing
-           0.000 a Established -> Idle
-           0.000 a down: sent Cease / Administrative Shutdown (6/2): bis gleich
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < stop
+            0.000    a > outgoing NOTIFICATION Cease / Administrative Shutdown (6/2): bis gleich
+            0.000    a close outgoing
+            0.000    a Established -> Idle
+            0.000    a down: sent Cease / Administrative Shutdown (6/2): bis gleich
+        "#]],
+    );
 }
 
 #[test]
@@ -31,15 +34,18 @@ fn a_stop_ends_both_connections() {
     solo.connect(Outgoing);
     let _ = solo.transcript().take();
     solo.stop(None);
-    check_solo(&mut solo, expect![[r#"
-           0.000 a < stop
-           0.000 a > outgoing NOTIFICATION Cease / Administrative Shutdown (6/2)
-           0.000 a close outgoing
-           0.000 a > incoming NOTIFICATION Cease / Administrative Shutdown (6/2)
-           0.000 a close incoming
-           0.000 a OpenSent -> Idle
-           0.000 a down: sent Cease / Administrative Shutdown (6/2)
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < stop
+            0.000    a > outgoing NOTIFICATION Cease / Administrative Shutdown (6/2)
+            0.000    a close outgoing
+            0.000    a > incoming NOTIFICATION Cease / Administrative Shutdown (6/2)
+            0.000    a close incoming
+            0.000    a OpenSent -> Idle
+            0.000    a down: sent Cease / Administrative Shutdown (6/2)
+        "#]],
+    );
 }
 
 #[test]
@@ -50,16 +56,19 @@ fn a_stop_while_dialling_gives_up_the_attempt() {
     // The driver's answer comes too late.
     solo.fail(Outgoing);
     solo.run_for(s(100));
-    check_solo(&mut solo, expect![[r#"
-           0.000 a < start
-           0.000 a Idle -> Connect
-           0.000 a dial
-           0.000 a < stop
-           0.000 a close outgoing
-           0.000 a Connect -> Idle
-           0.000 a down: stopped
-           0.000 a < outgoing failed
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < start
+            0.000    a Idle -> Connect
+            0.000    a dial
+            0.000    a < stop
+            0.000    a close outgoing
+            0.000    a Connect -> Idle
+            0.000    a down: stopped
+            0.000    a < outgoing failed
+        "#]],
+    );
 }
 
 #[test]
@@ -68,12 +77,15 @@ fn a_stop_ends_the_pause_too() {
     solo.fail(Outgoing);
     solo.stop(None);
     solo.run_for(s(100));
-    check_solo(&mut solo, expect![[r#"
-           0.000 a < outgoing failed
-           0.000 a Established -> Idle
-           0.000 a down: TCP connection closed or reset in Established
-           0.000 a < stop
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < outgoing failed
+            0.000    a Established -> Idle
+            0.000    a down: TCP connection failed in Established
+            0.000    a < stop
+        "#]],
+    );
 }
 
 #[test]
@@ -96,13 +108,16 @@ fn a_stopped_peer_starts_afresh() {
     let _ = solo.transcript().take();
     solo.fail(Outgoing);
     solo.run_for(s(1));
-    check_solo(&mut solo, expect![[r#"
-         355.000 a < outgoing failed
-         355.000 a Connect -> Active
-         355.000 a down: TCP connection could not be made
-         355.916 a Active -> Connect
-         355.916 a dial
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            355.000  a < outgoing failed
+            355.000  a Connect -> Active
+            355.000  a down: TCP connection failed in Connect
+            355.916  a Active -> Connect
+            355.916  a dial
+        "#]],
+    );
 }
 
 #[test]
@@ -110,14 +125,17 @@ fn a_reset_pauses_and_comes_back() {
     let mut solo = established(a(), Incoming);
     solo.handle(Input::Reset(NotificationCode::CEASE_ADMINISTRATIVE_RESET));
     solo.run_for(s(1));
-    check_solo(&mut solo, expect![[r#"
-           0.000 a > incoming NOTIFICATION Cease / Administrative Reset (6/4)
-           0.000 a close incoming
-           0.000 a Established -> Idle
-           0.000 a down: sent Cease / Administrative Reset (6/4)
-           0.861 a Idle -> Connect
-           0.861 a dial
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a > incoming NOTIFICATION Cease / Administrative Reset (6/4)
+            0.000    a close incoming
+            0.000    a Established -> Idle
+            0.000    a down: sent Cease / Administrative Reset (6/4)
+            0.861    a Idle -> Connect
+            0.861    a dial
+        "#]],
+    );
 }
 
 #[test]
@@ -131,12 +149,15 @@ fn a_reset_without_a_connection_is_a_pause() {
     solo.handle(Input::Reset(
         NotificationCode::CEASE_OTHER_CONFIGURATION_CHANGE,
     ));
-    check_solo(&mut solo, expect![[r#"
-           0.000 a < start
-           0.000 a Idle -> Connect
-           0.000 a dial
-           0.000 a close outgoing
-           0.000 a Connect -> Idle
-           0.000 a down: reset: Cease / Other Configuration Change (6/6)
-    "#]]);
+    check_solo(
+        &mut solo,
+        expect![[r#"
+            0.000    a < start
+            0.000    a Idle -> Connect
+            0.000    a dial
+            0.000    a close outgoing
+            0.000    a Connect -> Idle
+            0.000    a down: reset: Cease / Other Configuration Change (6/6)
+        "#]],
+    );
 }

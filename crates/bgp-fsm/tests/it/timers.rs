@@ -19,17 +19,33 @@ fn keepalives_go_out_every_third_of_the_hold_time_with_jitter() {
     check_solo(
         &mut solo,
         expect![[r#"
-               2.808 a > outgoing KEEPALIVE
-               4.000 a < outgoing KEEPALIVE
-               5.786 a > outgoing KEEPALIVE
-               8.000 a < outgoing KEEPALIVE
-               8.370 a > outgoing KEEPALIVE
-              10.952 a > outgoing KEEPALIVE
-              12.000 a < outgoing KEEPALIVE
-              13.774 a > outgoing KEEPALIVE
-              16.000 a < outgoing KEEPALIVE
+            2.808    a > outgoing KEEPALIVE
+            4.000    a < outgoing KEEPALIVE
+            5.786    a > outgoing KEEPALIVE
+            8.000    a < outgoing KEEPALIVE
+            8.370    a > outgoing KEEPALIVE
+            10.952   a > outgoing KEEPALIVE
+            12.000   a < outgoing KEEPALIVE
+            13.774   a > outgoing KEEPALIVE
+            16.000   a < outgoing KEEPALIVE
         "#]],
     );
+}
+
+#[test]
+fn keepalives_never_go_out_more_than_once_a_second() {
+    let mut solo = established(a().hold_time(hold(3)), Outgoing);
+    let mut last = s(0);
+    for _ in 0..100 {
+        solo.run_for(ms(100));
+        if solo.take_outputs().is_empty() {
+            continue;
+        }
+        assert!(solo.now() - last >= s(1), "{}", solo.transcript());
+        last = solo.now();
+        solo.receive(Outgoing, &keepalive());
+    }
+    assert!(last > s(8), "{}", solo.transcript());
 }
 
 #[test]
@@ -56,14 +72,14 @@ fn silence_in_established_ends_with_hold_timer_expired() {
     check_solo(
         &mut solo,
         expect![[r#"
-               8.000 a < outgoing UPDATE of 23 octets
-               8.000 a has UPDATE of 23 octets
-              16.500 a < outgoing ROUTE-REFRESH ipv4-unicast
-              16.500 a asked for ipv4-unicast
-              25.500 a > outgoing NOTIFICATION Hold Timer Expired (4/0)
-              25.500 a close outgoing
-              25.500 a Established -> Idle
-              25.500 a down: sent Hold Timer Expired (4/0)
+            8.000    a < outgoing UPDATE of 23 octets
+            8.000    a has UPDATE of 23 octets
+            16.500   a < outgoing ROUTE-REFRESH ipv4-unicast
+            16.500   a asked for ipv4-unicast
+            25.500   a > outgoing NOTIFICATION Hold Timer Expired (4/0)
+            25.500   a close outgoing
+            25.500   a Established -> Idle
+            25.500   a down: sent Hold Timer Expired (4/0)
         "#]],
     );
 }
@@ -76,10 +92,10 @@ fn silence_in_open_confirm_ends_with_hold_timer_expired() {
     check_solo(
         &mut solo,
         expect![[r#"
-               3.000 a > incoming NOTIFICATION Hold Timer Expired (4/0)
-               3.000 a close incoming
-               3.000 a OpenConfirm -> Idle
-               3.000 a down: sent Hold Timer Expired (4/0)
+            3.000    a > incoming NOTIFICATION Hold Timer Expired (4/0)
+            3.000    a close incoming
+            3.000    a OpenConfirm -> Idle
+            3.000    a down: sent Hold Timer Expired (4/0)
         "#]],
     );
 }
@@ -91,10 +107,10 @@ fn a_peer_that_never_sends_its_open_is_given_four_minutes() {
     check_solo(
         &mut solo,
         expect![[r#"
-             240.000 a > outgoing NOTIFICATION Hold Timer Expired (4/0)
-             240.000 a close outgoing
-             240.000 a OpenSent -> Idle
-             240.000 a down: sent Hold Timer Expired (4/0)
+            240.000  a > outgoing NOTIFICATION Hold Timer Expired (4/0)
+            240.000  a close outgoing
+            240.000  a OpenSent -> Idle
+            240.000  a down: sent Hold Timer Expired (4/0)
         "#]],
     );
 }
@@ -118,10 +134,10 @@ fn hold_time_zero_and_no_keepalive_ends_after_the_large_value() {
     check_solo(
         &mut solo,
         expect![[r#"
-             240.000 a > outgoing NOTIFICATION Hold Timer Expired (4/0)
-             240.000 a close outgoing
-             240.000 a OpenConfirm -> Idle
-             240.000 a down: sent Hold Timer Expired (4/0)
+            240.000  a > outgoing NOTIFICATION Hold Timer Expired (4/0)
+            240.000  a close outgoing
+            240.000  a OpenConfirm -> Idle
+            240.000  a down: sent Hold Timer Expired (4/0)
         "#]],
     );
 }
@@ -142,20 +158,20 @@ fn a_peer_that_stops_reading_is_dropped_without_a_word() {
     check_solo(
         &mut solo,
         expect![[r#"
-              26.000 a < outgoing KEEPALIVE
-              27.000 a < outgoing KEEPALIVE
-              28.000 a < outgoing KEEPALIVE
-              29.000 a < outgoing KEEPALIVE
-              30.000 a < outgoing KEEPALIVE
-              31.000 a < outgoing KEEPALIVE
-              32.000 a < outgoing KEEPALIVE
-              33.000 a < outgoing KEEPALIVE
-              34.000 a < outgoing KEEPALIVE
-              35.000 a close outgoing
-              35.000 a Established -> Idle
-              35.000 a down: Send Hold Timer Expired: the peer stopped reading
-              35.858 a Idle -> Connect
-              35.858 a dial
+            26.000   a < outgoing KEEPALIVE
+            27.000   a < outgoing KEEPALIVE
+            28.000   a < outgoing KEEPALIVE
+            29.000   a < outgoing KEEPALIVE
+            30.000   a < outgoing KEEPALIVE
+            31.000   a < outgoing KEEPALIVE
+            32.000   a < outgoing KEEPALIVE
+            33.000   a < outgoing KEEPALIVE
+            34.000   a < outgoing KEEPALIVE
+            35.000   a close outgoing
+            35.000   a Established -> Idle
+            35.000   a down: Send Hold Timer Expired: the peer stopped reading
+            35.858   a Idle -> Connect
+            35.858   a dial
         "#]],
     );
 }
@@ -239,20 +255,44 @@ fn a_session_that_lasted_clears_the_record() {
 }
 
 #[test]
+fn time_after_a_session_does_not_count_as_its_own() {
+    let mut solo = Solo::new(a(), 1);
+    solo.start();
+    let reject = notification(NotificationCode::CEASE_CONNECTION_REJECTED);
+    for _ in 0..5 {
+        solo.connect(Outgoing);
+        solo.receive(Outgoing, &reject);
+        idle_for(&mut solo);
+    }
+    solo.connect(Outgoing);
+    solo.receive(Outgoing, &bytes_of(&open_of_b()));
+    solo.receive(Outgoing, &keepalive());
+    solo.connect(Incoming);
+    solo.fail(Outgoing);
+    // A younger connection goes on for a while, but to no session.
+    solo.run_for(s(100));
+    solo.receive(Incoming, &reject);
+    let pause = idle_for(&mut solo);
+    assert!(pause >= s(24), "{pause:?}");
+}
+
+#[test]
 fn manual_start_ends_the_pause() {
     let mut solo = established(a(), Outgoing);
     solo.fail(Outgoing);
     assert_eq!(solo.peer().state(), State::Idle);
+    assert_eq!(solo.peer().connect_retry_counter(), 1);
     solo.start();
+    assert_eq!(solo.peer().connect_retry_counter(), 0);
     check_solo(
         &mut solo,
         expect![[r#"
-               0.000 a < outgoing failed
-               0.000 a Established -> Idle
-               0.000 a down: TCP connection closed or reset in Established
-               0.000 a < start
-               0.000 a Idle -> Connect
-               0.000 a dial
+            0.000    a < outgoing failed
+            0.000    a Established -> Idle
+            0.000    a down: TCP connection failed in Established
+            0.000    a < start
+            0.000    a Idle -> Connect
+            0.000    a dial
         "#]],
     );
 }

@@ -2,9 +2,10 @@
 //! workspace (or `BGPLB_CORPORA` says where).
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::{env, fs, io};
 
 use bgp_wire::{
     AsWidth, DecodeContext, Disposition, MaxMessageLen, MessageView, RawMessage, SessionKind,
@@ -15,6 +16,13 @@ use serde_json::Value;
 use crate::total::walk;
 use crate::{context, hex};
 
+/// Tells the reader of the test's output, who would not see what the test
+/// harness captures.
+fn say(line: &str) {
+    let mut output = io::stderr();
+    writeln!(output, "{line}").unwrap();
+}
+
 /// `None` after saying so if the corpora are not there.
 fn corpora() -> Option<PathBuf> {
     let path = env::var_os("BGPLB_CORPORA").map_or_else(
@@ -24,7 +32,7 @@ fn corpora() -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    eprintln!("skipped: no corpora at {}", path.display());
+    say(&format!("skipped: no corpora at {}", path.display()));
     None
 }
 
@@ -101,14 +109,14 @@ impl Tally {
     }
 
     fn report(&self, name: &str) {
-        eprintln!(
+        say(&format!(
             "{name}: {} messages, {} of {} verdicts agree",
             self.messages, self.agreed, self.judged
-        );
+        ));
         let mut differences: Vec<_> = self.differences.iter().collect();
         differences.sort();
         for (difference, count) in differences {
-            eprintln!("  {count} × {difference}");
+            say(&format!("  {count} × {difference}"));
         }
     }
 }

@@ -9,7 +9,7 @@ use neli::rtnl::IfaddrmsgBuilder;
 use neli::types::{Buffer, RtBuffer};
 
 use super::link::Names;
-use super::message::{Attrs, Request, attr, read_u32};
+use super::message::{Attrs, Request, UNBUILDABLE, attr, read_u32};
 use super::socket::Connection;
 use crate::error::Cause;
 use crate::model::AddrSpec;
@@ -78,7 +78,7 @@ impl Connection {
 }
 
 /// Reads a RTM_NEWADDR payload: the number of the link, and the address.
-fn read(payload: &[u8]) -> Option<(u32, IpNet)> {
+pub(super) fn read(payload: &[u8]) -> Option<(u32, IpNet)> {
     let [family, prefix_len, ..] = *payload else {
         return None;
     };
@@ -147,5 +147,3 @@ pub(super) fn read_ip(family: u8, octets: &[u8]) -> Option<IpAddr> {
         _ => None,
     }
 }
-
-const UNBUILDABLE: Cause = Cause::Misuse("the request cannot be written as netlink");

@@ -10,7 +10,8 @@ use neli::rtnl::{Ifinfomsg, IfinfomsgBuilder, Rtattr};
 use neli::types::{Buffer, RtBuffer};
 
 use super::message::{
-    Attrs, Request, attr, attr_nest, attr_text, attr_u32, read_text, read_u16, read_u32, to_octets,
+    Attrs, Request, UNBUILDABLE, attr, attr_nest, attr_text, attr_u32, read_text, read_u16,
+    read_u32, to_octets,
 };
 use super::socket::Connection;
 use crate::error::Cause;
@@ -388,8 +389,6 @@ fn random_name() -> String {
 }
 
 const UP: u32 = libc::IFF_UP.cast_unsigned();
-
-const UNBUILDABLE: Cause = Cause::Misuse("the request cannot be written as netlink");
 
 // linux/if_link.h.
 const IFLA_INFO_KIND: u16 = 1;

@@ -174,7 +174,8 @@ const TYPE_MASK: u16 = 0x3fff;
 /// An attribute's length, four octets of header included, is 16 bits wide.
 const MAX_ATTR: usize = u16::MAX as usize - 4;
 
-const UNBUILDABLE: Cause = Cause::Misuse("the request cannot be written as netlink");
+/// What neli says when a field is missing or too long, which no caller causes.
+pub(super) const UNBUILDABLE: Cause = Cause::Misuse("the request cannot be written as netlink");
 
 #[cfg(test)]
 mod tests {

@@ -75,7 +75,12 @@ impl Netlink {
         match op {
             Op::CreateLink(spec) => connection.create_link(spec),
             Op::SetLink(spec) => connection.set_link(spec),
-            Op::DeleteLink { name, alias } => connection.delete_link(name, alias),
+            Op::DeleteLink { name, alias } => {
+                connection.delete_link(name, alias)?;
+                // Its routes went with it, and others may take their places.
+                self.known_routes.clear();
+                Ok(())
+            }
             Op::AddAddr(spec) => connection.add_addr(spec),
             Op::DeleteAddr(spec) => connection.delete_addr(spec),
             Op::ReplaceRoute(spec) => {
@@ -143,4 +148,26 @@ fn names(links: &[link::RawLink]) -> Names {
         .iter()
         .filter_map(|link| Some((link.index, LinkName::new(&link.name).ok()?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Names, addr, link, neigh, route};
+
+    proptest! {
+        #[test]
+        fn any_object_is_survived(
+            head in prop::collection::vec(0..12_u8, 0..24),
+            tail in prop::collection::vec(prop_oneof![0..24_u8, any::<u8>()], 0..200),
+        ) {
+            let payload = [head, tail].concat();
+            let names = Names::new();
+            _ = link::RawLink::read(&payload).and_then(|link| link.resolve(&names));
+            _ = addr::read(&payload);
+            _ = neigh::read(&payload, &names);
+            _ = route::RawRoute::read(&payload).and_then(|route| route.resolve(&names));
+        }
+    }
 }

@@ -9,7 +9,7 @@ use neli::types::RtBuffer;
 
 use super::addr::{family, ip_octets, read_ip};
 use super::link::Names;
-use super::message::{Attrs, Request, attr, read_u16, read_u32};
+use super::message::{Attrs, Request, UNBUILDABLE, attr, read_u16, read_u32};
 use super::socket::Connection;
 use crate::error::Cause;
 use crate::model::{NeighKey, NeighSpec};
@@ -81,12 +81,12 @@ fn request(kind: Rtm, flags: NlmF, family: RtAddrFamily, entry: Entry) -> Result
         .ndm_type(Rtn::Unspec)
         .rtattrs(attrs)
         .build()
-        .map_err(|_| Cause::Misuse("the request cannot be written as netlink"))?;
+        .map_err(|_| UNBUILDABLE)?;
     Request::new(kind, flags, header)
 }
 
 /// Reads a RTM_NEWNEIGH payload, if it is a permanent entry.
-fn read(payload: &[u8], names: &Names) -> Option<NeighSpec> {
+pub(super) fn read(payload: &[u8], names: &Names) -> Option<NeighSpec> {
     let family = *payload.first()?;
     let link = names.get(&read_u32(payload, 4)?)?.clone();
     if read_u16(payload, 8)? & libc::NUD_PERMANENT == 0 {

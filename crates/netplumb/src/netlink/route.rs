@@ -10,7 +10,9 @@ use neli::types::{Buffer, RtBuffer};
 
 use super::addr::{family, ip_octets, read_ip};
 use super::link::Names;
-use super::message::{Attrs, Request, align, attr, attr_u32, read_u16, read_u32, to_octets};
+use super::message::{
+    Attrs, Request, UNBUILDABLE, align, attr, attr_u32, read_u16, read_u32, to_octets,
+};
 use super::socket::Connection;
 use crate::error::Cause;
 use crate::route::{NextHopSpec, RouteKey, RouteScope, RouteSpec};
@@ -153,7 +155,7 @@ impl Connection {
 
 /// A route as the kernel tells of it.
 #[derive(Debug)]
-struct RawRoute {
+pub(super) struct RawRoute {
     key: RouteKey,
     scope: u8,
     tos: u8,
@@ -173,7 +175,7 @@ struct RawHop {
 impl RawRoute {
     /// Reads a RTM_NEWROUTE payload. `None` for what is no route of a table,
     /// as a cached one.
-    fn read(payload: &[u8]) -> Option<Self> {
+    pub(super) fn read(payload: &[u8]) -> Option<Self> {
         let [family, dst_len, _, tos, table, protocol, scope, kind, ..] = *payload else {
             return None;
         };
@@ -223,7 +225,7 @@ impl RawRoute {
         self.unicast && self.key == *key
     }
 
-    fn resolve(self, names: &Names) -> Option<RouteSpec> {
+    pub(super) fn resolve(self, names: &Names) -> Option<RouteSpec> {
         if !self.unicast || self.tos != 0 {
             return None;
         }
@@ -377,5 +379,3 @@ const RTNEXTHOP: usize = 8;
 const RTNH_F_ONLINK: u8 = 4;
 /// linux/rtnetlink.h; not in libc for every C library.
 const RTA_VIA: u16 = 18;
-
-const UNBUILDABLE: Cause = Cause::Misuse("the request cannot be written as netlink");

@@ -80,8 +80,8 @@ impl Connection {
     ) -> Result<Vec<T>, Cause> {
         for _ in 0..DUMPS {
             match self.dump_once(request()?, &read) {
-                Ok(Dump::Whole(objects)) => return Ok(objects),
-                Ok(Dump::Interrupted) => {}
+                Ok(dump) if !dump.interrupted => return Ok(dump.objects),
+                Ok(_) => {}
                 // Answers were lost for want of space.
                 Err(cause) if cause == Cause::Io(Some(libc::ENOBUFS)) => {}
                 Err(cause) => return Err(cause),
@@ -96,34 +96,14 @@ impl Connection {
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Dump<T>, Cause> {
         self.seq = self.seq.wrapping_add(1);
-        let seq = self.seq;
-        self.send(&request.into_octets(seq))?;
-        let mut objects = Vec::new();
-        let mut interrupted = false;
+        let mut dump = Dump::new(self.seq, self.port);
+        self.send(&request.into_octets(self.seq))?;
         let deadline = Instant::now() + PATIENCE_DUMP;
-        loop {
+        while !dump.complete {
             self.receive(deadline)?;
-            for frame in Frames(&self.buffer) {
-                let frame = frame?;
-                if frame.seq != seq || frame.pid != self.port {
-                    continue;
-                }
-                interrupted |= has_flag(&frame, NlmF::DUMP_INTR);
-                match i32::from(frame.kind) {
-                    libc::NLMSG_DONE | libc::NLMSG_ERROR => {
-                        verdict(&frame)?;
-                        return Ok(if interrupted {
-                            Dump::Interrupted
-                        } else {
-                            Dump::Whole(objects)
-                        });
-                    }
-                    libc::NLMSG_OVERRUN => return Err(Cause::Io(Some(libc::ENOBUFS))),
-                    libc::NLMSG_NOOP => {}
-                    _ => objects.extend(read(frame.payload)),
-                }
-            }
+            dump.take(&self.buffer, &read)?;
         }
+        Ok(dump)
     }
 
     fn exchange(
@@ -179,9 +159,47 @@ impl Connection {
     }
 }
 
-enum Dump<T> {
-    Whole(Vec<T>),
-    Interrupted,
+/// A table as far as it was received.
+struct Dump<T> {
+    seq: u32,
+    port: u32,
+    objects: Vec<T>,
+    /// The table changed meanwhile, so that something may be missing.
+    interrupted: bool,
+    complete: bool,
+}
+
+impl<T> Dump<T> {
+    const fn new(seq: u32, port: u32) -> Self {
+        Self {
+            seq,
+            port,
+            objects: Vec::new(),
+            interrupted: false,
+            complete: false,
+        }
+    }
+
+    /// Takes one datagram. What answers another request is left out.
+    fn take(&mut self, datagram: &[u8], read: impl Fn(&[u8]) -> Option<T>) -> Result<(), Cause> {
+        for frame in Frames(datagram) {
+            let frame = frame?;
+            if self.complete || frame.seq != self.seq || frame.pid != self.port {
+                continue;
+            }
+            self.interrupted |= has_flag(&frame, NlmF::DUMP_INTR);
+            match i32::from(frame.kind) {
+                libc::NLMSG_DONE | libc::NLMSG_ERROR => {
+                    verdict(&frame)?;
+                    self.complete = true;
+                }
+                libc::NLMSG_OVERRUN => return Err(Cause::Io(Some(libc::ENOBUFS))),
+                libc::NLMSG_NOOP => {}
+                _ => self.objects.extend(read(frame.payload)),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The answers to the requests of one datagram.
@@ -293,64 +311,4 @@ const DUMPS: usize = 10;
 const BUFFER: usize = 64 * 1024;
 
 #[cfg(test)]
-mod tests {
-    use neli::consts::nl::NlmF;
-
-    use super::super::message::Frame;
-    use super::verdict;
-    use crate::error::Cause;
-
-    fn error_frame(flags: NlmF, payload: &[u8]) -> Frame<'_> {
-        Frame {
-            kind: 2,
-            flags: flags.into(),
-            seq: 1,
-            pid: 1,
-            payload,
-        }
-    }
-
-    fn payload(errno: i32, request_len: u32, echoed: usize) -> Vec<u8> {
-        let mut payload = (-errno).to_ne_bytes().to_vec();
-        payload.extend(request_len.to_ne_bytes());
-        payload.resize(4 + 16 + echoed, 0);
-        // NLMSGERR_ATTR_MSG "no".
-        payload.extend(7_u16.to_ne_bytes());
-        payload.extend(1_u16.to_ne_bytes());
-        payload.extend(*b"no\0\0");
-        payload
-    }
-
-    fn message(result: Result<(), Cause>) -> Option<String> {
-        match result {
-            Err(Cause::Refused(refusal)) => refusal.message,
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn the_kernels_text_is_found_behind_a_capped_and_a_whole_request() {
-        let capped = payload(libc::EINVAL, 60, 0);
-        let flags = NlmF::CAPPED | NlmF::ACK_TLVS;
-        assert_eq!(
-            message(verdict(&error_frame(flags, &capped))).as_deref(),
-            Some("no")
-        );
-        let whole = payload(libc::EINVAL, 60, 44);
-        assert_eq!(
-            message(verdict(&error_frame(NlmF::ACK_TLVS, &whole))).as_deref(),
-            Some("no")
-        );
-    }
-
-    #[test]
-    fn an_acknowledgement_is_success() {
-        assert_eq!(verdict(&error_frame(NlmF::empty(), &[0; 20])), Ok(()));
-    }
-
-    #[test]
-    fn the_smallest_error_number_does_not_overflow() {
-        let payload = i32::MIN.to_ne_bytes();
-        assert!(verdict(&error_frame(NlmF::empty(), &payload)).is_err());
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! Links, addresses, routes and neighbours in a real kernel.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use netplumb::{
@@ -428,6 +429,16 @@ fn errors_carry_the_kernels_reason() {
             text.contains("the name of the peer, `inner0`, is taken"),
             "{text}"
         );
+        let lost = veth("veth2", "inner2").with_master(name("none"));
+        assert_eq!(
+            message(&mut kernel, Op::CreateLink(lost)),
+            "create veth veth2 with peer inner2: there is no link `none`"
+        );
+        let text = message(
+            &mut kernel,
+            Op::CreateLink(veth("veth3", "inner3").with_master(name("lo"))),
+        );
+        assert!(text.contains("(EOPNOTSUPP)"), "{text}");
         let links = ip("-br link");
         assert_eq!(
             links.lines().count(),
@@ -593,6 +604,51 @@ fn a_flood_of_changes_still_wakes_the_watch() {
         while watch.wait(Duration::from_millis(100)).unwrap() == Wake::LookAgain {}
         ip("link set lo mtu 1400");
         assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Wake::LookAgain);
+    });
+}
+
+#[test]
+fn tables_are_read_whole_while_they_change() {
+    in_namespace(|| {
+        let mut kernel = Netlink::open().unwrap();
+        // Enough for several datagrams of each dump.
+        for number in 0..100_u8 {
+            let link = veth(&format!("v{number}"), &format!("p{number}"));
+            kernel.apply(&Op::CreateLink(link)).unwrap();
+            let net = addr(&format!("v{number}"), &format!("10.1.{number}.1/32"));
+            kernel.apply(&Op::AddAddr(net)).unwrap();
+        }
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // A thread begins in the namespace of the one that starts it.
+            scope.spawn(|| {
+                let mut other = Netlink::open().unwrap();
+                let (create, delete) = (veth("coming", "going"), MARK.to_owned() + "coming");
+                while !done.load(Ordering::Relaxed) {
+                    other.apply(&Op::CreateLink(create.clone())).unwrap();
+                    let (name, alias) = (name("coming"), delete.clone());
+                    other.apply(&Op::DeleteLink { name, alias }).unwrap();
+                }
+            });
+            let looks: Vec<_> = (0..10).map(|_| kernel.observe()).collect();
+            done.store(true, Ordering::Relaxed);
+            for look in looks {
+                match look {
+                    Ok(observed) => {
+                        let named = |prefix| {
+                            observed
+                                .links
+                                .keys()
+                                .filter(move |name| name.as_str().starts_with(prefix))
+                        };
+                        assert!(named("v").count() == 100 && named("p").count() == 100);
+                        assert!(observed.addrs.len() >= 100);
+                    }
+                    // Never half an answer.
+                    Err(error) => assert!(error.to_string().contains("kept changing"), "{error}"),
+                }
+            }
+        });
     });
 }
 

@@ -9,19 +9,19 @@ use bgp_wire::{
 };
 use bytes::{Bytes, BytesMut};
 
+use super::Peer;
 use crate::collision::{Speaker, survivor};
 use crate::config::{MIN_SEND_HOLD_TIME, OPEN_HOLD_TIME};
 use crate::error::{Cause, DownReason};
 use crate::io::{Connection, Event};
 use crate::negotiate::{Negotiated, Refusal, negotiate};
-use crate::peer::Peer;
 use crate::state::{Slot, State};
 use crate::timer::Timer;
 
 impl Peer {
     /// Sends our OPEN and waits for the peer's, for a "large value" of the
     /// HoldTimer (RFC 4271 section 8.2.2).
-    pub(crate) fn send_open(&mut self, now: Instant, connection: Connection) {
+    pub(super) fn send_open(&mut self, now: Instant, connection: Connection) {
         self.transmit_open(connection);
         self.set_slot(connection, Slot::OpenSent);
         self.timers
@@ -38,7 +38,7 @@ impl Peer {
     }
 
     /// Sends a KEEPALIVE and restarts the KeepaliveTimer.
-    pub(crate) fn send_keepalive(&mut self, now: Instant, connection: Connection) {
+    pub(super) fn send_keepalive(&mut self, now: Instant, connection: Connection) {
         self.transmit(connection, encode_keepalive);
         self.restart_keepalive(now, connection);
     }
@@ -69,7 +69,7 @@ impl Peer {
         }
     }
 
-    pub(crate) fn update_sent(&mut self, now: Instant) {
+    pub(super) fn update_sent(&mut self, now: Instant) {
         for connection in Connection::BOTH {
             if matches!(self.slot(connection), Slot::Established(_)) {
                 self.restart_keepalive(now, connection);
@@ -78,7 +78,7 @@ impl Peer {
     }
 
     /// Only where something can be waiting, and not again while it runs.
-    pub(crate) fn write_blocked(&mut self, now: Instant, connection: Connection) {
+    pub(super) fn write_blocked(&mut self, now: Instant, connection: Connection) {
         let hold_time = match self.slot(connection) {
             Slot::OpenConfirm(negotiated) | Slot::Established(negotiated) => negotiated.hold_time,
             _ => return,
@@ -95,17 +95,30 @@ impl Peer {
         }
     }
 
-    pub(crate) fn hold_expired(&mut self, now: Instant, connection: Connection) {
+    pub(super) fn hold_expired(&mut self, now: Instant, connection: Connection) {
         let notification = Notification::new(NotificationCode::HOLD_TIMER_EXPIRED);
         self.refuse(now, connection, notification, Cause::HoldTimerExpired);
     }
 
     /// Octets were read: whole messages are taken off the front, until there
     /// is none or the connection is gone.
-    pub(crate) fn received(&mut self, now: Instant, connection: Connection, buf: &mut BytesMut) {
+    pub(super) fn received(&mut self, now: Instant, connection: Connection, buf: &mut BytesMut) {
+        if let Slot::Held(received) = self.slot_mut(connection) {
+            received.unsplit(buf.split());
+            // Nobody has more to say before our OPEN than an OPEN of its own.
+            if received.len() > MaxMessageLen::STANDARD.get() {
+                self.drop_held();
+            }
+            return;
+        }
+        if connection == Connection::Incoming && !self.backlog.is_empty() {
+            let mut all = mem::take(&mut self.backlog);
+            all.unsplit(buf.split());
+            *buf = all;
+        }
         loop {
             let max = match self.slot(connection) {
-                Slot::Closed | Slot::Dialing => {
+                Slot::Closed | Slot::Dialing | Slot::Held(_) => {
                     buf.clear();
                     return;
                 }
@@ -129,7 +142,7 @@ impl Peer {
     fn message(&mut self, now: Instant, connection: Connection, message: RawMessage) {
         let message_type = message.message_type();
         let expected = match self.slot(connection) {
-            Slot::Closed | Slot::Dialing => return,
+            Slot::Closed | Slot::Dialing | Slot::Held(_) => return,
             Slot::DelayOpen | Slot::OpenSent => message_type == MessageType::OPEN,
             Slot::OpenConfirm(_) => message_type == MessageType::KEEPALIVE,
             Slot::Established(_) => message_type != MessageType::OPEN,
@@ -201,7 +214,8 @@ impl Peer {
     /// The peer's OPEN is fine. If the other connection has come at least as
     /// far, one of the two has to go (RFC 4271 section 6.8).
     fn open_accepted(&mut self, now: Instant, connection: Connection, negotiated: Negotiated) {
-        self.forget_connect_failures();
+        // It can be reached.
+        self.connect_failures = 0;
         if matches!(self.slot(connection), Slot::DelayOpen) {
             self.timers.stop(Timer::DelayOpen(connection));
             self.transmit_open(connection);
@@ -259,7 +273,7 @@ impl Peer {
             let told = negotiated.clone();
             self.set_slot(connection, Slot::Established(negotiated));
             self.abandon_dialling();
-            self.mark_established(now);
+            self.established_since = Some(now);
             self.publish_state();
             self.event(Event::Established(told));
         }

@@ -1,4 +1,7 @@
-//! One peer: start, stop, retry, pause, and what its two connections share.
+//! One peer: its inputs and outputs, and what its two connections share.
+
+mod attempt;
+mod connection;
 
 use std::collections::VecDeque;
 use std::mem;
@@ -7,12 +10,12 @@ use std::time::Instant;
 use bgp_wire::{Notification, NotificationCode};
 use bytes::BytesMut;
 
-use crate::config::{FIRST_CONNECT_RETRY, Initiation, PeerConfig};
+use crate::config::PeerConfig;
 use crate::error::{Cause, DownReason};
 use crate::io::{Connection, Event, Input, Output};
 use crate::negotiate::Negotiated;
 use crate::state::{Slot, State};
-use crate::timer::{Jitter, Timer, TimerTable, back_off};
+use crate::timer::{Jitter, Timer, TimerTable};
 
 /// One BGP peer (RFC 4271 section 8) without sockets and clock.
 ///
@@ -21,9 +24,12 @@ use crate::timer::{Jitter, Timer, TimerTable, back_off};
 /// [`poll_timeout`](Self::poll_timeout) says.
 #[derive(Debug)]
 pub struct Peer {
-    pub(crate) config: PeerConfig,
-    pub(crate) timers: TimerTable,
-    pub(crate) jitter: Jitter,
+    config: PeerConfig,
+    timers: TimerTable,
+    jitter: Jitter,
+    /// What a held connection had received when its time came, and is not a
+    /// whole message yet.
+    backlog: BytesMut,
     slots: [Slot; 2],
     outputs: VecDeque<Output>,
     /// Started, and not pausing in Idle.
@@ -36,6 +42,8 @@ pub struct Peer {
     idle_failures: u32,
     connect_retry_counter: u32,
     established_since: Option<Instant>,
+    /// When the next attempt would have been, had the peer not connected.
+    retry_due: Option<Instant>,
 }
 
 impl Peer {
@@ -49,6 +57,7 @@ impl Peer {
             config,
             timers: TimerTable::default(),
             jitter: Jitter::new(seed),
+            backlog: BytesMut::new(),
             slots: [Slot::Closed, Slot::Closed],
             outputs: VecDeque::new(),
             running: false,
@@ -57,6 +66,7 @@ impl Peer {
             idle_failures: 0,
             connect_retry_counter: 0,
             established_since: None,
+            retry_due: None,
         }
     }
 
@@ -106,10 +116,11 @@ impl Peer {
     }
 
     /// Whether a connection from this peer would be taken now. If not, close
-    /// it at once: in Idle, RFC 4271 section 8.2.2 refuses connections.
+    /// it at once: the peer is stopped, or has one already.
     #[must_use]
-    pub const fn accepts_incoming(&self) -> bool {
-        self.running && matches!(self.slot(Connection::Incoming), Slot::Closed)
+    pub fn accepts_incoming(&self) -> bool {
+        let started = self.running || self.timers.is_set(Timer::IdleHold);
+        started && matches!(self.slot(Connection::Incoming), Slot::Closed)
     }
 
     /// How often the peer fell back to Idle since [`Input::ManualStart`]
@@ -133,24 +144,6 @@ impl Peer {
         self.idle_failures = 0;
         self.connect_retry_counter = 0;
         self.start(now);
-    }
-
-    /// Leaves Idle.
-    fn start(&mut self, now: Instant) {
-        self.running = true;
-        self.timers.stop(Timer::IdleHold);
-        match self.config.initiation {
-            Initiation::Active => self.dial(now),
-            Initiation::Passive => self.publish_state(),
-        }
-    }
-
-    fn dial(&mut self, now: Instant) {
-        self.set_slot(Connection::Outgoing, Slot::Dialing);
-        let time = self.jitter.apply(self.config.connect_time());
-        self.timers.set(Timer::ConnectRetry, now, time);
-        self.publish_state();
-        self.push(Output::Connect);
     }
 
     fn manual_stop(&mut self, communication: Option<&str>) {
@@ -195,99 +188,9 @@ impl Peer {
         self.pause(now, reason);
     }
 
-    fn tcp_connected(&mut self, now: Instant, connection: Connection) {
-        let expected = match connection {
-            Connection::Outgoing => matches!(self.slot(connection), Slot::Dialing),
-            Connection::Incoming => self.accepts_incoming(),
-        };
-        if !expected {
-            // Unless it is the one we have, it came too late to be wanted.
-            if !self.slot(connection).is_connected() {
-                self.push(Output::Close(connection));
-            }
-            return;
-        }
-        if !matches!(self.slot(connection.other()), Slot::Dialing) {
-            self.timers.stop(Timer::ConnectRetry);
-        }
-        match self.config.delay_open_time {
-            Some(time) => {
-                self.set_slot(connection, Slot::DelayOpen);
-                self.timers.set(Timer::DelayOpen(connection), now, time);
-                self.publish_state();
-            }
-            None => self.send_open(now, connection),
-        }
-    }
-
-    fn tcp_failed(&mut self, now: Instant, connection: Connection) {
-        let slot = mem::take(self.slot_mut(connection));
-        let Some(state) = slot.state(connection) else {
-            return;
-        };
-        self.timers.stop_connection(connection);
-        let reason = if matches!(slot, Slot::Dialing) {
-            self.timers.stop(Timer::ConnectRetry);
-            DownReason::ConnectFailed
-        } else {
-            DownReason::TcpConnectionFails { state }
-        };
-        if self.goes_on_without(connection, &slot, &reason) {
-            return;
-        }
-        match slot {
-            Slot::OpenConfirm(_) | Slot::Established(_) => {
-                self.abandon_dialling();
-                self.pause(now, reason);
-            }
-            // Nothing was wrong with what the peer said, so the pause in Idle,
-            // where its connections are refused, is not called for.
-            _ if matches!(self.slot(connection.other()), Slot::Dialing) => {
-                self.publish_state();
-                self.event(Event::ConnectionClosed(connection, reason));
-            }
-            _ => self.wait_for_retry(now, reason),
-        }
-    }
-
-    /// Active: listens, and dials when the ConnectRetryTimer expires.
-    fn wait_for_retry(&mut self, now: Instant, reason: DownReason) {
-        self.connect_failures = self.connect_failures.saturating_add(1);
-        if self.config.initiation == Initiation::Active {
-            let longest = self.config.connect_retry_time;
-            let pause = back_off(FIRST_CONNECT_RETRY, self.connect_failures, longest);
-            let pause = self.jitter.apply(pause);
-            self.timers.set(Timer::ConnectRetry, now, pause);
-        }
-        self.publish_state();
-        self.event(Event::Down(reason));
-    }
-
-    /// Idle with IdleHoldTimer; both connections are closed already.
-    fn pause(&mut self, now: Instant, reason: DownReason) {
-        self.running = false;
-        self.timers.stop_all();
-        let lasted = self
-            .established_since
-            .take()
-            .map(|since| now.saturating_duration_since(since));
-        if lasted.is_some_and(|time| time >= self.config.idle_hold_limit) {
-            self.idle_failures = 0;
-        }
-        self.idle_failures = self.idle_failures.saturating_add(1);
-        self.connect_retry_counter = self.connect_retry_counter.saturating_add(1);
-        let (first, longest) = (self.config.idle_hold_time, self.config.idle_hold_limit);
-        let pause = self
-            .jitter
-            .apply(back_off(first, self.idle_failures, longest));
-        self.timers.set(Timer::IdleHold, now, pause);
-        self.publish_state();
-        self.event(Event::Down(reason));
-    }
-
     /// Ends one connection for a reason of ours or the peer's, and the peer's
     /// session with it unless the other connection lives.
-    pub(crate) fn end(
+    fn end(
         &mut self,
         now: Instant,
         connection: Connection,
@@ -327,16 +230,8 @@ impl Peer {
         true
     }
 
-    /// Gives up an attempt to connect, if there is one.
-    pub(crate) fn abandon_dialling(&mut self) {
-        if matches!(self.slot(Connection::Outgoing), Slot::Dialing) {
-            self.set_slot(Connection::Outgoing, Slot::Closed);
-            self.timers.stop(Timer::ConnectRetry);
-            self.push(Output::Close(Connection::Outgoing));
-        }
-    }
-
-    /// Closes both connections; says whether anybody was there to be told.
+    /// Closes both connections, whose timers are the caller's; says whether
+    /// anybody was there to be told.
     fn close_all(&mut self, notification: Option<&Notification>) -> bool {
         self.abandon_dialling();
         let mut told = false;
@@ -350,7 +245,6 @@ impl Peer {
             }
             self.push(Output::Close(connection));
             self.set_slot(connection, Slot::Closed);
-            self.timers.stop_connection(connection);
         }
         told
     }
@@ -375,25 +269,7 @@ impl Peer {
         }
     }
 
-    fn connect_retry_expired(&mut self, now: Instant) {
-        let dialling = matches!(self.slot(Connection::Outgoing), Slot::Dialing);
-        self.abandon_dialling();
-        if self.slot(Connection::Incoming).is_connected() {
-            self.publish_state();
-            if dialling {
-                let reason = DownReason::ConnectTimedOut;
-                self.event(Event::ConnectionClosed(Connection::Outgoing, reason));
-            }
-            return;
-        }
-        if dialling {
-            self.connect_failures = self.connect_failures.saturating_add(1);
-            self.event(Event::Down(DownReason::ConnectTimedOut));
-        }
-        self.dial(now);
-    }
-
-    pub(crate) const fn slot(&self, connection: Connection) -> &Slot {
+    const fn slot(&self, connection: Connection) -> &Slot {
         let [outgoing, incoming] = &self.slots;
         match connection {
             Connection::Outgoing => outgoing,
@@ -401,7 +277,7 @@ impl Peer {
         }
     }
 
-    pub(crate) const fn slot_mut(&mut self, connection: Connection) -> &mut Slot {
+    const fn slot_mut(&mut self, connection: Connection) -> &mut Slot {
         let [outgoing, incoming] = &mut self.slots;
         match connection {
             Connection::Outgoing => outgoing,
@@ -409,21 +285,12 @@ impl Peer {
         }
     }
 
-    pub(crate) fn set_slot(&mut self, connection: Connection, slot: Slot) {
+    fn set_slot(&mut self, connection: Connection, slot: Slot) {
         *self.slot_mut(connection) = slot;
     }
 
-    /// The peer's OPEN was accepted: it can be reached.
-    pub(crate) const fn forget_connect_failures(&mut self) {
-        self.connect_failures = 0;
-    }
-
-    pub(crate) const fn mark_established(&mut self, now: Instant) {
-        self.established_since = Some(now);
-    }
-
     /// Tells the state if it changed.
-    pub(crate) fn publish_state(&mut self) {
+    fn publish_state(&mut self) {
         let to = if self.running {
             Connection::BOTH
                 .into_iter()
@@ -439,13 +306,13 @@ impl Peer {
         }
     }
 
-    pub(crate) fn transmit(&mut self, connection: Connection, encode: impl FnOnce(&mut BytesMut)) {
+    fn transmit(&mut self, connection: Connection, encode: impl FnOnce(&mut BytesMut)) {
         let mut buf = BytesMut::new();
         encode(&mut buf);
         self.push(Output::Transmit(connection, buf.freeze()));
     }
 
-    pub(crate) fn event(&mut self, event: Event) {
+    fn event(&mut self, event: Event) {
         self.push(Output::Event(event));
     }
 

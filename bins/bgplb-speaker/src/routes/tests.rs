@@ -1,0 +1,183 @@
+use std::collections::BTreeMap;
+
+use netplumb::Observed;
+
+use super::*;
+
+const PLACE: KernelTable = KernelTable {
+    table: 254,
+    metric: 30,
+    protocol: 186,
+};
+
+/// A kernel that has routes, and refuses those to one gateway.
+#[derive(Default)]
+struct FakeKernel {
+    routes: BTreeMap<RouteKey, RouteSpec>,
+    unreachable: Option<IpAddr>,
+    applied: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no way to the gateway")]
+struct Refused;
+
+impl Kernel for FakeKernel {
+    type Error = Refused;
+
+    fn observe(&mut self) -> Result<Observed, Refused> {
+        Ok(Observed {
+            routes: self.routes.clone(),
+            ..Observed::default()
+        })
+    }
+
+    fn apply(&mut self, op: &Op) -> Result<(), Refused> {
+        match op {
+            Op::ReplaceRoute(route) => {
+                if route
+                    .next_hops
+                    .iter()
+                    .any(|hop| hop.gateway == self.unreachable)
+                {
+                    return Err(Refused);
+                }
+                self.routes.insert(route.key(), route.clone());
+            }
+            Op::DeleteRoute(key) => {
+                self.routes.remove(key);
+            }
+            other => panic!("{other}"),
+        }
+        self.applied.push(op.to_string());
+        Ok(())
+    }
+}
+
+fn change(prefix: &str, next_hops: &[&str]) -> LearnedChange {
+    LearnedChange {
+        prefix: prefix.parse().unwrap(),
+        next_hops: next_hops.iter().map(|hop| hop.parse().unwrap()).collect(),
+    }
+}
+
+fn route(prefix: &str, metric: u32) -> RouteSpec {
+    let via = NextHopSpec::via("192.0.2.1".parse().unwrap());
+    RouteSpec::new(prefix.parse().unwrap(), vec![via]).with_metric(metric)
+}
+
+fn start(routes: &[RouteSpec]) -> Routes<FakeKernel> {
+    let mut kernel = FakeKernel::default();
+    for route in routes {
+        kernel.routes.insert(route.key(), route.clone());
+    }
+    Routes::take_over(kernel, PLACE).unwrap()
+}
+
+fn installed(routes: &Routes<FakeKernel>) -> Vec<String> {
+    let route = |(key, route): (&RouteKey, &RouteSpec)| {
+        let gateways = route.next_hops.iter().filter_map(|hop| hop.gateway);
+        let gateways: Vec<_> = gateways.map(|gateway| gateway.to_string()).collect();
+        format!(
+            "{} metric {} via {}",
+            key.dst,
+            key.metric,
+            gateways.join(" ")
+        )
+    };
+    routes.kernel.routes.iter().map(route).collect()
+}
+
+#[test]
+fn each_change_is_one_operation() {
+    let mut routes = start(&[]);
+    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]));
+    routes.apply(&change("2001:db8:1::/48", &["2001:db8::1", "2001:db8::2"]));
+    assert_eq!(
+        installed(&routes),
+        [
+            "198.51.100.0/24 metric 30 via 192.0.2.1",
+            "2001:db8:1::/48 metric 30 via 2001:db8::1 2001:db8::2",
+        ]
+    );
+    routes.apply(&change("198.51.100.0/24", &["192.0.2.1", "192.0.2.2"]));
+    routes.apply(&change("2001:db8:1::/48", &[]));
+    assert_eq!(
+        installed(&routes),
+        ["198.51.100.0/24 metric 30 via 192.0.2.1 192.0.2.2"]
+    );
+    assert_eq!(routes.kernel.applied.len(), 4);
+}
+
+#[test]
+fn a_prefix_that_was_never_installed_needs_no_deletion() {
+    let mut routes = start(&[]);
+    assert_eq!(
+        routes.apply(&change("198.51.100.0/24", &[])),
+        Outcome::Complete
+    );
+    assert!(routes.kernel.applied.is_empty());
+}
+
+#[test]
+fn routes_of_an_earlier_run_forward_until_the_sweep() {
+    let mut routes = start(&[route("198.51.100.0/24", 30), route("203.0.113.0/24", 30)]);
+    routes.apply(&change("198.51.100.0/24", &["192.0.2.2"]));
+    assert_eq!(routes.repair(), Outcome::Complete);
+    assert_eq!(
+        installed(&routes),
+        [
+            "198.51.100.0/24 metric 30 via 192.0.2.2",
+            "203.0.113.0/24 metric 30 via 192.0.2.1",
+        ]
+    );
+    routes.sweep();
+    assert_eq!(
+        installed(&routes),
+        ["198.51.100.0/24 metric 30 via 192.0.2.2"]
+    );
+}
+
+#[test]
+fn other_routes_of_the_protocol_are_left_alone() {
+    let mut routes = start(&[route("203.0.113.0/24", 20), route("203.0.113.0/24", 31)]);
+    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]));
+    routes.sweep();
+    routes.remove_all();
+    assert_eq!(
+        installed(&routes),
+        [
+            "203.0.113.0/24 metric 20 via 192.0.2.1",
+            "203.0.113.0/24 metric 31 via 192.0.2.1",
+        ]
+    );
+}
+
+#[test]
+fn a_lost_route_comes_back_with_the_next_repair() {
+    let mut routes = start(&[]);
+    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]));
+    routes.kernel.routes.clear();
+    routes.repair();
+    assert_eq!(
+        installed(&routes),
+        ["198.51.100.0/24 metric 30 via 192.0.2.1"]
+    );
+}
+
+#[test]
+fn a_refused_route_is_tried_again_by_repairs() {
+    let mut routes = start(&[]);
+    routes.kernel.unreachable = Some("192.0.2.9".parse().unwrap());
+    assert_eq!(
+        routes.apply(&change("198.51.100.0/24", &["192.0.2.9"])),
+        Outcome::Incomplete
+    );
+    assert_eq!(routes.repair(), Outcome::Incomplete);
+    routes.kernel.unreachable = None;
+    assert_eq!(routes.repair(), Outcome::Complete);
+    assert_eq!(
+        installed(&routes),
+        ["198.51.100.0/24 metric 30 via 192.0.2.9"]
+    );
+}

@@ -1,0 +1,233 @@
+use bgp_wire::{AsWidth, MessageView, RawMessage};
+use ipnet::IpNet;
+
+use super::*;
+use crate::RibChange;
+
+fn host(number: u32) -> IpNet {
+    let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
+    IpNet::new(address.into(), 32).unwrap()
+}
+
+fn med(med: u32) -> Arc<PathAttributes> {
+    Arc::new(PathAttributes {
+        med: Some(med),
+        ..PathAttributes::originated()
+    })
+}
+
+/// A session towards an external peer, both families with a next hop.
+struct Fixture {
+    rib: Arc<RwLock<Rib>>,
+    out: AdjRibOut,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let rib = Arc::new(RwLock::new(Rib::new(1)));
+        let facts = SessionFacts {
+            local_as: Asn::new(64512),
+            max_message_len: MaxMessageLen::STANDARD,
+            context: DecodeContext {
+                as_width: AsWidth::Four,
+                session: SessionKind::External,
+            },
+        };
+        let families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
+        Self {
+            out: AdjRibOut::new(0, Arc::clone(&rib), facts, families),
+            rib,
+        }
+    }
+
+    /// A session whose first transfer, of nothing, is over.
+    fn established() -> Self {
+        let mut fixture = Self::new();
+        fixture.set_next_hops();
+        assert_eq!(
+            fixture.says(),
+            ["end of ipv4-unicast", "end of ipv6-unicast"]
+        );
+        fixture
+    }
+
+    fn set_next_hops(&mut self) {
+        self.next_hop_v4(Some("192.0.2.1"));
+        let v6 = NextHop::v6("2001:db8::1".parse().unwrap());
+        self.out.set_next_hop(Family::IPV6_UNICAST, Some(v6));
+    }
+
+    fn next_hop_v4(&mut self, address: Option<&str>) {
+        let next_hop = address.map(|address| NextHop::V4(address.parse().unwrap()));
+        self.out.set_next_hop(Family::IPV4_UNICAST, next_hop);
+    }
+
+    fn apply(&self, changes: &[RibChange]) -> u64 {
+        self.rib.write().unwrap().apply(changes).0
+    }
+
+    fn announce(&self, hosts: impl IntoIterator<Item = (u32, u32)>) -> u64 {
+        let changes = hosts
+            .into_iter()
+            .map(|(number, m)| RibChange::announce(host(number), med(m)));
+        self.apply(&Vec::from_iter(changes))
+    }
+
+    /// Everything that is to be said now, a line a message.
+    fn says(&mut self) -> Vec<String> {
+        let mut octets = BytesMut::new();
+        let messages = self.out.fill(&mut octets, usize::MAX);
+        let mut lines = Vec::new();
+        while let Some(message) =
+            RawMessage::split_from(&mut octets, MaxMessageLen::STANDARD).unwrap()
+        {
+            lines.push(describe(&message));
+        }
+        assert_eq!(lines.len(), messages);
+        lines
+    }
+}
+
+fn describe(message: &RawMessage) -> String {
+    let MessageView::Update(update) = message.view().unwrap() else {
+        panic!("{message:?}");
+    };
+    if let Some(family) = update.is_end_of_rib() {
+        return format!("end of {family}");
+    }
+    let announced = update.nlri().count();
+    let withdrawn = update.withdrawn_routes().count();
+    let attributes = *update
+        .judge(DecodeContext {
+            as_width: AsWidth::Four,
+            session: SessionKind::External,
+        })
+        .attributes();
+    match (attributes.next_hop(), attributes.med()) {
+        (Some(next_hop), Some(med)) => {
+            format!(
+                "{announced} via {next_hop} path {} med {med}",
+                attributes.as_path().unwrap()
+            )
+        }
+        _ => format!("{withdrawn} withdrawn"),
+    }
+}
+
+#[test]
+fn prefixes_of_one_attribute_set_share_a_message_however_they_were_announced() {
+    let mut session = Fixture::new();
+    session.announce((0..20).map(|n| (n, n % 2)));
+    session.set_next_hops();
+    assert_eq!(
+        session.says(),
+        [
+            "10 via 192.0.2.1 path 64512 med 0",
+            "10 via 192.0.2.1 path 64512 med 1",
+            "end of ipv4-unicast",
+            "end of ipv6-unicast",
+        ]
+    );
+    assert!(session.says().is_empty());
+}
+
+#[test]
+fn a_change_is_one_message_whatever_the_table_holds() {
+    for size in [10, 10_000] {
+        let mut session = Fixture::established();
+        session.announce((0..size).map(|n| (n, 1)));
+        session.says();
+        session.announce([(3, 2)]);
+        assert_eq!(session.says(), ["1 via 192.0.2.1 path 64512 med 2"]);
+        session.apply(&[RibChange::withdraw(host(4))]);
+        assert_eq!(session.says(), ["1 withdrawn"]);
+    }
+}
+
+#[test]
+fn a_large_table_is_packed_into_full_messages() {
+    let mut session = Fixture::established();
+    session.announce((0..10_000).map(|n| (n, 1)));
+    let lines = session.says();
+    // 5 octets a prefix and about 800 in a message of 4,096; every 1,024
+    // prefixes end a batch.
+    assert!(lines.len() < 25, "{}", lines.len());
+}
+
+#[test]
+fn the_buffers_bound_is_kept_and_the_rest_follows() {
+    let mut session = Fixture::established();
+    session.announce((0..10_000).map(|n| (n, n)));
+    let mut told = 0;
+    let mut octets = BytesMut::new();
+    while session.out.fill(&mut octets, 16 * 1024) > 0 {
+        assert!(octets.len() < 16 * 1024 + 4096);
+        while let Some(message) =
+            RawMessage::split_from(&mut octets, MaxMessageLen::STANDARD).unwrap()
+        {
+            told += usize::from(!describe(&message).starts_with("end"));
+        }
+    }
+    assert_eq!(told, 10_000);
+}
+
+#[test]
+fn what_is_encoded_is_known_by_version() {
+    let mut session = Fixture::established();
+    let version = session.announce((0..2000).map(|n| (n, n)));
+    let mut octets = BytesMut::new();
+    session.out.fill(&mut octets, 1024);
+    assert!(session.out.encoded() < version);
+    session.out.fill(&mut octets, usize::MAX);
+    assert_eq!(session.out.encoded(), version);
+}
+
+#[test]
+fn a_lost_next_hop_takes_back_what_was_announced_and_a_new_one_returns_it() {
+    let mut session = Fixture::established();
+    session.announce((0..5).map(|n| (n, 1)));
+    session.says();
+    session.next_hop_v4(None);
+    assert_eq!(session.says(), ["5 withdrawn"]);
+    let version = session.announce([(9, 1)]);
+    assert!(session.says().is_empty());
+    assert_eq!(session.out.encoded(), version);
+    session.next_hop_v4(Some("192.0.2.2"));
+    assert_eq!(session.says(), ["6 via 192.0.2.2 path 64512 med 1"]);
+    session.next_hop_v4(Some("192.0.2.2"));
+    assert!(session.says().is_empty());
+}
+
+#[test]
+fn a_withdrawal_is_not_lost_while_everything_is_sent_again() {
+    let mut session = Fixture::established();
+    session.announce((0..5).map(|n| (n, 1)));
+    session.says();
+    session.next_hop_v4(Some("192.0.2.2"));
+    session.apply(&[RibChange::withdraw(host(3))]);
+    assert_eq!(
+        session.says(),
+        ["1 withdrawn", "4 via 192.0.2.2 path 64512 med 1"]
+    );
+}
+
+#[test]
+fn an_attribute_set_that_fits_no_message_does_not_hold_up_the_others() {
+    let mut session = Fixture::established();
+    let huge = PathAttributes {
+        communities: vec![bgp_wire::Community::new(64512, 1); 2000],
+        ..PathAttributes::originated()
+    };
+    session.apply(&[RibChange::announce(host(1), Arc::new(huge))]);
+    let version = session.announce([(2, 1)]);
+    assert_eq!(session.says()[0], "1 via 192.0.2.1 path 64512 med 1");
+    assert_eq!(session.out.encoded(), version);
+}
+
+#[test]
+fn an_internal_peer_gets_the_path_as_it_is() {
+    let mut session = Fixture::established();
+    session.out.facts.context.session = SessionKind::Internal;
+    session.announce([(1, 1)]);
+    assert_eq!(session.says()[0], "1 via 192.0.2.1 path  med 1");
+}

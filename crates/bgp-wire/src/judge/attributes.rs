@@ -1,0 +1,139 @@
+//! The attributes of an UPDATE by name.
+
+use std::net::Ipv4Addr;
+
+use crate::attr::{
+    Aggregator, AsPathView, ClusterIter, CommunityIter, ExtendedCommunityIter, LargeCommunityIter,
+    MpReachView, MpUnreachView, Origin, PathAttributes,
+};
+use crate::number::Asn;
+
+/// The attributes of one UPDATE by name: only those that are there, known and
+/// well-formed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attributes<'a> {
+    pub(super) origin: Option<Origin>,
+    pub(super) as_path: Option<AsPathView<'a>>,
+    pub(super) next_hop: Option<Ipv4Addr>,
+    pub(super) med: Option<u32>,
+    pub(super) local_pref: Option<u32>,
+    pub(super) atomic_aggregate: bool,
+    pub(super) aggregator: Option<Aggregator>,
+    pub(super) communities: &'a [u8],
+    pub(super) extended_communities: &'a [u8],
+    pub(super) large_communities: &'a [u8],
+    pub(super) originator_id: Option<Ipv4Addr>,
+    pub(super) cluster_list: &'a [u8],
+    pub(super) only_to_customer: Option<Asn>,
+    pub(super) mp_reach: Option<MpReachView<'a>>,
+    pub(super) mp_unreach: Option<MpUnreachView<'a>>,
+}
+
+impl<'a> Attributes<'a> {
+    /// ORIGIN.
+    #[must_use]
+    pub const fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    /// AS_PATH.
+    #[must_use]
+    pub const fn as_path(&self) -> Option<AsPathView<'a>> {
+        self.as_path
+    }
+
+    /// NEXT_HOP, of the routes in the NLRI field.
+    #[must_use]
+    pub const fn next_hop(&self) -> Option<Ipv4Addr> {
+        self.next_hop
+    }
+
+    /// MULTI_EXIT_DISC.
+    #[must_use]
+    pub const fn med(&self) -> Option<u32> {
+        self.med
+    }
+
+    /// LOCAL_PREF; never there on external sessions.
+    #[must_use]
+    pub const fn local_pref(&self) -> Option<u32> {
+        self.local_pref
+    }
+
+    /// Whether ATOMIC_AGGREGATE is there.
+    #[must_use]
+    pub const fn atomic_aggregate(&self) -> bool {
+        self.atomic_aggregate
+    }
+
+    /// AGGREGATOR.
+    #[must_use]
+    pub const fn aggregator(&self) -> Option<Aggregator> {
+        self.aggregator
+    }
+
+    /// COMMUNITIES.
+    #[must_use]
+    pub const fn communities(&self) -> CommunityIter<'a> {
+        CommunityIter::new(self.communities)
+    }
+
+    /// EXTENDED_COMMUNITIES.
+    #[must_use]
+    pub const fn extended_communities(&self) -> ExtendedCommunityIter<'a> {
+        ExtendedCommunityIter::new(self.extended_communities)
+    }
+
+    /// LARGE_COMMUNITIES.
+    #[must_use]
+    pub const fn large_communities(&self) -> LargeCommunityIter<'a> {
+        LargeCommunityIter::new(self.large_communities)
+    }
+
+    /// ORIGINATOR_ID; never there on external sessions.
+    #[must_use]
+    pub const fn originator_id(&self) -> Option<Ipv4Addr> {
+        self.originator_id
+    }
+
+    /// CLUSTER_LIST; always empty on external sessions.
+    #[must_use]
+    pub const fn cluster_list(&self) -> ClusterIter<'a> {
+        ClusterIter::new(self.cluster_list)
+    }
+
+    /// ONLY_TO_CUSTOMER.
+    #[must_use]
+    pub const fn only_to_customer(&self) -> Option<Asn> {
+        self.only_to_customer
+    }
+
+    /// MP_REACH_NLRI.
+    #[must_use]
+    pub const fn mp_reach(&self) -> Option<MpReachView<'a>> {
+        self.mp_reach
+    }
+
+    /// MP_UNREACH_NLRI.
+    #[must_use]
+    pub const fn mp_unreach(&self) -> Option<MpUnreachView<'a>> {
+        self.mp_unreach
+    }
+
+    /// An owned copy, if ORIGIN and AS_PATH are there. ORIGINATOR_ID,
+    /// CLUSTER_LIST and ONLY_TO_CUSTOMER are not part of it.
+    #[must_use]
+    pub fn to_path_attributes(&self) -> Option<PathAttributes> {
+        Some(PathAttributes {
+            origin: self.origin?,
+            as_path: self.as_path?.to_as_path(),
+            med: self.med,
+            local_pref: self.local_pref,
+            atomic_aggregate: self.atomic_aggregate,
+            aggregator: self.aggregator,
+            communities: self.communities().collect(),
+            extended_communities: self.extended_communities().collect(),
+            large_communities: self.large_communities().collect(),
+        })
+    }
+}

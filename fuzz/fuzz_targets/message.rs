@@ -1,0 +1,11 @@
+//! Reads any body of any type in any context: see [`bgplb_fuzz::message`].
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bgplb_fuzz::message(data));
+
+/// On stable: replays the files and folders given as arguments.
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    bgplb_fuzz::replay(bgplb_fuzz::message)
+}
