@@ -55,6 +55,12 @@ pub(super) const PASSWORD: &[(&str, Case)] = &[(
     gateway_networks,
 )];
 
+/// What holds when router and plugin have different passwords.
+pub(super) const OTHER_PASSWORD: &[(&str, Case)] = &[(
+    "no_session_comes_up_and_the_router_sees_bad_signatures",
+    other_password,
+)];
+
 /// A withdrawal or an announcement is at the router and in its kernel within this time. It is
 /// generous: the tests share two processors with four routers' worth of other work.
 const SOON: Duration = secs(5);
@@ -67,6 +73,16 @@ fn hosts(lab: &Lab) -> Result<[&Host; 2]> {
 
 fn gateway_networks(lab: &Lab) -> Result<()> {
     scenario::await_gateways(lab)
+}
+
+fn other_password(lab: &Lab) -> Result<()> {
+    until("segments with bad signatures", secs(15), || {
+        let bad = lab.router_netns.tcp_counter("TCPMD5Failure")?;
+        // More than one: the plugin does not give up after the first attempt.
+        ensure!(bad >= 2, "the router's kernel counted {bad}");
+        Ok(())
+    })?;
+    lab.wait_sessions(&[], Duration::ZERO)
 }
 
 fn healthy_containers(lab: &Lab) -> Result<()> {

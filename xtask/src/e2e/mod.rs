@@ -20,7 +20,8 @@ type Case = fn(&Lab) -> Result<()>;
 struct Suite {
     name: String,
     router: RouterKind,
-    password: Option<&'static str>,
+    /// TCP MD5 passwords: the router's and the plugin's.
+    passwords: Option<[&'static str; 2]>,
     cases: Vec<(&'static str, Case)>,
 }
 
@@ -64,7 +65,7 @@ fn suites() -> Vec<Suite> {
         suites.push(Suite {
             name: router.name().to_owned(),
             router,
-            password: None,
+            passwords: None,
             cases,
         });
     }
@@ -72,8 +73,14 @@ fn suites() -> Vec<Suite> {
         suites.push(Suite {
             name: format!("{}_with_password", router.name()),
             router,
-            password: Some("laboratory-password"),
+            passwords: Some(["laboratory", "laboratory"]),
             cases: cases::PASSWORD.to_vec(),
+        });
+        suites.push(Suite {
+            name: format!("{}_with_other_password", router.name()),
+            router,
+            passwords: Some(["laboratory", "observatory"]),
+            cases: cases::OTHER_PASSWORD.to_vec(),
         });
     }
     suites
@@ -183,11 +190,11 @@ fn start(suite: &Suite, artifacts: &Artifacts) -> Result<Lab> {
     if suite.router == RouterKind::Speaker {
         artifacts::build_speaker()?;
     }
-    let password = suite.password.map(str::to_owned);
-    let settings: Vec<_> = password
-        .iter()
-        .map(|word| ("PEER_PASSWORD", word.clone()))
-        .collect();
+    let passwords = suite.passwords.map(|pair| pair.map(str::to_owned));
+    let (password, settings) = match passwords {
+        None => (None, Vec::new()),
+        Some([router, plugin]) => (Some(router), vec![("PEER_PASSWORD", plugin)]),
+    };
     let options = Options {
         router: Some(suite.router),
         password,

@@ -147,6 +147,23 @@ impl Netns {
         parse_list(&text)
     }
 
+    /// One of the kernel's extended TCP counters, as `/proc/net/netstat` names them.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such counter.
+    pub(crate) fn tcp_counter(&self, name: &str) -> Result<u64> {
+        let text = self.command("cat").arg("/proc/net/netstat").read()?;
+        let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+        let names = lines.next().unwrap_or_default().split_whitespace();
+        let values = lines.next().unwrap_or_default().split_whitespace();
+        let value = names
+            .zip(values)
+            .find_map(|(key, value)| (key == name).then_some(value));
+        let value = value.with_context(|| format!("the kernel counts no {name}"))?;
+        value.parse().with_context(|| format!("read {name}"))
+    }
+
     /// The names of all links.
     ///
     /// # Errors
