@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bgp_speaker::{RibChange, RibVersion};
@@ -137,7 +136,7 @@ impl Controller {
             return;
         };
         if let Some(version) = network.withdrawn
-            && !is_flushed(&self.effects.speaker, version)
+            && !self.effects.speaker.is_flushed(version)
         {
             warn!(
                 network = id,
@@ -194,13 +193,4 @@ impl Controller {
             .collect();
         Some(self.effects.speaker.apply(&changes))
     }
-}
-
-/// Whether every peer has been sent `version`, without waiting for it.
-fn is_flushed(speaker: &bgp_speaker::SpeakerHandle, version: RibVersion) -> bool {
-    let flushed = std::pin::pin!(speaker.flushed(version));
-    matches!(
-        flushed.poll(&mut Context::from_waker(Waker::noop())),
-        Poll::Ready(())
-    )
 }
