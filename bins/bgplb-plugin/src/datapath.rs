@@ -97,6 +97,11 @@ pub(crate) fn has_links(observed: &Observed, endpoint: &str) -> bool {
         .is_some_and(|link| link.alias == naming::veth_alias(endpoint))
 }
 
+/// Whether an endpoint's container end is in our namespace.
+pub(crate) fn has_inside(observed: &Observed, endpoint: &str) -> bool {
+    observed.links.contains_key(&naming::veth_inside(endpoint))
+}
+
 /// Adds all that one network should have to `desired`: the links of the
 /// endpoints for which `linked` says so, and delivery to one of them.
 pub(crate) fn desire(

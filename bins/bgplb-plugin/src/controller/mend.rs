@@ -1,5 +1,6 @@
 //! Comparing everything of ours with the kernel, and mending what differs.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use netplumb::{Desired, Observed};
@@ -22,26 +23,54 @@ impl Controller {
         });
     }
 
-    /// Stops counting on endpoints whose links are gone, and has everything
-    /// else made as it should be.
-    ///
-    /// A link that is gone took the container's end with it, and a new one
-    /// would lead nowhere. After a reboot that is so for every endpoint.
+    /// Gives up endpoints whose containers are gone without Docker's word, and
+    /// has everything else made as it should be.
     fn mend(&mut self, observed: &Observed) {
-        let mut changed = Vec::new();
-        for (id, network) in &mut self.networks {
-            for (endpoint, record) in &mut network.record.endpoints {
-                if record.attached && !datapath::has_links(observed, endpoint) {
-                    warn!(network = id, endpoint, "the container's link is gone");
-                    record.attached = false;
-                    changed.push(id.clone());
+        let lost = self.lost_endpoints(observed);
+        for (network, endpoint) in &lost {
+            warn!(
+                network,
+                endpoint, "the container is gone and left its link behind"
+            );
+            self.begin_leave(network, endpoint);
+            // Nothing to wait for: nobody is served any more.
+            drop(self.finish_leave(network, endpoint));
+            self.drop_endpoint(network, endpoint);
+        }
+        if !lost.is_empty() {
+            drop(self.save());
+        }
+        self.effects.plumber.reconcile(self.desired());
+    }
+
+    /// The endpoints no container can have any more.
+    ///
+    /// Either their link is gone, and the container's end with it: so it is for
+    /// all of them after a reboot. Or the container's end is back beside it:
+    /// Docker puts it there when the container ends, and the request to delete
+    /// it may have come while no plugin ran. As it is there for a moment too
+    /// before Docker takes it, only the second look in a row counts.
+    fn lost_endpoints(&mut self, observed: &Observed) -> Vec<(String, String)> {
+        let mut lost = Vec::new();
+        let mut returned = BTreeSet::new();
+        for (id, network) in &self.networks {
+            let attached = network.record.endpoints.iter().filter(|(_, e)| e.attached);
+            for (endpoint, _) in attached {
+                let gone = !datapath::has_links(observed, endpoint);
+                let back = datapath::has_inside(observed, endpoint);
+                if gone || (back && self.returned.contains(endpoint)) {
+                    lost.push((id.clone(), endpoint.clone()));
+                } else if back {
+                    returned.insert(endpoint.clone());
                 }
             }
         }
-        for id in changed {
-            self.settle(&id);
+        if !returned.is_empty() {
+            let next = Instant::now() + self.policy.second_look;
+            self.timers.set(Timer::Reconcile, next);
         }
-        self.effects.plumber.reconcile(self.desired());
+        self.returned = returned;
+        lost
     }
 
     fn desired(&self) -> Desired {

@@ -44,6 +44,8 @@ pub(crate) struct Policy {
     pub(crate) retry_time: Duration,
     /// How often everything is compared with the kernel without being asked.
     pub(crate) reconcile_every: Duration,
+    /// How long after something doubtful was seen there it is looked at again.
+    pub(crate) second_look: Duration,
 }
 
 impl Policy {
@@ -55,6 +57,7 @@ impl Policy {
             settle_time: Duration::from_secs(2),
             retry_time: Duration::from_secs(1),
             reconcile_every: Duration::from_secs(60),
+            second_look: Duration::from_secs(10),
         }
     }
 }
@@ -114,6 +117,9 @@ pub(crate) struct Controller {
     /// Names of all networks Docker has, for messages.
     network_names: BTreeMap<String, String>,
     announcements: Announcements<Source>,
+    /// Endpoints whose container's end was seen outside of the container at the
+    /// last look.
+    returned: BTreeSet<String>,
     /// The attributes every prefix is originated with.
     attributes: Arc<PathAttributes>,
     timers: Timers,
@@ -188,6 +194,7 @@ impl Controller {
             containers: Containers::default(),
             network_names: BTreeMap::new(),
             announcements: Announcements::default(),
+            returned: BTreeSet::new(),
             attributes: Arc::new(PathAttributes::originated()),
             timers: Timers::default(),
             policy,
@@ -227,6 +234,12 @@ impl Controller {
     #[cfg(test)]
     pub(crate) fn announced(&self) -> impl Iterator<Item = ipnet::IpNet> + '_ {
         self.announcements.prefixes()
+    }
+
+    /// How many endpoints are known.
+    #[cfg(test)]
+    pub(crate) fn remembered_endpoints(&self) -> usize {
+        self.network_of.len()
     }
 
     /// What is to be remembered now.

@@ -251,6 +251,7 @@ fn slow() -> Policy {
         settle_time: hour,
         retry_time: hour,
         reconcile_every: hour,
+        second_look: hour,
         ..Policy::new(DrainAction::Stop)
     }
 }
@@ -451,6 +452,31 @@ async fn a_container_whose_link_is_gone_is_withdrawn_and_its_link_not_made_anew(
     world.announced(&[]).await;
     world
         .kernel_settles(|k| k.links().len() == 1 && k.routes() == 0)
+        .await;
+}
+
+#[tokio::test]
+async fn a_container_that_ended_while_no_plugin_ran_leaves_nothing_behind() {
+    let first = serving("ended").await;
+    let (directory, kernel) = (first.directory.clone(), first.kernel.clone());
+    drop(first);
+    // The fake kernel has no namespaces: the container's end is where Docker
+    // puts it back.
+    let inside = naming::veth_inside(ENDPOINT);
+    assert!(kernel.with(|k| k.state().links.contains_key(&inside)));
+    let policy = Policy {
+        second_look: Duration::from_millis(20),
+        ..slow()
+    };
+    let world = World::resume(directory, kernel, policy);
+    world
+        .kernel_settles(|k| k.links().len() == 1 && k.routes() == 0)
+        .await;
+    world
+        .eventually(|c| match c.remembered_endpoints() {
+            0 => Ok(()),
+            count => Err(count.to_string()),
+        })
         .await;
 }
 
