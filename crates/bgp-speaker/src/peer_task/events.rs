@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use bgp_fsm::{DownReason, Event, Input, Negotiated};
+use bgp_fsm::{Cause, DownReason, Event, Input, Negotiated};
 use bgp_wire::RawMessage;
 use tracing::{debug, info, warn};
 
@@ -32,6 +32,16 @@ impl PeerTask {
             }
             Event::ConnectionClosed(connection, reason) => {
                 debug!(peer = %self.settings.address, %connection, %reason, "connection closed");
+            }
+            Event::Down(
+                reason @ (DownReason::ManualStop
+                | DownReason::NotificationSent {
+                    cause: Cause::ManualStop,
+                    ..
+                }),
+            ) => {
+                self.session = None;
+                info!(peer = %self.settings.address, "session ended: {reason}");
             }
             Event::Down(reason) => {
                 self.session = None;
