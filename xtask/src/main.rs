@@ -13,6 +13,7 @@ mod demo;
 mod e2e;
 mod lab;
 mod packages;
+mod readme;
 mod scenario;
 mod suite;
 mod sys;
@@ -62,6 +63,8 @@ enum Task {
     },
     /// Check what the compiler does not: crate graph, paths in documents, file sizes.
     Tidy,
+    /// Write each crate's README from the documentation of its lib.rs.
+    Readmes,
     /// Measure the programs.
     #[command(subcommand)]
     Bench(Bench),
@@ -86,6 +89,8 @@ enum Bench {
         #[arg(long, default_value_t = 50)]
         turns: u32,
     },
+    /// Time of one change from the table to a peer, with ten and with a million prefixes.
+    Change,
 }
 
 fn main() -> ExitCode {
@@ -125,9 +130,16 @@ fn run(task: Task) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Task::Readmes => readme::write()?,
         Task::Bench(Bench::Latency { turns }) => {
             sys::catch_termination();
             bench::latency(turns)?;
+        }
+        Task::Bench(Bench::Change) => {
+            let args = ["run", "--release", "--quiet", "--package", "bgplb-benches"];
+            if !artifacts::cargo(&args).show(&[])? {
+                return Ok(ExitCode::FAILURE);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

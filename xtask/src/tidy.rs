@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::artifacts::{cargo, workspace};
+use crate::readme;
 
 /// Lines a source file may have, tests apart.
 const MAX_LINES: usize = 600;
@@ -30,6 +31,7 @@ const RESERVED: [(&str, &[&str]); 6] = [
             "healthwatch",
             "bgplb-plugin",
             "bgplb-speaker",
+            "bgplb-benches",
         ],
     ),
 ];
@@ -74,7 +76,7 @@ pub(crate) fn findings() -> Result<Vec<String>> {
     let metadata: Metadata = serde_json::from_str(&text).context("parse cargo metadata")?;
     let architecture = read(&root.join("ARCHITECTURE.md"))?;
     let readme = read(&root.join("README.md"))?;
-    let mut findings = Vec::new();
+    let mut findings = readme::findings()?;
     crate_graph(&metadata, &architecture, &mut findings);
     reserved_dependencies(&metadata, &mut findings);
     for (name, text) in [("ARCHITECTURE.md", &architecture), ("README.md", &readme)] {

@@ -7,7 +7,9 @@
 //! address, who answers first.
 
 use ipnet::IpNet;
-use netplumb::{BridgeSpec, Desired, LinkKind, LinkSpec, MacAddr, NeighSpec, Op, Owned, RouteSpec};
+use netplumb::{
+    BridgeSpec, Desired, LinkKind, LinkSpec, MacAddr, NeighSpec, Observed, Op, Owned, RouteSpec,
+};
 
 use crate::naming;
 use crate::store::{EndpointRecord, NetworkRecord};
@@ -87,16 +89,31 @@ pub(crate) fn prefixes(
     })
 }
 
-/// Adds all that one network should have to `desired`.
+/// Whether the outside link of an endpoint is there and ours.
+pub(crate) fn has_links(observed: &Observed, endpoint: &str) -> bool {
+    observed
+        .links
+        .get(&naming::veth_outside(endpoint))
+        .is_some_and(|link| link.alias == naming::veth_alias(endpoint))
+}
+
+/// Whether an endpoint's container end is in our namespace.
+pub(crate) fn has_inside(observed: &Observed, endpoint: &str) -> bool {
+    observed.links.contains_key(&naming::veth_inside(endpoint))
+}
+
+/// Adds all that one network should have to `desired`: the links of the
+/// endpoints for which `linked` says so, and delivery to one of them.
 pub(crate) fn desire(
     desired: &mut Desired,
     network: &str,
     record: &NetworkRecord,
+    linked: impl Fn(&str) -> bool,
     delivered: Option<&str>,
 ) {
     desired.insert_link(bridge(network));
     for (endpoint, record) in &record.endpoints {
-        if record.attached {
+        if linked(endpoint) {
             desired.insert_link(veth(network, endpoint, record));
         }
     }
@@ -200,7 +217,7 @@ mod tests {
     fn what_is_desired_is_what_the_steps_make() {
         let record = network(endpoint(true, true));
         let mut desired = Desired::default();
-        desire(&mut desired, "n1", &record, Some("e1"));
+        desire(&mut desired, "n1", &record, |_| true, Some("e1"));
         assert_eq!(desired.links.len(), 2);
         assert_eq!(desired.routes.len(), 2);
         assert_eq!(desired.neighs.len(), 2);
@@ -212,7 +229,8 @@ mod tests {
             }
         }
         let mut nothing_delivered = Desired::default();
-        desire(&mut nothing_delivered, "n1", &record, None);
+        desire(&mut nothing_delivered, "n1", &record, |_| false, None);
         assert!(nothing_delivered.routes.is_empty());
+        assert_eq!(nothing_delivered.links.len(), 1);
     }
 }

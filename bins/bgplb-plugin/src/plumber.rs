@@ -4,17 +4,18 @@ use std::io;
 use std::sync::mpsc;
 use std::thread;
 
-use netplumb::{Desired, Error, Kernel, Op, Owned};
+use netplumb::{Desired, Error, Kernel, Observed, Op, Owned};
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 /// The answer to a change of the kernel's objects.
 pub(crate) type Plumbed = oneshot::Receiver<Result<(), Error>>;
 
-type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
+type Done<T> = Box<dyn FnOnce(Result<T, Error>) + Send>;
 
 enum Job {
-    Apply(Vec<Op>, Done),
+    Apply(Vec<Op>, Done<()>),
+    Observe(Done<Observed>),
     Reconcile(Box<Desired>),
 }
 
@@ -61,6 +62,11 @@ impl Plumber {
         self.send(Job::Apply(ops, Box::new(done)));
     }
 
+    /// Looks at everything and gives `done` what is there, on the thread.
+    pub(crate) fn observe_then(&self, done: impl FnOnce(Result<Observed, Error>) + Send + 'static) {
+        self.send(Job::Observe(Box::new(done)));
+    }
+
     /// Makes the kernel have exactly `desired` of what is ours.
     pub(crate) fn reconcile(&self, desired: Desired) {
         self.send(Job::Reconcile(Box::new(desired)));
@@ -82,6 +88,7 @@ fn work(kernel: &mut impl Kernel<Error = Error>, owned: &Owned, job: Job) {
             });
             done(result);
         }
+        Job::Observe(done) => done(kernel.observe()),
         Job::Reconcile(desired) => match netplumb::reconcile(kernel, &desired, owned) {
             Ok(report) => {
                 for (op, error) in &report.failed {

@@ -138,10 +138,16 @@ impl Speaker {
             let v4_too = addresses
                 .iter()
                 .any(|other| other.is_ipv4() && other.port() == address.port());
-            let socket = socket::listen(*address, v4_too, &passwords).map_err(|error| {
-                io::Error::new(error.kind(), format!("listen on {address}: {error}"))
-            })?;
-            listening.push(socket);
+            match socket::listen(*address, v4_too, &passwords) {
+                Ok(socket) => listening.push(socket),
+                Err(error) if v4_too && is_any_v6(*address) && lacks_ipv6(&error) => {
+                    warn!(%address, "this machine has no IPv6: listening on IPv4 only");
+                }
+                Err(error) => {
+                    let text = format!("listen on {address}: {error}");
+                    return Err(io::Error::new(error.kind(), text));
+                }
+            }
         }
         let bound: io::Result<Vec<_>> = listening.iter().map(|l| l.listener.local_addr()).collect();
         let bound = bound?;
@@ -187,6 +193,12 @@ impl SpeakerHandle {
                 .wait_for(|sent| sent.is_none_or(|sent| sent >= version))
                 .await;
         }
+    }
+
+    /// Whether [`flushed`](Self::flushed) would complete at once.
+    pub fn is_flushed(&self, version: RibVersion) -> bool {
+        let behind = |sent: &Option<RibVersion>| sent.is_some_and(|sent| sent < version);
+        !self.shared.sent.iter().any(|sent| behind(&sent.borrow()))
     }
 
     /// The newest version of what is announced.
@@ -244,6 +256,15 @@ impl Shared {
             }
         });
     }
+}
+
+fn is_any_v6(address: SocketAddr) -> bool {
+    address.is_ipv6() && address.ip().is_unspecified()
+}
+
+/// Whether the kernel was started without IPv6.
+fn lacks_ipv6(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }
 
 /// Waits for cancellation and then for every task to end.

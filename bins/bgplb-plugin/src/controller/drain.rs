@@ -48,7 +48,7 @@ impl Controller {
         let draining: Vec<String> = self
             .networks
             .values()
-            .flat_map(|network| network.endpoints())
+            .flat_map(|network| &network.record.endpoints)
             .filter(|(_, record)| record.draining && record.attached)
             .map(|(endpoint, _)| endpoint.clone())
             .collect();
@@ -59,8 +59,13 @@ impl Controller {
     }
 
     /// The drained container had its time.
-    pub(super) fn stop_drained(&self, endpoint: &str) {
+    pub(super) fn stop_drained(&mut self, endpoint: &str, now: Instant) {
         let Some((container, name)) = self.containers.container(endpoint) else {
+            if self.network_of.contains_key(endpoint) {
+                // Docker has not told whose endpoint it is, or can't be asked.
+                let timer = Timer::StopDrained(endpoint.to_owned());
+                self.timers.set(timer, now + self.policy.retry_time);
+            }
             return;
         };
         info!(container = name, "drained; stopping it with SIGTERM");

@@ -6,12 +6,13 @@
 //! those answer by themselves.
 
 mod drain;
+mod mend;
 mod observe;
 pub(crate) mod requests;
 mod settle;
 mod timers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,8 @@ pub(crate) struct Policy {
     pub(crate) retry_time: Duration,
     /// How often everything is compared with the kernel without being asked.
     pub(crate) reconcile_every: Duration,
+    /// How long after something doubtful was seen there it is looked at again.
+    pub(crate) second_look: Duration,
 }
 
 impl Policy {
@@ -54,6 +57,7 @@ impl Policy {
             settle_time: Duration::from_secs(2),
             retry_time: Duration::from_secs(1),
             reconcile_every: Duration::from_secs(60),
+            second_look: Duration::from_secs(10),
         }
     }
 }
@@ -113,6 +117,9 @@ pub(crate) struct Controller {
     /// Names of all networks Docker has, for messages.
     network_names: BTreeMap<String, String>,
     announcements: Announcements<Source>,
+    /// Endpoints whose container's end was seen outside of the container at the
+    /// last look.
+    returned: BTreeSet<String>,
     /// The attributes every prefix is originated with.
     attributes: Arc<PathAttributes>,
     timers: Timers,
@@ -128,6 +135,9 @@ pub(crate) struct Controller {
 struct Network {
     record: NetworkRecord,
     actual: Actual,
+    /// Endpoints whose links the kernel was asked for and Docker does not have
+    /// yet.
+    joining: BTreeSet<String>,
     /// A delivery the kernel was asked for and has not confirmed.
     delivering: Option<String>,
     /// The version of the table that holds the last withdrawal.
@@ -150,6 +160,7 @@ impl Network {
         Self {
             record,
             actual: Actual::default(),
+            joining: BTreeSet::new(),
             delivering: None,
             withdrawn: None,
             reason: Reason::NoEndpoint,
@@ -183,6 +194,7 @@ impl Controller {
             containers: Containers::default(),
             network_names: BTreeMap::new(),
             announcements: Announcements::default(),
+            returned: BTreeSet::new(),
             attributes: Arc::new(PathAttributes::originated()),
             timers: Timers::default(),
             policy,
@@ -224,6 +236,12 @@ impl Controller {
         self.announcements.prefixes()
     }
 
+    /// How many endpoints are known.
+    #[cfg(test)]
+    pub(crate) fn remembered_endpoints(&self) -> usize {
+        self.network_of.len()
+    }
+
     /// What is to be remembered now.
     fn state(&self) -> State {
         let records = self
@@ -239,7 +257,7 @@ impl Controller {
             match timer {
                 Timer::Settled(network) => self.withdrawal_settled(&network, now),
                 Timer::RetryDelivery(network) => self.settle(&network),
-                Timer::StopDrained(endpoint) => self.stop_drained(&endpoint),
+                Timer::StopDrained(endpoint) => self.stop_drained(&endpoint, now),
                 Timer::Reconcile => self.reconcile(),
             }
         }

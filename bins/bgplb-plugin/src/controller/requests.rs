@@ -42,7 +42,14 @@ impl Controller {
 
     /// Forgets a network and everything on it; says what still has to leave.
     pub(crate) fn drop_network(&mut self, id: &str) -> Option<Leaving> {
-        let endpoints: Vec<String> = self.networks.get(id)?.endpoints().keys().cloned().collect();
+        let endpoints: Vec<String> = self
+            .networks
+            .get(id)?
+            .record
+            .endpoints
+            .keys()
+            .cloned()
+            .collect();
         for endpoint in &endpoints {
             warn!(
                 network = id,
@@ -96,6 +103,9 @@ impl Controller {
     /// The links are there and Docker may have them.
     pub(crate) fn commit_join(&mut self, network: &str, endpoint: &str) -> Result<(), PluginError> {
         self.endpoint(network, endpoint)?;
+        if let Some(entry) = self.networks.get_mut(network) {
+            entry.joining.remove(endpoint);
+        }
         if let Some(record) = self.endpoint_mut(network, endpoint) {
             record.attached = true;
         }
@@ -127,6 +137,9 @@ impl Controller {
                 .or(entry.actual.delivered.as_deref());
             current == Some(endpoint)
         });
+        if let Some(entry) = self.networks.get_mut(network) {
+            entry.joining.remove(endpoint);
+        }
         if delivered_here {
             if let Some(entry) = self.networks.get_mut(network) {
                 // The container is gone: nothing under way could still end well.

@@ -1,18 +1,15 @@
-//! Bringing one network to what its endpoints' health asks for, step by step,
-//! and all of it to what the kernel should have.
+//! Bringing one network to what its endpoints' health asks for, step by step.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bgp_speaker::{RibChange, RibVersion};
 use ipnet::IpNet;
 use lb_plan::{Change, EndpointFacts, Step, Withdrawal, next_step, plan_service};
-use netplumb::Desired;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
-use super::{Controller, Network, Source, Timer};
+use super::{Controller, Source, Timer};
 use crate::datapath;
 
 impl Controller {
@@ -139,7 +136,7 @@ impl Controller {
             return;
         };
         if let Some(version) = network.withdrawn
-            && !is_flushed(&self.effects.speaker, version)
+            && !self.effects.speaker.is_flushed(version)
         {
             warn!(
                 network = id,
@@ -196,51 +193,4 @@ impl Controller {
             .collect();
         Some(self.effects.speaker.apply(&changes))
     }
-
-    /// Compares everything of ours with the kernel and mends what differs.
-    pub(super) fn reconcile(&mut self) {
-        self.timers.set(
-            Timer::Reconcile,
-            Instant::now() + self.policy.reconcile_every,
-        );
-        self.effects.plumber.reconcile(self.desired());
-    }
-
-    fn desired(&self) -> Desired {
-        let mut desired = Desired::default();
-        for (id, network) in &self.networks {
-            let delivered = network
-                .delivering
-                .as_ref()
-                .or(network.actual.delivered.as_ref());
-            datapath::desire(
-                &mut desired,
-                id,
-                &network.record,
-                delivered.map(String::as_str),
-            );
-        }
-        debug!(
-            links = desired.links.len(),
-            routes = desired.routes.len(),
-            "comparing with the kernel"
-        );
-        desired
-    }
-}
-
-impl Network {
-    /// The endpoints of the network by id.
-    pub(super) fn endpoints(&self) -> &BTreeMap<String, crate::store::EndpointRecord> {
-        &self.record.endpoints
-    }
-}
-
-/// Whether every peer has been sent `version`, without waiting for it.
-fn is_flushed(speaker: &bgp_speaker::SpeakerHandle, version: RibVersion) -> bool {
-    let flushed = std::pin::pin!(speaker.flushed(version));
-    matches!(
-        flushed.poll(&mut Context::from_waker(Waker::noop())),
-        Poll::Ready(())
-    )
 }

@@ -251,6 +251,7 @@ fn slow() -> Policy {
         settle_time: hour,
         retry_time: hour,
         reconcile_every: hour,
+        second_look: hour,
         ..Policy::new(DrainAction::Stop)
     }
 }
@@ -432,11 +433,59 @@ async fn a_link_that_somebody_removed_comes_back() {
 }
 
 #[tokio::test]
+async fn a_container_whose_link_is_gone_is_withdrawn_and_its_link_not_made_anew() {
+    let directory = World::new("link").directory.clone();
+    let policy = Policy {
+        reconcile_every: Duration::from_millis(20),
+        settle_time: Duration::ZERO,
+        ..slow()
+    };
+    let world = World::resume(directory, SharedKernel::default(), policy);
+    assert_eq!(world.create_network(NETWORK, "10.0.0.101/32").await.0, 200);
+    world.attach(ENDPOINT).await;
+    world.container(Level::Serving, &[ENDPOINT]).await;
+    world.announced(&BOTH).await;
+    world.kernel.with(|kernel| {
+        let name = naming::veth_outside(ENDPOINT);
+        kernel.state_mut().links.remove(&name);
+    });
+    world.announced(&[]).await;
+    world
+        .kernel_settles(|k| k.links().len() == 1 && k.routes() == 0)
+        .await;
+}
+
+#[tokio::test]
+async fn a_container_that_ended_while_no_plugin_ran_leaves_nothing_behind() {
+    let first = serving("ended").await;
+    let (directory, kernel) = (first.directory.clone(), first.kernel.clone());
+    drop(first);
+    // The fake kernel has no namespaces: the container's end is where Docker
+    // puts it back.
+    let inside = naming::veth_inside(ENDPOINT);
+    assert!(kernel.with(|k| k.state().links.contains_key(&inside)));
+    let policy = Policy {
+        second_look: Duration::from_millis(20),
+        ..slow()
+    };
+    let world = World::resume(directory, kernel, policy);
+    world
+        .kernel_settles(|k| k.links().len() == 1 && k.routes() == 0)
+        .await;
+    world
+        .eventually(|c| match c.remembered_endpoints() {
+            0 => Ok(()),
+            count => Err(count.to_string()),
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn a_kernel_that_refuses_leaves_nothing_half_done() {
     let world = World::new("refuse");
-    // The comparison at the start looks once and finds nothing to do.
+    // The comparison at the start looks twice and finds nothing to do.
     world
-        .kernel_settles(|kernel| kernel.with(|k| k.calls()) == 1)
+        .kernel_settles(|kernel| kernel.with(|k| k.calls()) == 2)
         .await;
     world.kernel.with(|kernel| kernel.fail(0, EPERM));
     let (status, answer) = world.create_network(NETWORK, "10.0.0.101/32").await;

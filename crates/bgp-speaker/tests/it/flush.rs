@@ -72,6 +72,7 @@ async fn a_peer_that_does_not_read_delays_no_other() {
     // Once it is gone it does not count any more.
     drop(small_window);
     soon(speaker.handle.flushed(version)).await;
+    assert!(speaker.handle.is_flushed(version));
     speaker.stop().await;
     reader.stop().await;
 }

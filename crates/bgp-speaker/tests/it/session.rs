@@ -1,6 +1,6 @@
 //! How sessions begin and end.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bgp_fsm::State;
 use bgp_speaker::{ConfigError, Initiation, PeerSettings, Secret, Speaker, Ttl};
@@ -158,9 +158,10 @@ async fn a_wrong_as_is_described_in_words() {
 #[tokio::test]
 async fn both_wildcards_can_be_listened_on_together() {
     let mut speaker = Plan::new(64512);
+    let port = wildcard_port(0);
     speaker.config.listen = vec![
-        "0.0.0.0:17901".parse().unwrap(),
-        "[::]:17901".parse().unwrap(),
+        SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
+        SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port),
     ];
     let speaker = speaker.start().await;
     assert_eq!(speaker.handle.listening().borrow().len(), 2);
@@ -172,12 +173,12 @@ async fn an_ipv4_peer_is_known_on_an_ipv6_listener() {
     let mut speaker = Plan::new(64512);
     let peer = Identity::new(64513);
     peer.introduce(&mut speaker);
-    // A port of its own: the wildcard takes it on every address.
-    speaker.config.listen = vec!["[::]:17902".parse().unwrap()];
+    let port = wildcard_port(1);
+    speaker.config.listen = vec![SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)];
     let address = speaker.address;
     let speaker = speaker.start().await;
     let mut session = peer
-        .connect_with(SocketAddr::new(address, 17_902), None)
+        .connect_with(SocketAddr::new(address, port), None)
         .await;
     assert_eq!(session.first_transfer().await, []);
     assert_eq!(speaker.handle.peer_status()[0].local_address, Some(address));
@@ -233,4 +234,11 @@ fn what_cannot_work_is_refused() {
     let (_, addresses) = tokio::sync::watch::channel(Default::default());
     let error = Speaker::new(twice.config, addresses).unwrap_err();
     assert_eq!(error, ConfigError::DuplicatePeer(settings.address));
+}
+
+/// A port that no other test listens on, since a wildcard takes it on every
+/// address, nor another run of the tests.
+fn wildcard_port(number: u16) -> u16 {
+    let run = u16::try_from(std::process::id() % 5000).unwrap();
+    20_000 + 2 * run + number
 }

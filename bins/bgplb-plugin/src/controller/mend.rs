@@ -1,0 +1,103 @@
+//! Comparing everything of ours with the kernel, and mending what differs.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use netplumb::{Desired, Observed};
+use tracing::{debug, warn};
+
+use super::{Controller, Timer};
+use crate::datapath;
+
+impl Controller {
+    /// Looks at the kernel; [`mend`](Self::mend) follows with what is there.
+    pub(super) fn reconcile(&mut self) {
+        let next = Instant::now() + self.policy.reconcile_every;
+        self.timers.set(Timer::Reconcile, next);
+        let handle = self.handle.clone();
+        self.effects.plumber.observe_then(move |observed| {
+            handle.tell_blocking(move |controller| match observed {
+                Ok(observed) => controller.mend(&observed),
+                Err(error) => warn!(%error, "the kernel's objects can't be read"),
+            });
+        });
+    }
+
+    /// Gives up endpoints whose containers are gone without Docker's word, and
+    /// has everything else made as it should be.
+    fn mend(&mut self, observed: &Observed) {
+        let lost = self.lost_endpoints(observed);
+        for (network, endpoint) in &lost {
+            warn!(
+                network,
+                endpoint, "the container is gone and left its link behind"
+            );
+            self.begin_leave(network, endpoint);
+            // Nothing to wait for: nobody is served any more.
+            drop(self.finish_leave(network, endpoint));
+            self.drop_endpoint(network, endpoint);
+        }
+        if !lost.is_empty() {
+            drop(self.save());
+        }
+        self.effects.plumber.reconcile(self.desired());
+    }
+
+    /// The endpoints no container can have any more.
+    ///
+    /// Either their link is gone, and the container's end with it: so it is for
+    /// all of them after a reboot. Or the container's end is back beside it:
+    /// Docker puts it there when the container ends, and the request to delete
+    /// it may have come while no plugin ran. As it is there for a moment too
+    /// before Docker takes it, only the second look in a row counts.
+    fn lost_endpoints(&mut self, observed: &Observed) -> Vec<(String, String)> {
+        let mut lost = Vec::new();
+        let mut returned = BTreeSet::new();
+        for (id, network) in &self.networks {
+            let attached = network.record.endpoints.iter().filter(|(_, e)| e.attached);
+            for (endpoint, _) in attached {
+                let gone = !datapath::has_links(observed, endpoint);
+                let back = datapath::has_inside(observed, endpoint);
+                if gone || (back && self.returned.contains(endpoint)) {
+                    lost.push((id.clone(), endpoint.clone()));
+                } else if back {
+                    returned.insert(endpoint.clone());
+                }
+            }
+        }
+        if !returned.is_empty() {
+            let next = Instant::now() + self.policy.second_look;
+            self.timers.set(Timer::Reconcile, next);
+        }
+        self.returned = returned;
+        lost
+    }
+
+    fn desired(&self) -> Desired {
+        let mut desired = Desired::default();
+        for (id, network) in &self.networks {
+            let endpoints = &network.record.endpoints;
+            let linked = |endpoint: &str| {
+                endpoints.get(endpoint).is_some_and(|e| e.attached)
+                    || network.joining.contains(endpoint)
+            };
+            let delivered = network
+                .delivering
+                .as_ref()
+                .or(network.actual.delivered.as_ref());
+            datapath::desire(
+                &mut desired,
+                id,
+                &network.record,
+                linked,
+                delivered.map(String::as_str),
+            );
+        }
+        debug!(
+            links = desired.links.len(),
+            routes = desired.routes.len(),
+            "comparing with the kernel"
+        );
+        desired
+    }
+}
