@@ -24,8 +24,11 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(2);
 /// After so many failures the client gives up: the point is made, and each may have taken long.
 const FAILURE_LIMIT: usize = 5;
 
-/// Begins the line a running client prints when a host answers for the first time.
-const FIRST_ANSWER: &str = "first answer from ";
+/// The line a running client prints when it has seen enough of the usual state.
+const READY: &str = "ready";
+
+/// Answers that are enough for that.
+const WARM_UP: u32 = 100;
 
 /// Pause between the requests of a running client.
 const PACE: Duration = Duration::from_millis(10);
@@ -36,6 +39,9 @@ pub(crate) struct Args {
     /// How many rounds of requests; without it, until standard input ends.
     #[arg(long)]
     count: Option<u32>,
+    /// How many hosts must have answered before a client without `--count` says it is ready.
+    #[arg(long, default_value_t = 0)]
+    hosts: usize,
     /// The addresses, each asked once a round.
     addresses: Vec<IpAddr>,
 }
@@ -85,23 +91,19 @@ pub(crate) struct RunningClient {
 }
 
 impl RunningClient {
-    /// Starts it inside `netns` and waits until so many hosts have answered.
+    /// Starts it inside `netns` and waits until so many hosts have answered, and often.
     ///
     /// # Errors
     ///
     /// When it cannot be started, or ends because nobody answers.
     pub(crate) fn start(netns: &Netns, addresses: &[IpAddr], hosts: usize) -> Result<Self> {
-        let mut child = command(netns, addresses)?.piped()?;
+        let command = command(netns, addresses)?;
+        let mut child = command.arg("--hosts").arg(hosts.to_string()).piped()?;
         let output = BufReader::new(child.stdout.take().context("the client has an output")?);
         let mut client = Self { child, output };
-        for _ in 0..hosts {
-            let mut line = String::new();
-            client.output.read_line(&mut line)?;
-            ensure!(
-                line.starts_with(FIRST_ANSWER),
-                "the client ended early: {line}"
-            );
-        }
+        let mut line = String::new();
+        client.output.read_line(&mut line)?;
+        ensure!(line.trim_end() == READY, "the client ended early: {line}");
         Ok(client)
     }
 
@@ -154,14 +156,15 @@ pub(crate) fn serve_requests(args: &Args) -> Result<()> {
     }
     let mut summary = Summary::default();
     let mut round = 0;
+    let mut ready = args.count.is_some();
     while args.count.is_none_or(|count| round < count) && summary.failures.len() < FAILURE_LIMIT {
         round += 1;
         for address in &args.addresses {
-            let hosts = summary.answers.len();
             summary.note(*address);
-            if args.count.is_none() && summary.answers.len() > hosts {
-                println!("{FIRST_ANSWER}one more host");
-            }
+        }
+        if !ready && summary.answers.len() >= args.hosts && summary.answered() >= WARM_UP {
+            println!("{READY}");
+            ready = true;
         }
         if args.count.is_none() && ended.recv_timeout(PACE) == Err(RecvTimeoutError::Disconnected) {
             break;
