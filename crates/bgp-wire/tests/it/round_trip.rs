@@ -15,7 +15,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::{EXTERNAL, INTERNAL, message};
+use crate::{EXTERNAL, INTERNAL, OLD, message};
 
 fn family() -> impl Strategy<Value = Family> {
     (any::<u16>(), any::<u8>()).prop_map(|(afi, safi)| Family {
@@ -219,9 +219,8 @@ proptest! {
     fn announcement_is_what_was_encoded(
         mut attributes in attributes(),
         (family, next_hop, prefixes) in routes(),
-        internal in any::<bool>(),
+        ctx in prop_oneof![Just(INTERNAL), Just(EXTERNAL), Just(OLD)],
     ) {
-        let ctx = if internal { INTERNAL } else { EXTERNAL };
         let mut buf = BytesMut::new();
         let max = MaxMessageLen::EXTENDED;
         let mut writer =
