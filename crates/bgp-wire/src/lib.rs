@@ -55,7 +55,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Covered: RFC 4271, 1997, 2545, 2918, 4360 (as octets), 4456, 4486, 4724 (capability and
+//! Covered: RFC 4271, 1997, 2545, 2918, 4360, 4456, 4486, 4724 (capability and
 //! End-of-RIB), 4760 and 8950 for unicast and multicast of both IP versions,
 //! 5492, 6286, 6608, 6793, 7313, 7606, 7607, 7911, 8092, 8538, 8654, 9003,
 //! 9072, 9687 (code). AS4_PATH is written and checked, not merged.
@@ -84,10 +84,11 @@ mod update;
 mod writer;
 
 pub use attr::{
-    Aggregator, AsPath, AsPathSegment, AsPathSegmentView, AsPathView, AsnIter, AttributeCode,
-    AttributeFlags, AttributeIter, AttributeView, ClusterIter, Community, CommunityIter,
-    ExtendedCommunity, ExtendedCommunityIter, InvalidCommunity, LargeCommunity, LargeCommunityIter,
-    MpReachView, MpUnreachView, NextHop, Origin, PathAttributes, SegmentIter, SegmentKind,
+    Administrator, Aggregator, AsPath, AsPathSegment, AsPathSegmentView, AsPathView, AsnIter,
+    AttributeCode, AttributeFlags, AttributeIter, AttributeView, ClusterIter, Community,
+    CommunityIter, ExtendedCommunity, ExtendedCommunityIter, ExtendedValue, InvalidCommunity,
+    LargeCommunity, LargeCommunityIter, MpReachView, MpUnreachView, NextHop, Origin,
+    OriginValidation, PathAttributes, SegmentIter, SegmentKind,
 };
 pub use capability::{AddPathMode, Capability, CapabilityCode, CapabilityView, GracefulRestart};
 pub use dump::UpdateDisplay;
