@@ -58,7 +58,7 @@
 //! Covered: RFC 4271, 1997, 2545, 2918, 4360, 4456, 4486, 4724 (capability and
 //! End-of-RIB), 4760 and 8950 for unicast and multicast of both IP versions,
 //! 5492, 6286, 6608, 6793, 7313, 7606, 7607, 7911, 8092, 8538, 8654, 9003,
-//! 9072, 9687 (code). AS4_PATH is written and checked, not merged.
+//! 9072, 9234, 9494 (capability), 9687 (code). AS4_PATH is written and checked, not merged.
 //!
 //! Omitted: families other than those (their
 //! NLRI stay octets), MRT files. AFI/SAFI disable of RFC 7606 is never asked
@@ -78,6 +78,7 @@ mod number;
 mod open;
 mod path_id;
 mod reader;
+mod role;
 mod route_refresh;
 mod tlv;
 mod update;
@@ -90,7 +91,9 @@ pub use attr::{
     LargeCommunity, LargeCommunityIter, MpReachView, MpUnreachView, NextHop, Origin,
     OriginValidation, PathAttributes, SegmentIter, SegmentKind,
 };
-pub use capability::{AddPathMode, Capability, CapabilityCode, CapabilityView, GracefulRestart};
+pub use capability::{
+    AddPathMode, Capability, CapabilityCode, CapabilityView, GracefulRestart, LongLivedFamily,
+};
 pub use dump::UpdateDisplay;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use frame::{HEADER_LEN, MessageType, MessageView, RawMessage, encode_keepalive};
@@ -102,6 +105,7 @@ pub use number::{
 };
 pub use open::{CapabilityIter, Open, OpenView};
 pub use path_id::{IpNlriIter, Nlri, NlriIter, PathIds};
+pub use role::{Role, RouteLeak};
 pub use route_refresh::{RouteRefresh, RouteRefreshSubtype, RouteRefreshView};
 pub use update::{AsWidth, DecodeContext, SessionKind, UpdateView};
 pub use writer::{PushError, UpdateWriter, encode_end_of_rib};

@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use bgp_wire::{
     AddPathMode, Afi, Aggregator, AsPath, AsPathSegment, Asn, BgpIdentifier, Capability, Community,
     DecodeError, ExtendedCommunity, Family, GracefulRestart, HoldTime, LargeCommunity,
-    MaxMessageLen, MessageView, NextHop, Nlri, Notification, NotificationCode, Open, Origin,
-    PathAttributes, PathIds, RouteRefresh, RouteRefreshSubtype, Safi, SegmentKind, SessionKind,
-    UpdateWriter,
+    LongLivedFamily, MaxMessageLen, MessageView, NextHop, Nlri, Notification, NotificationCode,
+    Open, Origin, PathAttributes, PathIds, Role, RouteRefresh, RouteRefreshSubtype, Safi,
+    SegmentKind, SessionKind, UpdateWriter,
 };
 use bytes::{Bytes, BytesMut};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -50,6 +50,15 @@ fn capability() -> impl Strategy<Value = Capability> {
                 it.families = families;
                 Capability::GracefulRestart(it)
             }),
+        any::<u8>().prop_map(|role| Capability::Role(Role(role))),
+        vec((family(), any::<bool>(), 0..1u32 << 24), 0..8).prop_map(|list| {
+            let list = list.into_iter().map(|(family, kept, seconds)| {
+                let mut it = LongLivedFamily::new(family, seconds);
+                it.forwarding_kept = kept;
+                it
+            });
+            Capability::LongLivedGracefulRestart(list.collect())
+        }),
         (128..=255u8, vec(any::<u8>(), 0..256)).prop_map(|(code, value)| Capability::Unknown {
             code,
             value: Bytes::from(value),
