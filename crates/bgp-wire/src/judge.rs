@@ -107,8 +107,8 @@ impl<'a> UpdateView<'a> {
         let mut judge = Judge {
             ctx,
             fault: None,
-            seen: Seen([0; 4]),
-            attributes: Attributes::default(),
+            seen: Seen::NONE,
+            attributes: Attributes::of(self.path_attribute_octets()),
             as4_path: None,
             as4_aggregator: None,
         };
@@ -140,11 +140,14 @@ impl<'a> UpdateView<'a> {
 }
 
 /// Which codes have occurred, one bit each.
-struct Seen([u64; 4]);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen([u64; 4]);
 
 impl Seen {
+    pub(crate) const NONE: Self = Self([0; 4]);
+
     /// Whether `code` occurs for the first time.
-    fn insert(&mut self, code: AttributeCode) -> bool {
+    pub(crate) fn insert(&mut self, code: AttributeCode) -> bool {
         let (word, bit) = (usize::from(code.0 / 64), 1 << (code.0 % 64));
         self.0.get_mut(word).is_some_and(|word| {
             let first = *word & bit == 0;

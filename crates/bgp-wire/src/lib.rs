@@ -89,7 +89,7 @@ pub use attr::{
     AttributeCode, AttributeFlags, AttributeIter, AttributeView, ClusterIter, Community,
     CommunityIter, ExtendedCommunity, ExtendedCommunityIter, ExtendedValue, InvalidCommunity,
     LargeCommunity, LargeCommunityIter, MpReachView, MpUnreachView, NextHop, Origin,
-    OriginValidation, PathAttributes, SegmentIter, SegmentKind,
+    OriginValidation, OtherAttribute, OtherAttributeIter, PathAttributes, SegmentIter, SegmentKind,
 };
 pub use capability::{
     AddPathMode, Capability, CapabilityCode, CapabilityView, GracefulRestart, LongLivedFamily,

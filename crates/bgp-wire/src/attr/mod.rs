@@ -4,6 +4,7 @@ mod as_path;
 mod community;
 mod extended;
 mod mp;
+mod other;
 mod owned;
 
 use std::fmt;
@@ -18,6 +19,8 @@ pub use self::community::{
 };
 pub use self::extended::{Administrator, ExtendedCommunity, ExtendedValue, OriginValidation};
 pub use self::mp::{MpReachView, MpUnreachView, NextHop};
+pub use self::other::{OtherAttribute, OtherAttributeIter};
+use self::owned::put_header_flags;
 pub use self::owned::{Aggregator, Origin, PathAttributes};
 
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -96,6 +99,12 @@ attributes! {
     LARGE_COMMUNITIES = (32, OPTIONAL_TRANSITIVE);
     /// Not to be sent up or sideways again (RFC 9234).
     ONLY_TO_CUSTOMER = (35, OPTIONAL_TRANSITIVE);
+}
+
+/// Whether it has a place of its own in [`PathAttributes`], or is written by
+/// the encoder itself.
+const fn has_field(code: AttributeCode) -> bool {
+    code.name().is_some() && code.0 != AttributeCode::IPV6_EXTENDED_COMMUNITIES.0
 }
 
 impl fmt::Display for AttributeCode {
