@@ -81,6 +81,7 @@ mod reader;
 mod role;
 mod route_refresh;
 mod tlv;
+mod tree;
 mod update;
 mod writer;
 
@@ -107,5 +108,6 @@ pub use open::{CapabilityIter, Open, OpenView};
 pub use path_id::{IpNlriIter, Nlri, NlriIter, PathIds};
 pub use role::{Role, RouteLeak};
 pub use route_refresh::{RouteRefresh, RouteRefreshSubtype, RouteRefreshView};
+pub use tree::MessageTree;
 pub use update::{AsWidth, DecodeContext, SessionKind, UpdateView};
 pub use writer::{PushError, UpdateWriter, encode_end_of_rib};

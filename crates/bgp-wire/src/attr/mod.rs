@@ -18,6 +18,7 @@ pub use self::community::{
     LargeCommunityIter,
 };
 pub use self::extended::{Administrator, ExtendedCommunity, ExtendedValue, OriginValidation};
+pub(crate) use self::mp::mp_family;
 pub use self::mp::{MpReachView, MpUnreachView, NextHop};
 pub use self::other::{OtherAttribute, OtherAttributeIter};
 use self::owned::put_header_flags;
@@ -140,6 +141,12 @@ impl AttributeFlags {
     #[must_use]
     pub const fn is_transitive(self) -> bool {
         self.0 & Self::TRANSITIVE != 0
+    }
+
+    /// Whether somebody who did not know the attribute has passed it on.
+    #[must_use]
+    pub const fn is_partial(self) -> bool {
+        self.0 & Self::PARTIAL != 0
     }
 
     /// Whether the length has two octets.

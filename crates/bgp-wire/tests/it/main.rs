@@ -7,6 +7,7 @@ mod rfc6793;
 mod rfc7606;
 mod round_trip;
 mod total;
+mod tree;
 
 use bgp_wire::{AsWidth, DecodeContext, MaxMessageLen, RawMessage, SessionKind};
 use bytes::BytesMut;
