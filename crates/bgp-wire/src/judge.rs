@@ -282,9 +282,11 @@ impl<'a> Judge<'a> {
             Some(_) if as4 => Err((DecodeErrorKind::AttributeFlags(code), Discard)),
             Some(_) => Err((DecodeErrorKind::AttributeFlags(code), Withdraw)),
             None if attribute.flags().is_optional() => Ok(()),
-            // RFC 4271 section 6.3 would end the session, and RFC 7606 does
-            // not name the case. Its aim is that a strange attribute costs
-            // its routes only, so that is what it costs here.
+            // A choice: RFC 4271 section 6.3 ends the session, RFC 7606 does
+            // not name the case, and speakers differ (BIRD withdraws, FRR
+            // resets). Whoever made the attribute may be several ASes away,
+            // and that such a one can't take sessions down is what RFC 7606
+            // is for.
             None => Err((DecodeErrorKind::UnrecognizedWellKnown(code), Withdraw)),
         }
     }
