@@ -3,6 +3,7 @@
 
 mod corpora;
 mod golden;
+mod reencode;
 mod rfc6793;
 mod rfc7606;
 mod round_trip;
