@@ -213,18 +213,58 @@ fn request(address: IpAddr) -> Result<String, Failure> {
             Failure::Other(error)
         }
     })?;
-    let text = String::from_utf8_lossy(&answer);
-    let unexpected = || Failure::Other(io::Error::other(format!("unexpected answer {text:?}")));
-    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(unexpected)?;
-    if head.split(' ').nth(1) == Some("200") {
-        Ok(body.trim().to_owned())
-    } else {
-        Err(unexpected())
+    match whole_answer(&answer) {
+        Some((200, body)) => Ok(body.trim().to_owned()),
+        _ => {
+            let text = String::from_utf8_lossy(&answer);
+            let error = io::Error::other(format!("unexpected answer {text:?}"));
+            Err(Failure::Other(error))
+        }
     }
 }
 
+/// Asks and reads until the answer is whole; how the connection ends after that is nobody's loss.
 fn exchange(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<()> {
     stream.set_read_timeout(Some(REQUEST_LIMIT))?;
     stream.write_all(b"GET /name HTTP/1.0\r\n\r\n")?;
-    stream.read_to_end(answer).map(drop)
+    let mut part = [0; 2048];
+    while whole_answer(answer).is_none() {
+        let length = stream.read(&mut part)?;
+        if length == 0 {
+            return Ok(());
+        }
+        answer.extend(&part[..length]);
+    }
+    Ok(())
+}
+
+/// Status and body of an answer that is as long as its Content-Length says.
+fn whole_answer(answer: &[u8]) -> Option<(u16, &str)> {
+    let text = str::from_utf8(answer).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.lines();
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let length: usize = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse().ok())?;
+    (body.len() >= length).then_some((status, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_whole_when_its_length_is_reached() {
+        let whole = "HTTP/1.1 200 OK\r\nContent-length: 3\r\n\r\nh1\n";
+        assert_eq!(whole_answer(whole.as_bytes()), Some((200, "h1\n")));
+        for length in 0..whole.len() {
+            assert_eq!(
+                whole_answer(&whole.as_bytes()[..length]),
+                None,
+                "{length} octets"
+            );
+        }
+    }
 }
