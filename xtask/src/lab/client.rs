@@ -199,10 +199,8 @@ enum Failure {
 }
 
 fn request(address: IpAddr) -> Result<String, Failure> {
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(address, 80), REQUEST_LIMIT)
-        .map_err(Failure::Other)?;
     let mut answer = Vec::new();
-    exchange(&mut stream, &mut answer).map_err(|error| {
+    exchange(address, &mut answer).map_err(|error| {
         let lost = matches!(
             error.kind(),
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
@@ -224,7 +222,8 @@ fn request(address: IpAddr) -> Result<String, Failure> {
 }
 
 /// Asks and reads until the answer is whole; how the connection ends after that is nobody's loss.
-fn exchange(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<()> {
+fn exchange(address: IpAddr, answer: &mut Vec<u8>) -> io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(address, 80), REQUEST_LIMIT)?;
     stream.set_read_timeout(Some(REQUEST_LIMIT))?;
     stream.write_all(b"GET /name HTTP/1.0\r\n\r\n")?;
     let mut part = [0; 2048];
