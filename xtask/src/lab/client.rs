@@ -51,8 +51,8 @@ pub(crate) struct Args {
 pub(crate) struct Summary {
     /// Answers by host name.
     pub(crate) answers: BTreeMap<String, u32>,
-    /// Requests that broke before a single octet of the answer came and were sent once more, as
-    /// every HTTP client does with a GET (RFC 9110 section 9.2.2).
+    /// Requests whose connection broke before the answer was whole and that were sent once more,
+    /// as an HTTP client may do with a GET (RFC 9110 section 9.2.2).
     pub(crate) resent: u32,
     /// Requests without an answer, in words.
     pub(crate) failures: Vec<String>,
@@ -177,7 +177,7 @@ pub(crate) fn serve_requests(args: &Args) -> Result<()> {
 impl Summary {
     fn note(&mut self, address: IpAddr) {
         let answer = match request(address) {
-            Err(Failure::BeforeAnswer(_)) => {
+            Err(Failure::Broken(_)) => {
                 self.resent += 1;
                 request(address)
             }
@@ -185,7 +185,7 @@ impl Summary {
         };
         match answer {
             Ok(name) => *self.answers.entry(name).or_default() += 1,
-            Err(Failure::BeforeAnswer(error) | Failure::Other(error)) => {
+            Err(Failure::Broken(error) | Failure::Other(error)) => {
                 self.failures.push(format!("{address}: {error}"));
             }
         }
@@ -193,22 +193,20 @@ impl Summary {
 }
 
 enum Failure {
-    /// The connection was lost with nothing received.
-    BeforeAnswer(io::Error),
+    /// The connection was lost before the answer was whole.
+    Broken(io::Error),
     Other(io::Error),
 }
 
 fn request(address: IpAddr) -> Result<String, Failure> {
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(address, 80), REQUEST_LIMIT)
-        .map_err(Failure::Other)?;
     let mut answer = Vec::new();
-    exchange(&mut stream, &mut answer).map_err(|error| {
+    exchange(address, &mut answer).map_err(|error| {
         let lost = matches!(
             error.kind(),
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
         );
-        if lost && answer.is_empty() {
-            Failure::BeforeAnswer(error)
+        if lost {
+            Failure::Broken(error)
         } else {
             Failure::Other(error)
         }
@@ -224,7 +222,8 @@ fn request(address: IpAddr) -> Result<String, Failure> {
 }
 
 /// Asks and reads until the answer is whole; how the connection ends after that is nobody's loss.
-fn exchange(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<()> {
+fn exchange(address: IpAddr, answer: &mut Vec<u8>) -> io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(address, 80), REQUEST_LIMIT)?;
     stream.set_read_timeout(Some(REQUEST_LIMIT))?;
     stream.write_all(b"GET /name HTTP/1.0\r\n\r\n")?;
     let mut part = [0; 2048];
