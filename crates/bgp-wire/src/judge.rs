@@ -109,8 +109,10 @@ impl<'a> UpdateView<'a> {
             fault: None,
             seen: Seen([0; 4]),
             attributes: Attributes::default(),
+            as4_path: None,
+            as4_aggregator: None,
         };
-        let mut withdrawn = self.withdrawn_routes();
+        let mut withdrawn = self.withdrawn_nlri(ctx);
         if let Some(error) = withdrawn.find_map(Result::err) {
             judge.found(error, Disposition::SessionReset, &[]);
         }
@@ -122,13 +124,14 @@ impl<'a> UpdateView<'a> {
             }
         }
         let mut announces_ipv4 = false;
-        for prefix in self.nlri() {
+        for route in self.announced_nlri(ctx) {
             announces_ipv4 = true;
-            if let Err(error) = prefix {
+            if let Err(error) = route {
                 judge.found(error, Disposition::SessionReset, &[]);
             }
         }
         judge.whole(announces_ipv4);
+        judge.merge_four_octet_twins();
         Judgement {
             fault: judge.fault,
             attributes: judge.attributes,
@@ -164,6 +167,8 @@ struct Judge<'a> {
     fault: Option<Fault<'a>>,
     seen: Seen,
     attributes: Attributes<'a>,
+    as4_path: Option<AsPathView<'a>>,
+    as4_aggregator: Option<Aggregator>,
 }
 
 impl<'a> Judge<'a> {
@@ -182,15 +187,22 @@ impl<'a> Judge<'a> {
 
     fn attribute(&mut self, attribute: AttributeView<'a>) {
         let code = attribute.code();
+        let routes = matches!(
+            code,
+            AttributeCode::MP_REACH_NLRI | AttributeCode::MP_UNREACH_NLRI
+        );
         let verdict = if self.seen.insert(code) {
-            self.check_class(attribute)
-                .and_then(|()| self.check_value(code, attribute.value()))
+            let class = self.check_class(attribute);
+            if class.is_ok() || routes {
+                // Routes can be withdrawn only if they are read, so wrong
+                // flags don't keep them from that.
+                self.check_value(code, attribute.value()).and(class)
+            } else {
+                class
+            }
         } else {
             // Only the first one counts (section 3 g).
-            let disposition = match code {
-                AttributeCode::MP_REACH_NLRI | AttributeCode::MP_UNREACH_NLRI => Reset,
-                _ => Discard,
-            };
+            let disposition = if routes { Reset } else { Discard };
             Err((DecodeErrorKind::DuplicateAttribute(code), disposition))
         };
         if let Err((kind, disposition)) = verdict {
@@ -261,11 +273,12 @@ impl<'a> Judge<'a> {
             }
             // RFC 6793 section 6.
             AttributeCode::AS4_PATH => {
-                AsPathView::parse(value, AsWidth::Four)
+                let path = AsPathView::parse(value, AsWidth::Four)
                     .map_err(|_| (DecodeErrorKind::MalformedAttribute(code), Discard))?;
+                self.as4_path = Some(path);
             }
             AttributeCode::AS4_AGGREGATOR => {
-                aggregator(code, value, AsWidth::Four)?;
+                self.as4_aggregator = Some(aggregator(code, value, AsWidth::Four)?);
             }
             AttributeCode::IPV6_EXTENDED_COMMUNITIES => {
                 items(code, value, 20)?;
@@ -283,7 +296,7 @@ impl<'a> Judge<'a> {
 
     fn mp_reach(&mut self, value: &'a [u8]) -> Verdict {
         let malformed = DecodeErrorKind::MalformedAttribute(AttributeCode::MP_REACH_NLRI);
-        let view = MpReachView::parse(value).ok_or((malformed, Reset))?;
+        let view = MpReachView::parse(value, self.ctx.path_ids).ok_or((malformed, Reset))?;
         if view.prefixes().any(|prefix| prefix.is_err()) {
             return Err((malformed, Reset));
         }
@@ -298,7 +311,7 @@ impl<'a> Judge<'a> {
 
     fn mp_unreach(&mut self, value: &'a [u8]) -> Verdict {
         let malformed = DecodeErrorKind::MalformedAttribute(AttributeCode::MP_UNREACH_NLRI);
-        let view = MpUnreachView::parse(value).ok_or((malformed, Reset))?;
+        let view = MpUnreachView::parse(value, self.ctx.path_ids).ok_or((malformed, Reset))?;
         if view.prefixes().any(|prefix| prefix.is_err()) {
             return Err((malformed, Reset));
         }
@@ -327,6 +340,25 @@ impl<'a> Judge<'a> {
             && !announces
         {
             fault.disposition = Reset;
+        }
+    }
+}
+
+impl Judge<'_> {
+    /// Puts the numbers back that a speaker of two octets could not say
+    /// (RFC 6793 section 4.2.3).
+    fn merge_four_octet_twins(&mut self) {
+        let attributes = &mut self.attributes;
+        if let (Some(two), Some(four)) = (attributes.aggregator, self.as4_aggregator) {
+            if two.asn != Asn::TRANS {
+                // Somebody who does not know of the twins has aggregated since
+                // they were written, so neither of them is true any more.
+                return;
+            }
+            attributes.aggregator = Some(four);
+        }
+        if let (Some(two), Some(four)) = (attributes.as_path, self.as4_path) {
+            attributes.as_path = Some(two.merge(four));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::iter::FusedIterator;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
+use super::ExtendedCommunity;
 use crate::reader::Reader;
 
 /// A community of four octets (RFC 1997), written `65001:100` or by name.
@@ -66,7 +67,10 @@ impl FromStr for Community {
 
 /// A text that is no community.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a community: use asn:value, or asn:value:value for a large one")]
+#[error(
+    "not a community: use asn:value, asn:value:value for a large one, \
+     name:asn:value for an extended one"
+)]
 pub struct InvalidCommunity;
 
 /// A community of twelve octets (RFC 8092), written `4200000000:1:2`.
@@ -105,17 +109,6 @@ impl FromStr for LargeCommunity {
             }),
             _ => Err(InvalidCommunity),
         }
-    }
-}
-
-/// A community of eight octets (RFC 4360), its type included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExtendedCommunity(pub [u8; 8]);
-
-/// Sixteen hexadecimal digits.
-impl fmt::Display for ExtendedCommunity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", u64::from_be_bytes(self.0))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod as_path;
 mod community;
+mod extended;
 mod mp;
 mod owned;
 
@@ -12,9 +13,10 @@ pub use self::as_path::{
     AsPath, AsPathSegment, AsPathSegmentView, AsPathView, AsnIter, SegmentIter, SegmentKind,
 };
 pub use self::community::{
-    ClusterIter, Community, CommunityIter, ExtendedCommunity, ExtendedCommunityIter,
-    InvalidCommunity, LargeCommunity, LargeCommunityIter,
+    ClusterIter, Community, CommunityIter, ExtendedCommunityIter, InvalidCommunity, LargeCommunity,
+    LargeCommunityIter,
 };
+pub use self::extended::{Administrator, ExtendedCommunity, ExtendedValue, OriginValidation};
 pub use self::mp::{MpReachView, MpUnreachView, NextHop};
 pub use self::owned::{Aggregator, Origin, PathAttributes};
 

@@ -36,7 +36,8 @@ impl<'a> Attributes<'a> {
         self.origin
     }
 
-    /// AS_PATH.
+    /// AS_PATH, merged with AS4_PATH where the peer's AS numbers have two
+    /// octets (RFC 6793 section 4.2.3).
     #[must_use]
     pub const fn as_path(&self) -> Option<AsPathView<'a>> {
         self.as_path
@@ -66,7 +67,8 @@ impl<'a> Attributes<'a> {
         self.atomic_aggregate
     }
 
-    /// AGGREGATOR.
+    /// AGGREGATOR, or AS4_AGGREGATOR where that knows better (RFC 6793 section
+    /// 4.2.3).
     #[must_use]
     pub const fn aggregator(&self) -> Option<Aggregator> {
         self.aggregator

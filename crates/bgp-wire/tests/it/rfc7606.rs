@@ -456,3 +456,21 @@ fn withdrawn_attributes_still_tell_the_routes() {
     let reach = judgement.attributes().mp_reach().unwrap();
     assert_eq!(reach.prefixes().count(), 1);
 }
+
+#[test]
+fn wrong_flags_on_mp_attributes_withdraw_the_routes_they_name() {
+    // Section 3 c asks for treat-as-withdraw, which is of no use if the
+    // routes are not told.
+    let reach = MP_REACH.replacen("80", "c0", 1);
+    let attributes = format!("{reach} {ORIGIN} {AS_PATH} c0 0f 07 0002 01 18 20010d");
+    let body = hex(&format!("0000 {:04x} {attributes}", hex(&attributes).len()));
+    let judgement = UpdateView::parse(&body).unwrap().judge(EXTERNAL);
+    let fault = judgement.fault().unwrap();
+    assert_eq!(fault.disposition, TreatAsWithdraw);
+    assert_eq!(fault.attribute, hex(&reach));
+    let read = judgement.attributes();
+    assert_eq!(read.mp_reach().unwrap().prefixes().count(), 1);
+    assert_eq!(read.mp_unreach().unwrap().prefixes().count(), 1);
+    // The stronger of the two faults of one attribute counts.
+    assert_eq!(added(EXTERNAL, "c0 0f 02 0002"), says(SessionReset, "3/9"));
+}
