@@ -8,6 +8,7 @@ use crate::error::{DecodeError, DecodeErrorKind};
 use crate::notification::NotificationView;
 use crate::number::MaxMessageLen;
 use crate::open::OpenView;
+use crate::reader::Reader;
 use crate::route_refresh::RouteRefreshView;
 use crate::update::UpdateView;
 
@@ -135,6 +136,7 @@ impl<'a> MessageView<'a> {
     ///
     /// Those of the two. After an error of the header the stream can't be read
     /// on, and `octets` are as they were.
+    #[inline]
     pub fn split_from(
         octets: &mut &'a [u8],
         max: MaxMessageLen,
@@ -149,7 +151,17 @@ impl<'a> MessageView<'a> {
         Self::parse(message_type, message.get(HEADER_LEN..).unwrap_or_default()).map(Some)
     }
 
+    #[inline]
     fn parse(message_type: MessageType, body: &'a [u8]) -> Result<Self, DecodeError> {
+        // What comes by the million is worth not being a call.
+        match message_type {
+            MessageType::UPDATE => UpdateView::parse(body).map(Self::Update),
+            other => Self::parse_rare(other, body),
+        }
+    }
+
+    #[inline(never)]
+    fn parse_rare(message_type: MessageType, body: &'a [u8]) -> Result<Self, DecodeError> {
         match message_type {
             MessageType::OPEN => OpenView::parse(body).map(Self::Open),
             MessageType::UPDATE => UpdateView::parse(body).map(Self::Update),
@@ -195,11 +207,15 @@ pub(crate) fn finish_message(buf: &mut BytesMut, start: usize) -> usize {
 
 /// The length and type that the header in front of `octets` tells, if it is all
 /// there; the rest of the message need not be.
+#[inline]
 fn read_header(
     octets: &[u8],
     max: MaxMessageLen,
 ) -> Result<Option<(usize, MessageType)>, DecodeError> {
-    let Some((header, _)) = octets.split_first_chunk::<HEADER_LEN>() else {
+    let mut reader = Reader::new(octets);
+    let (Some(marker), Some(length), Some(message_type)) =
+        (reader.array(), reader.u16(), reader.u8())
+    else {
         // A wrong marker is an error at its first wrong octet.
         return if octets.iter().take(MARKER.len()).all(|octet| *octet == 0xff) {
             Ok(None)
@@ -207,11 +223,11 @@ fn read_header(
             Err(DecodeErrorKind::NotSynchronized.into())
         };
     };
-    if header[..16] != MARKER {
+    // As a number, for a comparison of slices is a call.
+    if u128::from_ne_bytes(marker) != u128::MAX {
         return Err(DecodeErrorKind::NotSynchronized.into());
     }
-    let length = u16::from_be_bytes([header[16], header[17]]);
-    let message_type = MessageType(header[18]);
+    let message_type = MessageType(message_type);
     check_length(length, message_type, max)?;
     Ok(Some((usize::from(length), message_type)))
 }

@@ -104,11 +104,16 @@ impl<'a> UpdateView<'a> {
     /// the path, families that were not negotiated, next hops of one's own.
     #[must_use]
     pub fn judge(&self, ctx: DecodeContext) -> Judgement<'a> {
+        let mut judgement = Judgement {
+            fault: None,
+            attributes: Attributes::default(),
+        };
+        // It works on what is returned, for that is large enough that moving
+        // it would be felt.
         let mut judge = Judge {
             ctx,
-            fault: None,
+            judgement: &mut judgement,
             seen: Seen([0; 4]),
-            attributes: Attributes::default(),
             as4_path: None,
             as4_aggregator: None,
         };
@@ -132,10 +137,7 @@ impl<'a> UpdateView<'a> {
         }
         judge.whole(announces_ipv4);
         judge.merge_four_octet_twins();
-        Judgement {
-            fault: judge.fault,
-            attributes: judge.attributes,
-        }
+        judgement
     }
 }
 
@@ -162,22 +164,22 @@ impl Seen {
 /// What is wrong with one attribute, and what to do about it.
 type Verdict = Result<(), (DecodeErrorKind, Disposition)>;
 
-struct Judge<'a> {
+struct Judge<'a, 'j> {
     ctx: DecodeContext,
-    fault: Option<Fault<'a>>,
+    judgement: &'j mut Judgement<'a>,
     seen: Seen,
-    attributes: Attributes<'a>,
     as4_path: Option<AsPathView<'a>>,
     as4_aggregator: Option<Aggregator>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Judge<'a, '_> {
     fn found(&mut self, error: DecodeError, disposition: Disposition, attribute: &'a [u8]) {
         if self
+            .judgement
             .fault
             .is_none_or(|worst| worst.disposition < disposition)
         {
-            self.fault = Some(Fault {
+            self.judgement.fault = Some(Fault {
                 error,
                 disposition,
                 attribute,
@@ -242,7 +244,7 @@ impl<'a> Judge<'a> {
 
     /// Checks and keeps the value (section 7, in its order).
     fn check_value(&mut self, code: AttributeCode, value: &'a [u8]) -> Verdict {
-        let attributes = &mut self.attributes;
+        let attributes = &mut self.judgement.attributes;
         match code {
             AttributeCode::ORIGIN => attributes.origin = Some(origin(value)?),
             AttributeCode::AS_PATH => attributes.as_path = Some(as_path(value, self.ctx)?),
@@ -300,7 +302,7 @@ impl<'a> Judge<'a> {
         if view.prefixes().any(|prefix| prefix.is_err()) {
             return Err((malformed, Reset));
         }
-        self.attributes.mp_reach = Some(view);
+        self.judgement.attributes.mp_reach = Some(view);
         match view.next_hop() {
             Some(next_hop) if !next_hop.is_host() => {
                 Err((DecodeErrorKind::InvalidNextHop, Withdraw))
@@ -315,7 +317,7 @@ impl<'a> Judge<'a> {
         if view.prefixes().any(|prefix| prefix.is_err()) {
             return Err((malformed, Reset));
         }
-        self.attributes.mp_unreach = Some(view);
+        self.judgement.attributes.mp_unreach = Some(view);
         Ok(())
     }
 
@@ -335,7 +337,7 @@ impl<'a> Judge<'a> {
         }
         // Without any route announced, nobody can be sure that the fault did
         // not hide one (section 5.2).
-        if let Some(fault) = &mut self.fault
+        if let Some(fault) = &mut self.judgement.fault
             && fault.disposition == Withdraw
             && !announces
         {
@@ -344,11 +346,11 @@ impl<'a> Judge<'a> {
     }
 }
 
-impl Judge<'_> {
+impl Judge<'_, '_> {
     /// Puts the numbers back that a speaker of two octets could not say
     /// (RFC 6793 section 4.2.3).
     fn merge_four_octet_twins(&mut self) {
-        let attributes = &mut self.attributes;
+        let attributes = &mut self.judgement.attributes;
         if let (Some(two), Some(four)) = (attributes.aggregator, self.as4_aggregator) {
             if two.asn != Asn::TRANS {
                 // Somebody who does not know of the twins has aggregated since

@@ -47,24 +47,19 @@ impl<'a, P> PrefixIter<'a, P> {
         Some(id)
     }
 
-    /// Reads one prefix into `N` octets; the inner `None` is a malformed one.
-    fn read<const N: usize>(&mut self) -> Option<Option<([u8; N], u8)>> {
-        let bits = self.reader.u8()?;
-        let read = if usize::from(bits) <= N * 8 {
-            self.reader.take(octets_of(bits)).map(|significant| {
-                let mut octets = [0; N];
-                for (octet, value) in octets.iter_mut().zip(significant) {
-                    *octet = *value;
-                }
-                (octets, bits)
-            })
+    /// Takes the next prefix, of at most so many bits: all its octets, the one
+    /// of the length in front. The inner `None` is a malformed one.
+    fn take(&mut self, most: u8) -> Option<Option<(&'a [u8], u8)>> {
+        let bits = *self.reader.rest().first()?;
+        let taken = if bits <= most {
+            self.reader.take(1 + octets_of(bits))
         } else {
             None
         };
-        if read.is_none() {
+        if taken.is_none() {
             self.reader = Reader::new(&[]);
         }
-        Some(read)
+        Some(taken.map(|octets| (octets, bits)))
     }
 }
 
@@ -73,11 +68,21 @@ pub(crate) const MALFORMED: DecodeErrorKind = DecodeErrorKind::MalformedPrefix;
 impl Iterator for PrefixIter<'_, Ipv4Net> {
     type Item = Result<Ipv4Net, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let read = self.read::<4>()?;
-        let prefix = read.and_then(|(octets, bits)| {
-            let net = Ipv4Net::new(Ipv4Addr::from_octets(octets), bits).ok()?;
-            Some(net.trunc())
+        let taken = self.take(32)?;
+        let prefix = taken.and_then(|(octets, bits)| {
+            // Copying a number of octets that is not known beforehand takes
+            // longer than everything else here.
+            let address = u32::from_be_bytes(match *octets {
+                [_, a, b, c] => [a, b, c, 0],
+                [_, a, b] => [a, b, 0, 0],
+                [_, a, b, c, d] => [a, b, c, d],
+                [_, a] => [a, 0, 0, 0],
+                _ => [0; 4],
+            });
+            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+            Ipv4Net::new(Ipv4Addr::from_bits(address & mask), bits).ok()
         });
         Some(prefix.ok_or_else(|| MALFORMED.into()))
     }
@@ -86,11 +91,17 @@ impl Iterator for PrefixIter<'_, Ipv4Net> {
 impl Iterator for PrefixIter<'_, Ipv6Net> {
     type Item = Result<Ipv6Net, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let read = self.read::<16>()?;
-        let prefix = read.and_then(|(octets, bits)| {
-            let net = Ipv6Net::new(Ipv6Addr::from_octets(octets), bits).ok()?;
-            Some(net.trunc())
+        let taken = self.take(128)?;
+        let prefix = taken.and_then(|(octets, bits)| {
+            let mut address = [0; 16];
+            for (octet, value) in address.iter_mut().zip(octets.iter().skip(1)) {
+                *octet = *value;
+            }
+            let address = u128::from_be_bytes(address);
+            let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+            Ipv6Net::new(Ipv6Addr::from_bits(address & mask), bits).ok()
         });
         Some(prefix.ok_or_else(|| MALFORMED.into()))
     }

@@ -87,6 +87,7 @@ impl<'a> UpdateView<'a> {
     ///
     /// The two lengths contradict the message's. What the three parts hold is
     /// judged by [`Self::judge`].
+    #[inline]
     pub fn parse(body: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(body);
         let mut field = || {

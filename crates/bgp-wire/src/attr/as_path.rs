@@ -100,7 +100,7 @@ impl<'a> AsPathView<'a> {
             let Some(segment) = segments.read().filter(|it| it.count() > 0) else {
                 return Err(DecodeErrorKind::MalformedAsPath);
             };
-            if segment.asns().any(|asn| asn.get() == 0) {
+            if segment.has_zero() {
                 return Err(DecodeErrorKind::ZeroAsn(crate::AttributeCode::AS_PATH));
             }
         }
@@ -228,6 +228,13 @@ impl<'a> AsPathSegmentView<'a> {
         self.octets.len() / self.width.octets()
     }
 
+    fn has_zero(self) -> bool {
+        match self.width {
+            AsWidth::Two => self.octets.as_chunks().0.contains(&[0; 2]),
+            AsWidth::Four => self.octets.as_chunks().0.contains(&[0; 4]),
+        }
+    }
+
     const fn path_len(self) -> usize {
         self.kind.counts(self.count())
     }
@@ -248,6 +255,7 @@ impl<'a> Segments<'a> {
         }
     }
 
+    #[inline]
     fn read(&mut self) -> Option<AsPathSegmentView<'a>> {
         let [kind, count] = self.reader.array()?;
         let octets = self.reader.take(usize::from(count) * self.width.octets())?;
@@ -319,6 +327,7 @@ impl<'a> SegmentIter<'a> {
 impl<'a> Iterator for SegmentIter<'a> {
     type Item = AsPathSegmentView<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self.part {
             Part::Whole => self.segments.read(),
@@ -338,10 +347,32 @@ pub struct AsnIter<'a> {
 impl Iterator for AsnIter<'_> {
     type Item = Asn;
 
+    #[inline]
     fn next(&mut self) -> Option<Asn> {
         match self.width {
             AsWidth::Two => self.reader.u16().map(|asn| Asn::new(u32::from(asn))),
             AsWidth::Four => self.reader.u32().map(Asn::new),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let count = self.reader.rest().len() / self.width.octets();
+        (count, Some(count))
+    }
+
+    /// Asks for the width once only.
+    #[inline]
+    fn fold<B, F: FnMut(B, Asn) -> B>(self, init: B, mut f: F) -> B {
+        let octets = self.reader.rest();
+        match self.width {
+            AsWidth::Two => octets.as_chunks().0.iter().fold(init, |all, asn| {
+                f(all, Asn::new(u32::from(u16::from_be_bytes(*asn))))
+            }),
+            AsWidth::Four => octets
+                .as_chunks()
+                .0
+                .iter()
+                .fold(init, |all, asn| f(all, Asn::new(u32::from_be_bytes(*asn)))),
         }
     }
 }
