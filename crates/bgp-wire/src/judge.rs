@@ -103,40 +103,22 @@ impl<'a> UpdateView<'a> {
     /// What needs the configuration is not looked at: loops, the first AS of
     /// the path, families that were not negotiated, next hops of one's own.
     #[must_use]
+    #[inline]
     pub fn judge(&self, ctx: DecodeContext) -> Judgement<'a> {
         let mut judgement = Judgement {
             fault: None,
             attributes: Attributes::default(),
         };
-        // It works on what is returned, for that is large enough that moving
-        // it would be felt.
-        let mut judge = Judge {
+        // The work is done in place, for it would be felt if something of
+        // that size was moved.
+        let judge = Judge {
             ctx,
             judgement: &mut judgement,
             seen: Seen([0; 4]),
             as4_path: None,
             as4_aggregator: None,
         };
-        let mut withdrawn = self.withdrawn_nlri(ctx);
-        if let Some(error) = withdrawn.find_map(Result::err) {
-            judge.found(error, Disposition::SessionReset, &[]);
-        }
-        for attribute in self.path_attributes() {
-            match attribute {
-                Ok(attribute) => judge.attribute(attribute),
-                // NLRI can still be found by the field's length (section 4).
-                Err(error) => judge.found(error, Disposition::TreatAsWithdraw, &[]),
-            }
-        }
-        let mut announces_ipv4 = false;
-        for route in self.announced_nlri(ctx) {
-            announces_ipv4 = true;
-            if let Err(error) = route {
-                judge.found(error, Disposition::SessionReset, &[]);
-            }
-        }
-        judge.whole(announces_ipv4);
-        judge.merge_four_octet_twins();
+        judge.update(self);
         judgement
     }
 }
@@ -173,6 +155,24 @@ struct Judge<'a, 'j> {
 }
 
 impl<'a> Judge<'a, '_> {
+    fn update(mut self, update: &UpdateView<'a>) {
+        if let Err(error) = update.withdrawn_nlri(self.ctx).check() {
+            self.found(error, Disposition::SessionReset, &[]);
+        }
+        for attribute in update.path_attributes() {
+            match attribute {
+                Ok(attribute) => self.attribute(attribute),
+                // NLRI can still be found by the field's length (section 4).
+                Err(error) => self.found(error, Disposition::TreatAsWithdraw, &[]),
+            }
+        }
+        if let Err(error) = update.announced_nlri(self.ctx).check() {
+            self.found(error, Disposition::SessionReset, &[]);
+        }
+        self.whole(update.announces_ipv4());
+        self.merge_four_octet_twins();
+    }
+
     fn found(&mut self, error: DecodeError, disposition: Disposition, attribute: &'a [u8]) {
         if self
             .judgement

@@ -46,21 +46,6 @@ impl<'a, P> PrefixIter<'a, P> {
         }
         Some(id)
     }
-
-    /// Takes the next prefix, of at most so many bits: all its octets, the one
-    /// of the length in front. The inner `None` is a malformed one.
-    fn take(&mut self, most: u8) -> Option<Option<(&'a [u8], u8)>> {
-        let bits = *self.reader.rest().first()?;
-        let taken = if bits <= most {
-            self.reader.take(1 + octets_of(bits))
-        } else {
-            None
-        };
-        if taken.is_none() {
-            self.reader = Reader::new(&[]);
-        }
-        Some(taken.map(|octets| (octets, bits)))
-    }
 }
 
 pub(crate) const MALFORMED: DecodeErrorKind = DecodeErrorKind::MalformedPrefix;
@@ -68,23 +53,27 @@ pub(crate) const MALFORMED: DecodeErrorKind = DecodeErrorKind::MalformedPrefix;
 impl Iterator for PrefixIter<'_, Ipv4Net> {
     type Item = Result<Ipv4Net, DecodeError>;
 
+    // Every length has an arm, the usual ones first, instead of the arithmetic
+    // that IPv6 does: so the processor guesses where the next prefix begins and
+    // need not wait until this one's length is read.
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let taken = self.take(32)?;
-        let prefix = taken.and_then(|(octets, bits)| {
-            // Copying a number of octets that is not known beforehand takes
-            // longer than everything else here.
-            let address = u32::from_be_bytes(match *octets {
-                [_, a, b, c] => [a, b, c, 0],
-                [_, a, b] => [a, b, 0, 0],
-                [_, a, b, c, d] => [a, b, c, d],
-                [_, a] => [a, 0, 0, 0],
-                _ => [0; 4],
-            });
-            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
-            Ipv4Net::new(Ipv4Addr::from_bits(address & mask), bits).ok()
-        });
-        Some(prefix.ok_or_else(|| MALFORMED.into()))
+        let (octets, bits, rest) = match *self.reader.rest() {
+            [] => return None,
+            [bits @ 17..=24, a, b, c, ref rest @ ..] => ([a, b, c, 0], bits, rest),
+            [bits @ 9..=16, a, b, ref rest @ ..] => ([a, b, 0, 0], bits, rest),
+            [bits @ 25..=32, a, b, c, d, ref rest @ ..] => ([a, b, c, d], bits, rest),
+            [bits @ 1..=8, a, ref rest @ ..] => ([a, 0, 0, 0], bits, rest),
+            [0, ref rest @ ..] => ([0; 4], 0, rest),
+            _ => {
+                self.reader = Reader::new(&[]);
+                return Some(Err(MALFORMED.into()));
+            }
+        };
+        self.reader = Reader::new(rest);
+        let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+        let address = Ipv4Addr::from_bits(u32::from_be_bytes(octets) & mask);
+        Some(Ipv4Net::new(address, bits).map_err(|_| MALFORMED.into()))
     }
 }
 
@@ -93,16 +82,22 @@ impl Iterator for PrefixIter<'_, Ipv6Net> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let taken = self.take(128)?;
-        let prefix = taken.and_then(|(octets, bits)| {
-            let mut address = [0; 16];
-            for (octet, value) in address.iter_mut().zip(octets.iter().skip(1)) {
-                *octet = *value;
-            }
-            let address = u128::from_be_bytes(address);
-            let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
-            Ipv6Net::new(Ipv6Addr::from_bits(address & mask), bits).ok()
-        });
+        let bits = self.reader.u8()?;
+        let prefix = (bits <= 128)
+            .then(|| self.reader.take(octets_of(bits)))
+            .flatten()
+            .and_then(|significant| {
+                let mut octets = [0; 16];
+                for (octet, value) in octets.iter_mut().zip(significant) {
+                    *octet = *value;
+                }
+                let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+                let address = Ipv6Addr::from_bits(u128::from_be_bytes(octets) & mask);
+                Ipv6Net::new(address, bits).ok()
+            });
+        if prefix.is_none() {
+            self.reader = Reader::new(&[]);
+        }
         Some(prefix.ok_or_else(|| MALFORMED.into()))
     }
 }

@@ -141,6 +141,11 @@ impl<'a> UpdateView<'a> {
         PrefixIter::new(self.nlri)
     }
 
+    /// Whether there is anything in the NLRI field.
+    pub(crate) const fn announces_ipv4(self) -> bool {
+        !self.nlri.is_empty()
+    }
+
     /// The family whose initial routes are complete, if this is an End-of-RIB
     /// marker (RFC 4724 section 2).
     #[must_use]
