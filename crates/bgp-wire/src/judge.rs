@@ -299,7 +299,7 @@ impl<'a> Judge<'a, '_> {
     fn mp_reach(&mut self, value: &'a [u8]) -> Verdict {
         let malformed = DecodeErrorKind::MalformedAttribute(AttributeCode::MP_REACH_NLRI);
         let view = MpReachView::parse(value, self.ctx.path_ids).ok_or((malformed, Reset))?;
-        if view.prefixes().any(|prefix| prefix.is_err()) {
+        if view.nlri().check().is_err() {
             return Err((malformed, Reset));
         }
         self.judgement.attributes.mp_reach = Some(view);
@@ -314,7 +314,7 @@ impl<'a> Judge<'a, '_> {
     fn mp_unreach(&mut self, value: &'a [u8]) -> Verdict {
         let malformed = DecodeErrorKind::MalformedAttribute(AttributeCode::MP_UNREACH_NLRI);
         let view = MpUnreachView::parse(value, self.ctx.path_ids).ok_or((malformed, Reset))?;
-        if view.prefixes().any(|prefix| prefix.is_err()) {
+        if view.nlri().check().is_err() {
             return Err((malformed, Reset));
         }
         self.judgement.attributes.mp_unreach = Some(view);
