@@ -351,7 +351,10 @@ impl Judge<'_, '_> {
     /// (RFC 6793 section 4.2.3).
     fn merge_four_octet_twins(&mut self) {
         let attributes = &mut self.judgement.attributes;
-        if let (Some(two), Some(four)) = (attributes.aggregator, self.as4_aggregator) {
+        // Hardly any UPDATE has one, so theirs are looked at first.
+        if let Some(four) = self.as4_aggregator
+            && let Some(two) = attributes.aggregator
+        {
             if two.asn != Asn::TRANS {
                 // Somebody who does not know of the twins has aggregated since
                 // they were written, so neither of them is true any more.
@@ -359,7 +362,9 @@ impl Judge<'_, '_> {
             }
             attributes.aggregator = Some(four);
         }
-        if let (Some(two), Some(four)) = (attributes.as_path, self.as4_path) {
+        if let Some(four) = self.as4_path
+            && let Some(two) = attributes.as_path
+        {
             attributes.as_path = Some(two.merge(four));
         }
     }

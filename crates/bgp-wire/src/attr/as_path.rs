@@ -94,6 +94,7 @@ impl<'a> AsPathView<'a> {
     /// Checks the segments (RFC 7606 section 7.2) and that no AS is 0
     /// (RFC 7607). Whether confederation segments are welcome depends on the
     /// session and is not looked at.
+    #[inline]
     pub(crate) fn parse(octets: &'a [u8], width: AsWidth) -> Result<Self, DecodeErrorKind> {
         let mut segments = Segments::new(octets, width);
         while !segments.reader.is_empty() {
