@@ -231,13 +231,29 @@ impl<'a> AsPathSegmentView<'a> {
 
     fn has_zero(self) -> bool {
         match self.width {
-            AsWidth::Two => self.octets.as_chunks().0.contains(&[0; 2]),
+            AsWidth::Two => has_zero_of_two(self.octets),
             AsWidth::Four => self.octets.as_chunks().0.contains(&[0; 4]),
         }
     }
 
     const fn path_len(self) -> usize {
         self.kind.counts(self.count())
+    }
+}
+
+/// Whether one of the numbers of two octets is 0. Four of them at once, for
+/// the paths' lengths can't be foretold and every turn of a loop is a guess.
+fn has_zero_of_two(octets: &[u8]) -> bool {
+    let (fours, rest) = octets.as_chunks::<8>();
+    let any = |octets: &[u8; 8]| {
+        let numbers = u64::from_ne_bytes(*octets);
+        // Only from 0 does taking 1 set a bit that was not set before, and
+        // from what comes behind one that borrowed.
+        numbers.wrapping_sub(0x0001_0001_0001_0001) & !numbers & 0x8000_8000_8000_8000 != 0
+    };
+    match octets.last_chunk() {
+        Some(last) => any(last) || fours.iter().any(any),
+        None => rest.as_chunks().0.contains(&[0; 2]),
     }
 }
 
