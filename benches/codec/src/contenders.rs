@@ -110,23 +110,26 @@ fn bgp_wire(message: &Message, walk: &mut Walk) -> Option<()> {
         return None;
     }
     let attributes = judgement.attributes();
-    for asn in attributes.as_path().into_iter().flat_map(|it| it.asns()) {
-        walk.asn(asn.get());
+    if let Some(path) = attributes.as_path() {
+        path.asns().for_each(|asn| walk.asn(asn.get()));
     }
-    for prefix in update.withdrawn_routes().chain(update.nlri()) {
+    for prefix in update.withdrawn_routes() {
         let prefix = prefix.ok()?;
         walk.v4(prefix.addr(), prefix.prefix_len());
     }
-    let unreach = attributes
-        .mp_unreach()
-        .into_iter()
-        .flat_map(|it| it.prefixes());
-    let reach = attributes
-        .mp_reach()
-        .into_iter()
-        .flat_map(|it| it.prefixes());
-    for prefix in unreach.chain(reach) {
-        net(walk, prefix.ok()?);
+    for prefix in update.nlri() {
+        let prefix = prefix.ok()?;
+        walk.v4(prefix.addr(), prefix.prefix_len());
+    }
+    if let Some(unreach) = attributes.mp_unreach() {
+        for prefix in unreach.prefixes() {
+            net(walk, prefix.ok()?);
+        }
+    }
+    if let Some(reach) = attributes.mp_reach() {
+        for prefix in reach.prefixes() {
+            net(walk, prefix.ok()?);
+        }
     }
     Some(())
 }

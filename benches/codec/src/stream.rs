@@ -31,15 +31,13 @@ impl Message {
 }
 
 fn context(four_octets: bool) -> DecodeContext {
-    DecodeContext {
-        as_width: if four_octets {
-            AsWidth::Four
-        } else {
-            AsWidth::Two
-        },
-        // The routes were collected by EBGP sessions, of which some show LOCAL_PREF.
-        session: SessionKind::Internal,
-    }
+    let as_width = if four_octets {
+        AsWidth::Four
+    } else {
+        AsWidth::Two
+    };
+    // The routes were collected by EBGP sessions, of which some show LOCAL_PREF.
+    DecodeContext::new(as_width, SessionKind::Internal)
 }
 
 /// Messages one behind the other in one buffer.
@@ -165,8 +163,12 @@ fn generated() -> Result<Stream> {
     for _ in 0..MESSAGES {
         let prefixes = 1 + random.below(4);
         if random.below(8) == 0 {
-            let mut writer =
-                UpdateWriter::withdraw(&mut buffer, MaxMessageLen::STANDARD, Family::IPV4_UNICAST)?;
+            let mut writer = UpdateWriter::withdraw(
+                &mut buffer,
+                MaxMessageLen::STANDARD,
+                Family::IPV4_UNICAST,
+                context(false),
+            )?;
             (0..prefixes).try_for_each(|_| writer.push(random.prefix()))?;
             writer.finish();
         } else {
