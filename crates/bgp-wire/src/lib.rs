@@ -71,6 +71,8 @@ mod dump;
 mod error;
 mod frame;
 mod judge;
+#[cfg(feature = "mrt")]
+pub mod mrt;
 mod nlri;
 mod notification;
 mod number;

@@ -81,6 +81,16 @@ impl<'a> UpdateView<'a> {
         })
     }
 
+    /// An UPDATE of attributes alone.
+    #[cfg(feature = "mrt")]
+    pub(crate) const fn of_attributes(path_attributes: &'a [u8]) -> Self {
+        Self {
+            withdrawn_routes: &[],
+            path_attributes,
+            nlri: &[],
+        }
+    }
+
     /// IPv4 routes that are gone; those of other families are in
     /// MP_UNREACH_NLRI.
     #[must_use]

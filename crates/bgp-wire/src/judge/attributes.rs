@@ -120,6 +120,16 @@ impl<'a> Attributes<'a> {
         self.mp_unreach
     }
 
+    /// The same without MP_REACH_NLRI and MP_UNREACH_NLRI.
+    #[cfg(feature = "mrt")]
+    pub(crate) const fn without_mp(&self) -> Self {
+        Self {
+            mp_reach: None,
+            mp_unreach: None,
+            ..*self
+        }
+    }
+
     /// An owned copy, if ORIGIN and AS_PATH are there. ORIGINATOR_ID,
     /// CLUSTER_LIST and ONLY_TO_CUSTOMER are not part of it.
     #[must_use]

@@ -1,0 +1,431 @@
+//! TABLE_DUMP_V2: the peers and the routes of a RIB.
+
+use std::iter::FusedIterator;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use bytes::{BufMut as _, BytesMut};
+use ipnet::IpNet;
+
+use super::{MrtError, RecordBody};
+use crate::attr::{
+    AttributeCode, AttributeFlags, AttributeIter, AttributeView, MpReachView, NextHop,
+};
+use crate::frame::{MessageType, begin_message, finish_message};
+use crate::judge::Attributes;
+use crate::nlri::{IpPrefixIter, prefix_len, put_prefix};
+use crate::number::{Asn, BgpIdentifier, Family, MaxMessageLen, Safi};
+use crate::reader::Reader;
+use crate::update::{AsWidth, DecodeContext, SessionKind, UpdateView};
+
+/// `None` for subtypes that are not read.
+pub(super) fn body(subtype: u16, reader: Reader<'_>) -> Result<Option<RecordBody<'_>>, MrtError> {
+    let (family, has_path_ids) = match subtype {
+        PEER_INDEX_TABLE => {
+            return PeerIndexTableView::read(reader).map(|it| Some(RecordBody::PeerIndexTable(it)));
+        }
+        RIB_IPV4_UNICAST => (Family::IPV4_UNICAST, false),
+        RIB_IPV4_MULTICAST => (IPV4_MULTICAST, false),
+        RIB_IPV6_UNICAST => (Family::IPV6_UNICAST, false),
+        RIB_IPV6_MULTICAST => (IPV6_MULTICAST, false),
+        RIB_IPV4_UNICAST_ADDPATH => (Family::IPV4_UNICAST, true),
+        RIB_IPV4_MULTICAST_ADDPATH => (IPV4_MULTICAST, true),
+        RIB_IPV6_UNICAST_ADDPATH => (Family::IPV6_UNICAST, true),
+        RIB_IPV6_MULTICAST_ADDPATH => (IPV6_MULTICAST, true),
+        _ => return Ok(None),
+    };
+    RibView::read(reader, family, has_path_ids).map(|it| Some(RecordBody::Rib(it)))
+}
+
+/// The peers that RIB entries refer to (RFC 6396 section 4.3.1).
+///
+/// ```text
+/// collector (4) | length (2) | view name (length) | count (2) | count × peer
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerIndexTableView<'a> {
+    collector: BgpIdentifier,
+    view_name: &'a [u8],
+    count: u16,
+    peers: &'a [u8],
+}
+
+impl<'a> PeerIndexTableView<'a> {
+    fn read(mut reader: Reader<'a>) -> Result<Self, MrtError> {
+        let mut read = || {
+            Some(Self {
+                collector: BgpIdentifier::from(reader.u32()?),
+                view_name: {
+                    let length = reader.u16()?;
+                    reader.take(length.into())?
+                },
+                count: reader.u16()?,
+                peers: reader.rest(),
+            })
+        };
+        read().ok_or(MrtError::Malformed)
+    }
+
+    /// The BGP Identifier of who wrote the file.
+    #[must_use]
+    pub const fn collector(self) -> BgpIdentifier {
+        self.collector
+    }
+
+    /// The view's name, UTF-8 if it is as the RFC says; often empty.
+    #[must_use]
+    pub const fn view_name(self) -> &'a [u8] {
+        self.view_name
+    }
+
+    /// The peers. A RIB entry's index is the place in this walk; who looks
+    /// many up collects them first.
+    #[must_use]
+    pub const fn peers(self) -> PeerEntryIter<'a> {
+        PeerEntryIter {
+            reader: Reader::new(self.peers),
+            left: self.count,
+        }
+    }
+}
+
+/// One peer of a PEER_INDEX_TABLE.
+///
+/// ```text
+/// type (1) | bgp identifier (4) | address (4 or 16) | as (2 or 4)
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerEntry {
+    /// Its BGP Identifier.
+    pub identifier: BgpIdentifier,
+    /// Its address.
+    pub address: IpAddr,
+    /// Its AS.
+    pub asn: Asn,
+}
+
+impl PeerEntry {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let kind = reader.u8()?;
+        Some(Self {
+            identifier: BgpIdentifier::from(reader.u32()?),
+            address: if kind & PEER_IS_IPV6 == 0 {
+                Ipv4Addr::from_octets(reader.array()?).into()
+            } else {
+                Ipv6Addr::from_octets(reader.array()?).into()
+            },
+            asn: Asn::new(if kind & PEER_HAS_AS4 == 0 {
+                reader.u16()?.into()
+            } else {
+                reader.u32()?
+            }),
+        })
+    }
+}
+
+/// The peers of a PEER_INDEX_TABLE. The walk ends with the first error.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerEntryIter<'a> {
+    reader: Reader<'a>,
+    left: u16,
+}
+
+impl Iterator for PeerEntryIter<'_> {
+    type Item = Result<PeerEntry, MrtError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        next_of(&mut self.reader, &mut self.left, PeerEntry::read)
+    }
+}
+
+impl FusedIterator for PeerEntryIter<'_> {}
+
+/// One prefix and its routes (RFC 6396 section 4.3.2).
+///
+/// ```text
+/// sequence (4) | prefix | count (2) | count × entry
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RibView<'a> {
+    sequence: u32,
+    family: Family,
+    has_path_ids: bool,
+    prefix: IpNet,
+    count: u16,
+    entries: &'a [u8],
+}
+
+impl<'a> RibView<'a> {
+    fn read(mut reader: Reader<'a>, family: Family, has_path_ids: bool) -> Result<Self, MrtError> {
+        let sequence = reader.u32().ok_or(MrtError::Malformed)?;
+        let prefix = IpPrefixIter::new(family, reader.rest())
+            .next()
+            .ok_or(MrtError::Malformed)?
+            .map_err(|_| MrtError::MalformedPrefix)?;
+        let count = reader.take(prefix_len(prefix)).and_then(|_| reader.u16());
+        Ok(Self {
+            sequence,
+            family,
+            has_path_ids,
+            prefix,
+            count: count.ok_or(MrtError::Malformed)?,
+            entries: reader.rest(),
+        })
+    }
+
+    /// The record's number; a file counts from 0 and wraps.
+    #[must_use]
+    pub const fn sequence(self) -> u32 {
+        self.sequence
+    }
+
+    /// The family of the prefix.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        self.family
+    }
+
+    /// The prefix, with the bits behind its length zeroed.
+    #[must_use]
+    pub const fn prefix(self) -> IpNet {
+        self.prefix
+    }
+
+    /// The routes to the prefix, one or more for each peer that has any.
+    #[must_use]
+    pub const fn entries(self) -> RibEntryIter<'a> {
+        RibEntryIter {
+            reader: Reader::new(self.entries),
+            left: self.count,
+            family: self.family,
+            prefix: self.prefix,
+            has_path_ids: self.has_path_ids,
+        }
+    }
+}
+
+/// The routes to a prefix. The walk ends with the first error.
+#[derive(Clone, Copy, Debug)]
+pub struct RibEntryIter<'a> {
+    reader: Reader<'a>,
+    left: u16,
+    family: Family,
+    prefix: IpNet,
+    has_path_ids: bool,
+}
+
+impl<'a> Iterator for RibEntryIter<'a> {
+    type Item = Result<RibEntryView<'a>, MrtError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (family, prefix, has_path_ids) = (self.family, self.prefix, self.has_path_ids);
+        next_of(&mut self.reader, &mut self.left, |reader| {
+            Some(RibEntryView {
+                family,
+                prefix,
+                peer_index: reader.u16()?,
+                originated: reader.u32()?,
+                path_id: match has_path_ids {
+                    true => Some(reader.u32()?),
+                    false => None,
+                },
+                attributes: {
+                    let length = reader.u16()?;
+                    reader.take(length.into())?
+                },
+            })
+        })
+    }
+}
+
+impl FusedIterator for RibEntryIter<'_> {}
+
+/// One route (RFC 6396 section 4.3.4, RFC 8050 section 4.1).
+///
+/// ```text
+/// peer index (2) | originated (4) | path identifier (4, or none)
+/// | length (2) | path attributes (length)
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RibEntryView<'a> {
+    family: Family,
+    prefix: IpNet,
+    peer_index: u16,
+    originated: u32,
+    path_id: Option<u32>,
+    attributes: &'a [u8],
+}
+
+impl<'a> RibEntryView<'a> {
+    /// The place in the PEER_INDEX_TABLE of who announced the route.
+    #[must_use]
+    pub const fn peer_index(self) -> u16 {
+        self.peer_index
+    }
+
+    /// When it was received, since 1970-01-01 00:00 UTC.
+    #[must_use]
+    pub const fn originated(self) -> Duration {
+        Duration::from_secs(self.originated as u64)
+    }
+
+    /// The path identifier (RFC 7911), in ADD-PATH records.
+    #[must_use]
+    pub const fn path_id(self) -> Option<u32> {
+        self.path_id
+    }
+
+    /// The attributes as they come, not checked. AS numbers have four octets,
+    /// and the value of MP_REACH_NLRI is most often its next hop field alone,
+    /// with its length: [`Self::next_hop`] reads both forms.
+    #[must_use]
+    pub const fn path_attributes(self) -> AttributeIter<'a> {
+        AttributeIter::new(self.attributes)
+    }
+
+    /// The attributes that are well-formed, by name, without MP_REACH_NLRI
+    /// and MP_UNREACH_NLRI. What is wrong with the others tells
+    /// [`UpdateView::judge`] of [`Self::encode_update`].
+    #[must_use]
+    pub fn attributes(self) -> Attributes<'a> {
+        let judgement = UpdateView::of_attributes(self.attributes).judge(Self::CONTEXT);
+        judgement.attributes().without_mp()
+    }
+
+    /// Where packets go: the next hop of MP_REACH_NLRI, or else NEXT_HOP.
+    #[must_use]
+    pub fn next_hop(self) -> Option<NextHop> {
+        let mut attributes = self.path_attributes().filter_map(Result::ok);
+        let reach = attributes.find(|it| it.code() == AttributeCode::MP_REACH_NLRI);
+        if let Some(reach) = reach {
+            return NextHop::parse(next_hop_octets(reach)?);
+        }
+        let mut attributes = self.path_attributes().filter_map(Result::ok);
+        let next_hop = attributes.find(|it| it.code() == AttributeCode::NEXT_HOP)?;
+        NextHop::parse(next_hop.value()).filter(|it| matches!(it, NextHop::V4(_)))
+    }
+
+    /// Appends the UPDATE that announces this route alone: attributes as they
+    /// are, except that MP_REACH_NLRI gets its family and the prefix. The path
+    /// identifier is not in it. It is read with [`Self::CONTEXT`].
+    ///
+    /// # Errors
+    ///
+    /// [`MrtError::Malformed`] if there is no next hop for the route, or the
+    /// UPDATE would be longer than 65535 octets. Nothing is appended then.
+    pub fn encode_update(self, buf: &mut BytesMut) -> Result<(), MrtError> {
+        let start = buf.len();
+        let written = self.put_update(buf);
+        if written.is_none() {
+            buf.truncate(start);
+        }
+        written.ok_or(MrtError::Malformed)
+    }
+
+    /// How to read attributes of a RIB: AS numbers have four octets whatever
+    /// the session had, and those of internal sessions may be there.
+    pub const CONTEXT: DecodeContext = DecodeContext {
+        as_width: AsWidth::Four,
+        session: SessionKind::Internal,
+    };
+
+    fn put_update(self, buf: &mut BytesMut) -> Option<()> {
+        let message = begin_message(buf, MessageType::UPDATE);
+        buf.put_u16(0);
+        let length_at = buf.len();
+        buf.put_u16(0);
+        let (mut rest, mut has_reach) = (self.attributes, false);
+        for attribute in self.path_attributes().filter_map(Result::ok) {
+            rest = rest.get(attribute.octets().len()..)?;
+            if attribute.code() == AttributeCode::MP_REACH_NLRI && !has_reach {
+                has_reach = true;
+                self.put_reach(buf, attribute)?;
+            } else {
+                buf.put_slice(attribute.octets());
+            }
+        }
+        // What can't be read stays, so that it is judged.
+        buf.put_slice(rest);
+        let length = u16::try_from(buf.len() - length_at - 2).ok()?;
+        buf.get_mut(length_at..length_at + 2)?
+            .copy_from_slice(&length.to_be_bytes());
+        if !has_reach {
+            (self.family == Family::IPV4_UNICAST).then_some(())?;
+            put_prefix(buf, self.prefix);
+        }
+        let max = MaxMessageLen::EXTENDED.get();
+        (finish_message(buf, message) <= max).then_some(())
+    }
+
+    fn put_reach(self, buf: &mut BytesMut, attribute: AttributeView<'_>) -> Option<()> {
+        let next_hop = next_hop_octets(attribute)?;
+        let length = 5 + next_hop.len() + prefix_len(self.prefix);
+        buf.put_u8(attribute.flags().0 | AttributeFlags::EXTENDED_LENGTH);
+        buf.put_u8(attribute.code().0);
+        buf.put_u16(u16::try_from(length).ok()?);
+        buf.put_u16(self.family.afi.0);
+        buf.put_u8(self.family.safi.0);
+        buf.put_u8(u8::try_from(next_hop.len()).ok()?);
+        buf.put_slice(next_hop);
+        buf.put_u8(0);
+        put_prefix(buf, self.prefix);
+        Some(())
+    }
+}
+
+/// The next hop field of MP_REACH_NLRI. RFC 6396 section 4.3.4 leaves only
+/// that and its length; some writers keep the whole value, which begins with
+/// the family, whose first octet is 0 as no next hop's length is.
+fn next_hop_octets(reach: AttributeView<'_>) -> Option<&[u8]> {
+    let (&first, rest) = reach.value().split_first()?;
+    if first == 0 {
+        return MpReachView::parse(reach.value()).map(MpReachView::next_hop_octets);
+    }
+    (rest.len() == usize::from(first)).then_some(rest)
+}
+
+/// The next of a list whose count is known; an error if the octets do not hold
+/// as many, or more octets than those.
+fn next_of<'a, T>(
+    reader: &mut Reader<'a>,
+    left: &mut u16,
+    read: impl FnOnce(&mut Reader<'a>) -> Option<T>,
+) -> Option<Result<T, MrtError>> {
+    let item = if *left == 0 {
+        if reader.is_empty() {
+            return None;
+        }
+        None
+    } else {
+        read(reader)
+    };
+    *left -= u16::from(item.is_some());
+    if item.is_none() {
+        (*reader, *left) = (Reader::new(&[]), 0);
+    }
+    Some(item.ok_or(MrtError::Malformed))
+}
+
+const IPV4_MULTICAST: Family = Family {
+    afi: Family::IPV4_UNICAST.afi,
+    safi: Safi::MULTICAST,
+};
+const IPV6_MULTICAST: Family = Family {
+    afi: Family::IPV6_UNICAST.afi,
+    safi: Safi::MULTICAST,
+};
+
+// Bits of a peer's type (RFC 6396 section 4.3.1).
+const PEER_IS_IPV6: u8 = 1;
+const PEER_HAS_AS4: u8 = 2;
+
+// IANA “TABLE_DUMP_V2 Subtype Codes”.
+const PEER_INDEX_TABLE: u16 = 1;
+const RIB_IPV4_UNICAST: u16 = 2;
+const RIB_IPV4_MULTICAST: u16 = 3;
+const RIB_IPV6_UNICAST: u16 = 4;
+const RIB_IPV6_MULTICAST: u16 = 5;
+const RIB_IPV4_UNICAST_ADDPATH: u16 = 8;
+const RIB_IPV4_MULTICAST_ADDPATH: u16 = 9;
+const RIB_IPV6_UNICAST_ADDPATH: u16 = 10;
+const RIB_IPV6_MULTICAST_ADDPATH: u16 = 11;
