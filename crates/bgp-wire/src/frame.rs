@@ -118,7 +118,20 @@ impl RawMessage {
     /// The body can't be read at all. Faults of single attributes of an UPDATE
     /// are not errors here; [`UpdateView::judge`] finds them.
     pub fn view(&self) -> Result<MessageView<'_>, DecodeError> {
-        MessageView::of_type(self.message_type, self.length(), self.body())
+        let body = self.body();
+        let unreadable = || DecodeErrorKind::BadMessageLength(self.length()).into();
+        match self.message_type {
+            MessageType::OPEN => OpenView::parse(body).map(MessageView::Open),
+            MessageType::UPDATE => UpdateView::parse(body).map(MessageView::Update),
+            MessageType::NOTIFICATION => NotificationView::parse(body)
+                .map(MessageView::Notification)
+                .ok_or_else(unreadable),
+            MessageType::KEEPALIVE => Ok(MessageView::Keepalive),
+            MessageType::ROUTE_REFRESH => {
+                RouteRefreshView::parse(body).map(MessageView::RouteRefresh)
+            }
+            MessageType(other) => Err(DecodeErrorKind::BadMessageType(other).into()),
+        }
     }
 
     fn length(&self) -> u16 {
@@ -141,47 +154,6 @@ pub enum MessageView<'a> {
     Keepalive,
     /// ROUTE-REFRESH.
     RouteRefresh(RouteRefreshView<'a>),
-}
-
-impl<'a> MessageView<'a> {
-    /// Looks at the one message that is all of `octets`, as files hold them.
-    ///
-    /// # Errors
-    ///
-    /// What [`RawMessage::split_from`] and [`RawMessage::view`] say, or that
-    /// the length in the header is not that of `octets`.
-    pub fn parse(octets: &'a [u8], max: MaxMessageLen) -> Result<Self, DecodeError> {
-        let unframed = DecodeErrorKind::NotSynchronized;
-        let (header, body) = octets.split_first_chunk::<HEADER_LEN>().ok_or(unframed)?;
-        if header[..16] != MARKER {
-            return Err(unframed.into());
-        }
-        let length = u16::from_be_bytes([header[16], header[17]]);
-        let message_type = MessageType(header[18]);
-        check_length(length, message_type, max)?;
-        if usize::from(length) != octets.len() {
-            return Err(DecodeErrorKind::BadMessageLength(length).into());
-        }
-        Self::of_type(message_type, length, body)
-    }
-
-    /// Looks at the body of a message of `length` octets.
-    fn of_type(
-        message_type: MessageType,
-        length: u16,
-        body: &'a [u8],
-    ) -> Result<Self, DecodeError> {
-        match message_type {
-            MessageType::OPEN => OpenView::parse(body).map(Self::Open),
-            MessageType::UPDATE => UpdateView::parse(body).map(Self::Update),
-            MessageType::NOTIFICATION => NotificationView::parse(body)
-                .map(Self::Notification)
-                .ok_or_else(|| DecodeErrorKind::BadMessageLength(length).into()),
-            MessageType::KEEPALIVE => Ok(Self::Keepalive),
-            MessageType::ROUTE_REFRESH => RouteRefreshView::parse(body).map(Self::RouteRefresh),
-            MessageType(other) => Err(DecodeErrorKind::BadMessageType(other).into()),
-        }
-    }
 }
 
 /// Appends a KEEPALIVE.
@@ -335,24 +307,6 @@ mod tests {
         assert_eq!(message.octets(), [&MARKER[..], &[0, 19, 4]].concat());
         assert!(matches!(message.view(), Ok(MessageView::Keepalive)));
         assert_eq!(buf, b"\xff"[..]);
-    }
-
-    #[test]
-    fn a_slice_is_one_message_or_none() {
-        let mut buf = BytesMut::new();
-        encode_keepalive(&mut buf);
-        let parse = |octets: &[u8]| {
-            let view = MessageView::parse(octets, MaxMessageLen::STANDARD);
-            view.map(|it| it.to_string()).map_err(|error| error.kind())
-        };
-        assert_eq!(parse(&buf), Ok("KEEPALIVE".to_owned()));
-        assert_eq!(parse(&buf[..18]), Err(Kind::NotSynchronized));
-        assert_eq!(parse(&[0; 19]), Err(Kind::NotSynchronized));
-        let mut longer = header(23, 2);
-        assert_eq!(parse(&longer), Err(Kind::BadMessageLength(23)));
-        longer.put_slice(&[0; 5]);
-        assert_eq!(parse(&longer), Err(Kind::BadMessageLength(23)));
-        assert_eq!(parse(&header(19, 9)), Err(Kind::BadMessageType(9)));
     }
 
     #[test]
