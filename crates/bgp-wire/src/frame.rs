@@ -69,21 +69,9 @@ impl RawMessage {
     /// What RFC 4271 section 6.1 calls a message header error. The stream
     /// can't be read on after it.
     pub fn split_from(buf: &mut BytesMut, max: MaxMessageLen) -> Result<Option<Self>, DecodeError> {
-        let Some((header, _)) = buf.split_first_chunk::<HEADER_LEN>() else {
-            // A wrong marker is an error at its first wrong octet.
-            return if buf.iter().take(MARKER.len()).all(|octet| *octet == 0xff) {
-                Ok(None)
-            } else {
-                Err(DecodeErrorKind::NotSynchronized.into())
-            };
+        let Some((length, message_type)) = read_header(buf, max)? else {
+            return Ok(None);
         };
-        if header[..16] != MARKER {
-            return Err(DecodeErrorKind::NotSynchronized.into());
-        }
-        let length = u16::from_be_bytes([header[16], header[17]]);
-        let message_type = MessageType(header[18]);
-        check_length(length, message_type, max)?;
-        let length = usize::from(length);
         if buf.len() < length {
             return Ok(None);
         }
@@ -118,25 +106,7 @@ impl RawMessage {
     /// The body can't be read at all. Faults of single attributes of an UPDATE
     /// are not errors here; [`UpdateView::judge`] finds them.
     pub fn view(&self) -> Result<MessageView<'_>, DecodeError> {
-        let body = self.body();
-        let unreadable = || DecodeErrorKind::BadMessageLength(self.length()).into();
-        match self.message_type {
-            MessageType::OPEN => OpenView::parse(body).map(MessageView::Open),
-            MessageType::UPDATE => UpdateView::parse(body).map(MessageView::Update),
-            MessageType::NOTIFICATION => NotificationView::parse(body)
-                .map(MessageView::Notification)
-                .ok_or_else(unreadable),
-            MessageType::KEEPALIVE => Ok(MessageView::Keepalive),
-            MessageType::ROUTE_REFRESH => {
-                RouteRefreshView::parse(body).map(MessageView::RouteRefresh)
-            }
-            MessageType(other) => Err(DecodeErrorKind::BadMessageType(other).into()),
-        }
-    }
-
-    fn length(&self) -> u16 {
-        // No longer than the 65535 of the header.
-        u16::try_from(self.octets.len()).unwrap_or(u16::MAX)
+        MessageView::parse(self.message_type, self.body())
     }
 }
 
@@ -154,6 +124,47 @@ pub enum MessageView<'a> {
     Keepalive,
     /// ROUTE-REFRESH.
     RouteRefresh(RouteRefreshView<'a>),
+}
+
+impl<'a> MessageView<'a> {
+    /// Looks at the next message in `octets` and moves behind it. `None` asks
+    /// for more octets. It is [`RawMessage::split_from`] and
+    /// [`RawMessage::view`] for octets that stay where they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of the two. After an error of the header the stream can't be read
+    /// on, and `octets` are as they were.
+    pub fn split_from(
+        octets: &mut &'a [u8],
+        max: MaxMessageLen,
+    ) -> Result<Option<Self>, DecodeError> {
+        let Some((length, message_type)) = read_header(octets, max)? else {
+            return Ok(None);
+        };
+        let Some((message, rest)) = octets.split_at_checked(length) else {
+            return Ok(None);
+        };
+        *octets = rest;
+        Self::parse(message_type, message.get(HEADER_LEN..).unwrap_or_default()).map(Some)
+    }
+
+    fn parse(message_type: MessageType, body: &'a [u8]) -> Result<Self, DecodeError> {
+        match message_type {
+            MessageType::OPEN => OpenView::parse(body).map(Self::Open),
+            MessageType::UPDATE => UpdateView::parse(body).map(Self::Update),
+            MessageType::NOTIFICATION => NotificationView::parse(body)
+                .map(Self::Notification)
+                .ok_or_else(|| {
+                    // No longer than the 65535 of the header.
+                    let length = u16::try_from(HEADER_LEN + body.len()).unwrap_or(u16::MAX);
+                    DecodeErrorKind::BadMessageLength(length).into()
+                }),
+            MessageType::KEEPALIVE => Ok(Self::Keepalive),
+            MessageType::ROUTE_REFRESH => RouteRefreshView::parse(body).map(Self::RouteRefresh),
+            MessageType(other) => Err(DecodeErrorKind::BadMessageType(other).into()),
+        }
+    }
 }
 
 /// Appends a KEEPALIVE.
@@ -180,6 +191,29 @@ pub(crate) fn finish_message(buf: &mut BytesMut, start: usize) -> usize {
         place.copy_from_slice(&field);
     }
     length
+}
+
+/// The length and type that the header in front of `octets` tells, if it is all
+/// there; the rest of the message need not be.
+fn read_header(
+    octets: &[u8],
+    max: MaxMessageLen,
+) -> Result<Option<(usize, MessageType)>, DecodeError> {
+    let Some((header, _)) = octets.split_first_chunk::<HEADER_LEN>() else {
+        // A wrong marker is an error at its first wrong octet.
+        return if octets.iter().take(MARKER.len()).all(|octet| *octet == 0xff) {
+            Ok(None)
+        } else {
+            Err(DecodeErrorKind::NotSynchronized.into())
+        };
+    };
+    if header[..16] != MARKER {
+        return Err(DecodeErrorKind::NotSynchronized.into());
+    }
+    let length = u16::from_be_bytes([header[16], header[17]]);
+    let message_type = MessageType(header[18]);
+    check_length(length, message_type, max)?;
+    Ok(Some((usize::from(length), message_type)))
 }
 
 /// The lengths RFC 4271 section 6.1 allows, and RFC 8654 for all but OPEN and
@@ -307,6 +341,23 @@ mod tests {
         assert_eq!(message.octets(), [&MARKER[..], &[0, 19, 4]].concat());
         assert!(matches!(message.view(), Ok(MessageView::Keepalive)));
         assert_eq!(buf, b"\xff"[..]);
+    }
+
+    #[test]
+    fn borrowed_octets_are_split_as_owned_ones_are() {
+        let mut buf = BytesMut::new();
+        encode_keepalive(&mut buf);
+        encode_keepalive(&mut buf);
+        let mut octets = &buf[..HEADER_LEN + 18];
+        let mut next = || MessageView::split_from(&mut octets, MaxMessageLen::STANDARD);
+        assert!(matches!(next(), Ok(Some(MessageView::Keepalive))));
+        assert!(matches!(next(), Ok(None)));
+        assert_eq!(octets.len(), 18);
+        let octets = [0xfe; 18];
+        let mut wrong = &octets[..];
+        let error = MessageView::split_from(&mut wrong, MaxMessageLen::STANDARD);
+        assert_eq!(error.unwrap_err().kind(), Kind::NotSynchronized);
+        assert_eq!(wrong.len(), 18);
     }
 
     #[test]
