@@ -2,8 +2,8 @@
 //!
 //! Inputs of [`message`] and [`round_trip`] are one octet that chooses and
 //! then a message's body: bits 0 to 2 are the message type, bit 3 is set for
-//! AS numbers of four octets, bit 4 for an internal session. An input of
-//! [`frame_stream`] is one octet for the size of the pieces and then a stream.
+//! AS numbers of four octets, bit 4 for an internal session, bits 5 and 6 for
+//! path identifiers in IPv4 and IPv6 unicast. An input of [`frame_stream`] is one octet for the size of the pieces and then a stream.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use bgp_wire::{
     AsWidth, DecodeContext, DecodeErrorKind, Disposition, Family, HEADER_LEN, MaxMessageLen,
-    MessageView, NextHop, Open, PathAttributes, RawMessage, SessionKind, UpdateView, UpdateWriter,
+    MessageView, NextHop, Nlri, Open, PathAttributes, PathIds, RawMessage, SessionKind, UpdateView,
+    UpdateWriter,
 };
 use bytes::{BufMut as _, BytesMut};
 use ipnet::IpNet;
@@ -163,18 +164,24 @@ fn replay_path(path: &Path, target: Target) -> io::Result<usize> {
 /// The message and context an input asks for, if it can be framed.
 fn framed(data: &[u8]) -> Option<(RawMessage, DecodeContext)> {
     let (&choice, body) = data.split_first()?;
-    let ctx = DecodeContext {
-        as_width: if choice & 8 == 0 {
-            AsWidth::Two
-        } else {
-            AsWidth::Four
-        },
-        session: if choice & 16 == 0 {
-            SessionKind::External
-        } else {
-            SessionKind::Internal
-        },
+    let as_width = if choice & 8 == 0 {
+        AsWidth::Two
+    } else {
+        AsWidth::Four
     };
+    let session = if choice & 16 == 0 {
+        SessionKind::External
+    } else {
+        SessionKind::Internal
+    };
+    let mut path_ids = PathIds::NONE;
+    if choice & 32 != 0 {
+        path_ids = path_ids.with(Family::IPV4_UNICAST);
+    }
+    if choice & 64 != 0 {
+        path_ids = path_ids.with(Family::IPV6_UNICAST);
+    }
+    let ctx = DecodeContext::new(as_width, session).with_path_ids(path_ids);
     let mut buf = BytesMut::from(&[0xff; 16][..]);
     buf.put_u16(u16::try_from(HEADER_LEN + body.len()).ok()?);
     buf.put_u8(choice & 7);
@@ -219,23 +226,17 @@ fn check_notification(notification: &bgp_wire::Notification) {
 /// Without a reset, every route can be told: that is what withdrawing them
 /// takes (RFC 7606 section 3 j).
 fn check_routes(update: UpdateView<'_>, ctx: DecodeContext) {
-    assert!(update.nlri().all(|it| it.is_ok()));
-    assert!(update.withdrawn_routes().all(|it| it.is_ok()));
+    assert!(update.announced_nlri(ctx).all(|it| it.is_ok()));
+    assert!(update.withdrawn_nlri(ctx).all(|it| it.is_ok()));
     let judgement = update.judge(ctx);
     let attributes = judgement.attributes();
-    let mut reach = attributes
-        .mp_reach()
-        .into_iter()
-        .flat_map(|it| it.prefixes());
-    let mut unreach = attributes
-        .mp_unreach()
-        .into_iter()
-        .flat_map(|it| it.prefixes());
+    let mut reach = attributes.mp_reach().into_iter().flat_map(|it| it.nlri());
+    let mut unreach = attributes.mp_unreach().into_iter().flat_map(|it| it.nlri());
     assert!(reach.all(|it| it.is_ok()) && unreach.all(|it| it.is_ok()));
 }
 
 /// The announced routes of an UPDATE with their family and next hop.
-type Announced = (Family, NextHop, Vec<IpNet>);
+type Announced = (Family, NextHop, Vec<Nlri>);
 
 fn announced(update: UpdateView<'_>, ctx: DecodeContext) -> Option<(PathAttributes, Announced)> {
     let judgement = update.judge(ctx);
@@ -243,13 +244,20 @@ fn announced(update: UpdateView<'_>, ctx: DecodeContext) -> Option<(PathAttribut
         return None;
     }
     let read = judgement.attributes();
-    let prefixes: Vec<_> = update.nlri().flatten().map(IpNet::V4).collect();
+    let prefixes: Vec<_> = update
+        .announced_nlri(ctx)
+        .flatten()
+        .map(|it| Nlri {
+            path_id: it.path_id,
+            prefix: IpNet::V4(it.prefix),
+        })
+        .collect();
     let routes = match (read.mp_reach(), read.next_hop()) {
         (None, Some(next_hop)) if !prefixes.is_empty() => {
             (Family::IPV4_UNICAST, NextHop::V4(next_hop), prefixes)
         }
         (Some(reach), _) if prefixes.is_empty() => {
-            let prefixes: Vec<_> = reach.prefixes().flatten().collect();
+            let prefixes: Vec<_> = reach.nlri().flatten().collect();
             (reach.family(), reach.next_hop()?, prefixes)
         }
         _ => return None,
@@ -270,7 +278,7 @@ fn update_round_trip(view: UpdateView<'_>, ctx: DecodeContext) {
     let mut writer = UpdateWriter::announce(&mut buf, max, family, &next_hop, &attributes, ctx)
         .expect("attributes that were read can be written");
     for prefix in &prefixes {
-        writer.push(*prefix).expect("there is room");
+        writer.push_nlri(*prefix).expect("there is room");
     }
     assert!(writer.finish() <= max.get());
     let raw = split_one(&mut buf);

@@ -108,14 +108,14 @@ pub(crate) fn negotiate(
         } else {
             MaxMessageLen::STANDARD
         },
-        decode: DecodeContext {
-            as_width: if four_octet {
+        decode: DecodeContext::new(
+            if four_octet {
                 AsWidth::Four
             } else {
                 AsWidth::Two
             },
             session,
-        },
+        ),
         connection,
         route_refresh: if has(&Capability::RouteRefresh) {
             Support::Supported

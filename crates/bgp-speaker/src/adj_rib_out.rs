@@ -246,11 +246,15 @@ impl Stream {
                     .iter()
                     .take_while(|change| change.value.is_none())
                     .count();
-                (group, UpdateWriter::withdraw(out, max, self.family))
+                (
+                    group,
+                    UpdateWriter::withdraw(out, max, self.family, facts.context),
+                )
             }
-            (Mode::Off | Mode::Withdrawing, _) => {
-                (pending.len(), UpdateWriter::withdraw(out, max, self.family))
-            }
+            (Mode::Off | Mode::Withdrawing, _) => (
+                pending.len(),
+                UpdateWriter::withdraw(out, max, self.family, facts.context),
+            ),
         };
         let mut writer = match writer {
             Ok(writer) => writer,

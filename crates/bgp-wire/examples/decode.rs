@@ -41,10 +41,7 @@ fn built() -> Result<BytesMut, Box<dyn Error>> {
         Family::IPV6_UNICAST,
         &NextHop::v6("2001:db8::1".parse()?),
         &attributes,
-        DecodeContext {
-            as_width: AsWidth::Four,
-            session: SessionKind::External,
-        },
+        DecodeContext::new(AsWidth::Four, SessionKind::External),
     )?;
     update.push("2001:db8:1000::101/128".parse()?)?;
     update.finish();

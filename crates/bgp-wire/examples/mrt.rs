@@ -14,7 +14,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for record in Records::new(&file) {
         let record = record?;
         let time = record.time().as_secs_f64();
-        match record.body()? {
+        let body = match record.body() {
+            Ok(body) => body,
+            Err(error) => {
+                println!("{time:.6} <{error}>");
+                continue;
+            }
+        };
+        match body {
             RecordBody::PeerIndexTable(table) => {
                 peers = table.peers().collect::<Result<_, _>>()?;
                 println!("{time:.6} {} peers of {}", peers.len(), table.collector());

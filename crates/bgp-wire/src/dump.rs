@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use ipnet::IpNet;
-
 use crate::attr::AttributeView;
 use crate::error::DecodeError;
 use crate::frame::MessageView;
 use crate::judge::{Attributes, Judgement};
 use crate::open::OpenView;
+use crate::path_id::Nlri;
 use crate::route_refresh::RouteRefreshView;
 use crate::update::{AsWidth, DecodeContext, SessionKind, UpdateView};
 
@@ -21,10 +20,7 @@ impl fmt::Display for MessageView<'_> {
         match self {
             Self::Open(view) => view.fmt(f),
             Self::Update(view) => view
-                .display(DecodeContext {
-                    as_width: AsWidth::Four,
-                    session: SessionKind::Internal,
-                })
+                .display(DecodeContext::new(AsWidth::Four, SessionKind::Internal))
                 .fmt(f),
             Self::Notification(view) => write!(f, "NOTIFICATION {view}"),
             Self::Keepalive => f.write_str("KEEPALIVE"),
@@ -83,17 +79,15 @@ impl fmt::Display for UpdateDisplay<'_> {
             write!(f, " end-of-rib {family}")?;
         }
         let attributes = judgement.attributes();
-        let withdrawn = self.update.withdrawn_routes();
-        fmt_prefixes(f, "withdraw", withdrawn.map(|it| it.map(IpNet::V4)))?;
+        fmt_routes(f, "withdraw", self.update.withdrawn_nlri(self.ctx))?;
         if let Some(unreach) = attributes.mp_unreach() {
             let label = format_args!("withdraw {}", unreach.family());
-            fmt_prefixes(f, label, unreach.prefixes())?;
+            fmt_routes(f, label, unreach.nlri())?;
         }
-        let nlri = self.update.nlri();
-        fmt_prefixes(f, "announce", nlri.map(|it| it.map(IpNet::V4)))?;
+        fmt_routes(f, "announce", self.update.announced_nlri(self.ctx))?;
         if let Some(reach) = attributes.mp_reach() {
             let label = format_args!("announce {}", reach.family());
-            fmt_prefixes(f, label, reach.prefixes())?;
+            fmt_routes(f, label, reach.nlri())?;
         }
         fmt_attributes(f, attributes)?;
         let mut unknown = self.update.path_attributes().filter_map(Result::ok);
@@ -176,28 +170,28 @@ fn fmt_items(
     f.write_str("]")
 }
 
-fn fmt_prefixes(
+fn fmt_routes<P: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
     label: impl fmt::Display,
-    prefixes: impl Iterator<Item = Result<IpNet, DecodeError>>,
+    routes: impl Iterator<Item = Result<Nlri<P>, DecodeError>>,
 ) -> fmt::Result {
     let mut count = 0usize;
-    for prefix in prefixes {
+    for route in routes {
         if count == 0 {
             write!(f, " {label}")?;
         }
         count += 1;
-        match prefix {
-            Ok(_) if count > PREFIXES_SHOWN => {}
-            Ok(prefix) => write!(f, " {prefix}")?,
+        match route {
+            Ok(_) if count > ROUTES_SHOWN => {}
+            Ok(route) => write!(f, " {route}")?,
             Err(error) => write!(f, " <{error}>")?,
         }
     }
-    match count.checked_sub(PREFIXES_SHOWN) {
+    match count.checked_sub(ROUTES_SHOWN) {
         Some(more @ 1..) => write!(f, " and {more} more"),
         _ => Ok(()),
     }
 }
 
 /// Enough for a log line.
-const PREFIXES_SHOWN: usize = 16;
+const ROUTES_SHOWN: usize = 16;

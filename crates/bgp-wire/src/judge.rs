@@ -110,7 +110,7 @@ impl<'a> UpdateView<'a> {
             seen: Seen([0; 4]),
             attributes: Attributes::default(),
         };
-        let mut withdrawn = self.withdrawn_routes();
+        let mut withdrawn = self.withdrawn_nlri(ctx);
         if let Some(error) = withdrawn.find_map(Result::err) {
             judge.found(error, Disposition::SessionReset, &[]);
         }
@@ -122,9 +122,9 @@ impl<'a> UpdateView<'a> {
             }
         }
         let mut announces_ipv4 = false;
-        for prefix in self.nlri() {
+        for route in self.announced_nlri(ctx) {
             announces_ipv4 = true;
-            if let Err(error) = prefix {
+            if let Err(error) = route {
                 judge.found(error, Disposition::SessionReset, &[]);
             }
         }
@@ -283,7 +283,7 @@ impl<'a> Judge<'a> {
 
     fn mp_reach(&mut self, value: &'a [u8]) -> Verdict {
         let malformed = DecodeErrorKind::MalformedAttribute(AttributeCode::MP_REACH_NLRI);
-        let view = MpReachView::parse(value).ok_or((malformed, Reset))?;
+        let view = MpReachView::parse(value, self.ctx.path_ids).ok_or((malformed, Reset))?;
         if view.prefixes().any(|prefix| prefix.is_err()) {
             return Err((malformed, Reset));
         }
@@ -298,7 +298,7 @@ impl<'a> Judge<'a> {
 
     fn mp_unreach(&mut self, value: &'a [u8]) -> Verdict {
         let malformed = DecodeErrorKind::MalformedAttribute(AttributeCode::MP_UNREACH_NLRI);
-        let view = MpUnreachView::parse(value).ok_or((malformed, Reset))?;
+        let view = MpUnreachView::parse(value, self.ctx.path_ids).ok_or((malformed, Reset))?;
         if view.prefixes().any(|prefix| prefix.is_err()) {
             return Err((malformed, Reset));
         }

@@ -16,7 +16,8 @@
 //! and memory in proportion to the octets that are there, not to the lengths
 //! they claim. [`DecodeError::notification`] is the only mapping from errors
 //! to NOTIFICATION. What a message means in its session (the width of AS
-//! numbers, whether the peer is internal) comes in as [`DecodeContext`].
+//! numbers, whether the peer is internal, path identifiers) comes in as
+//! [`DecodeContext`].
 //!
 //! ```
 //! use bgp_wire::{
@@ -25,7 +26,7 @@
 //! };
 //! use bytes::BytesMut;
 //!
-//! let session = DecodeContext { as_width: AsWidth::Four, session: SessionKind::External };
+//! let session = DecodeContext::new(AsWidth::Four, SessionKind::External);
 //! let mut attributes = PathAttributes::originated();
 //! attributes.as_path = AsPath::sequence([Asn::new(64512)]);
 //!
@@ -56,10 +57,10 @@
 //!
 //! Covered: RFC 4271, 1997, 2545, 2918, 4360 (as octets), 4456, 4486, 4724 (capability and
 //! End-of-RIB), 4760 and 8950 for unicast and multicast of both IP versions,
-//! 5492, 6286, 6608, 6793, 7313, 7606, 7607, 7911 (capability), 8092, 8538, 8654, 9003,
+//! 5492, 6286, 6608, 6793, 7313, 7606, 7607, 7911, 8092, 8538, 8654, 9003,
 //! 9072, 9687 (code). AS4_PATH is written and checked, not merged.
 //!
-//! Omitted: ADD-PATH identifiers in NLRI, families other than those (their
+//! Omitted: families other than those (their
 //! NLRI stay octets), MRT files. AFI/SAFI disable of RFC 7606 is never asked
 //! for: such faults reset the session.
 #![forbid(unsafe_code)]
@@ -77,6 +78,7 @@ mod nlri;
 mod notification;
 mod number;
 mod open;
+mod path_id;
 mod reader;
 mod route_refresh;
 mod tlv;
@@ -100,6 +102,7 @@ pub use number::{
     Afi, Asn, BgpIdentifier, Family, HoldTime, InvalidAsn, InvalidHoldTime, MaxMessageLen, Safi,
 };
 pub use open::{CapabilityIter, Open, OpenView};
+pub use path_id::{IpNlriIter, Nlri, NlriIter, PathIds};
 pub use route_refresh::{RouteRefresh, RouteRefreshSubtype, RouteRefreshView};
 pub use update::{AsWidth, DecodeContext, SessionKind, UpdateView};
 pub use writer::{PushError, UpdateWriter, encode_end_of_rib};

@@ -9,6 +9,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::number::{Afi, Family, Safi};
+use crate::path_id::IpNlriIter;
 use crate::reader::Reader;
 
 /// Prefixes of one family, read as they are asked for (RFC 4271 section 4.3).
@@ -33,6 +34,19 @@ impl<'a, P> PrefixIter<'a, P> {
         }
     }
 
+    /// Reads the path identifier of the next route; the inner `None` is one
+    /// that is cut short.
+    pub(crate) fn read_path_id(&mut self) -> Option<Option<u32>> {
+        if self.reader.is_empty() {
+            return None;
+        }
+        let id = self.reader.u32();
+        if id.is_none() {
+            self.reader = Reader::new(&[]);
+        }
+        Some(id)
+    }
+
     /// Reads one prefix into `N` octets; the inner `None` is a malformed one.
     fn read<const N: usize>(&mut self) -> Option<Option<([u8; N], u8)>> {
         let bits = self.reader.u8()?;
@@ -54,7 +68,7 @@ impl<'a, P> PrefixIter<'a, P> {
     }
 }
 
-const MALFORMED: DecodeErrorKind = DecodeErrorKind::MalformedPrefix;
+pub(crate) const MALFORMED: DecodeErrorKind = DecodeErrorKind::MalformedPrefix;
 
 impl Iterator for PrefixIter<'_, Ipv4Net> {
     type Item = Result<Ipv4Net, DecodeError>;
@@ -85,25 +99,14 @@ impl Iterator for PrefixIter<'_, Ipv6Net> {
 impl FusedIterator for PrefixIter<'_, Ipv4Net> {}
 impl FusedIterator for PrefixIter<'_, Ipv6Net> {}
 
-/// Prefixes of an MP_REACH_NLRI or MP_UNREACH_NLRI of either IP version; none
-/// for any other family, whose NLRI have other shapes.
+/// Prefixes of a family that is known only when read, without their path
+/// identifiers; empty for families whose NLRI are not plain prefixes.
 #[derive(Clone, Copy, Debug)]
-pub struct IpPrefixIter<'a>(Version<'a>);
-
-#[derive(Clone, Copy, Debug)]
-enum Version<'a> {
-    V4(PrefixIter<'a, Ipv4Net>),
-    V6(PrefixIter<'a, Ipv6Net>),
-    Other,
-}
+pub struct IpPrefixIter<'a>(IpNlriIter<'a>);
 
 impl<'a> IpPrefixIter<'a> {
-    pub(crate) fn new(family: Family, octets: &'a [u8]) -> Self {
-        Self(match family.afi {
-            _ if !holds_prefixes(family) => Version::Other,
-            Afi::IPV4 => Version::V4(PrefixIter::new(octets)),
-            _ => Version::V6(PrefixIter::new(octets)),
-        })
+    pub(crate) fn new(family: Family, octets: &'a [u8], path_ids: bool) -> Self {
+        Self(IpNlriIter::new(family, octets, path_ids))
     }
 }
 
@@ -111,11 +114,7 @@ impl Iterator for IpPrefixIter<'_> {
     type Item = Result<IpNet, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
-            Version::V4(prefixes) => prefixes.next().map(|it| it.map(IpNet::V4)),
-            Version::V6(prefixes) => prefixes.next().map(|it| it.map(IpNet::V6)),
-            Version::Other => None,
-        }
+        self.0.next().map(|it| it.map(|it| it.prefix))
     }
 }
 
@@ -195,7 +194,7 @@ mod tests {
                 IpNet::V4(_) => Family::IPV4_UNICAST,
                 IpNet::V6(_) => Family::IPV6_UNICAST,
             };
-            let read = IpPrefixIter::new(family, &buf).collect::<Result<Vec<_>, _>>();
+            let read = IpPrefixIter::new(family, &buf, false).collect::<Result<Vec<_>, _>>();
             assert_eq!(read, Ok(vec![prefix.trunc()]));
         }
     }

@@ -6,6 +6,7 @@ use crate::attr::{AttributeCode, AttributeIter, MpUnreachView};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::nlri::PrefixIter;
 use crate::number::Family;
+use crate::path_id::{NlriIter, PathIds};
 use crate::reader::Reader;
 
 /// What a session has settled that UPDATEs do not say themselves.
@@ -15,6 +16,27 @@ pub struct DecodeContext {
     pub as_width: AsWidth,
     /// Whether the peer is of our own AS.
     pub session: SessionKind,
+    /// The families with path identifiers in their NLRI (RFC 7911): those the
+    /// peer sends when reading, those we send when writing.
+    pub path_ids: PathIds,
+}
+
+impl DecodeContext {
+    /// Of a session without ADD-PATH.
+    #[must_use]
+    pub const fn new(as_width: AsWidth, session: SessionKind) -> Self {
+        Self {
+            as_width,
+            session,
+            path_ids: PathIds::NONE,
+        }
+    }
+
+    /// The same with path identifiers in the NLRI of these families.
+    #[must_use]
+    pub const fn with_path_ids(self, path_ids: PathIds) -> Self {
+        Self { path_ids, ..self }
+    }
 }
 
 /// Octets of an AS number in AS_PATH and AGGREGATOR.
@@ -91,8 +113,24 @@ impl<'a> UpdateView<'a> {
         }
     }
 
-    /// IPv4 routes that are gone; those of other families are in
-    /// MP_UNREACH_NLRI.
+    /// IPv4 routes that are gone, as this session tells them apart; those of
+    /// other families are in MP_UNREACH_NLRI.
+    #[must_use]
+    pub const fn withdrawn_nlri(self, ctx: DecodeContext) -> NlriIter<'a, Ipv4Net> {
+        let path_ids = ctx.path_ids.contains(Family::IPV4_UNICAST);
+        NlriIter::new(self.withdrawn_routes, path_ids)
+    }
+
+    /// IPv4 routes announced, as this session tells them apart; those of other
+    /// families are in MP_REACH_NLRI.
+    #[must_use]
+    pub const fn announced_nlri(self, ctx: DecodeContext) -> NlriIter<'a, Ipv4Net> {
+        let path_ids = ctx.path_ids.contains(Family::IPV4_UNICAST);
+        NlriIter::new(self.nlri, path_ids)
+    }
+
+    /// [`Self::withdrawn_nlri`] for sessions without ADD-PATH for IPv4, the
+    /// usual ones.
     #[must_use]
     pub const fn withdrawn_routes(self) -> PrefixIter<'a, Ipv4Net> {
         PrefixIter::new(self.withdrawn_routes)
@@ -105,7 +143,8 @@ impl<'a> UpdateView<'a> {
         AttributeIter::new(self.path_attributes)
     }
 
-    /// IPv4 routes announced; those of other families are in MP_REACH_NLRI.
+    /// [`Self::announced_nlri`] for sessions without ADD-PATH for IPv4, the
+    /// usual ones.
     #[must_use]
     pub const fn nlri(self) -> PrefixIter<'a, Ipv4Net> {
         PrefixIter::new(self.nlri)
@@ -128,7 +167,7 @@ impl<'a> UpdateView<'a> {
         if only.code() != AttributeCode::MP_UNREACH_NLRI {
             return None;
         }
-        let unreach = MpUnreachView::parse(only.value())?;
+        let unreach = MpUnreachView::parse(only.value(), PathIds::NONE)?;
         unreach.nlri_octets().is_empty().then(|| unreach.family())
     }
 }

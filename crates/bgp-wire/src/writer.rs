@@ -8,6 +8,7 @@ use crate::error::EncodeError;
 use crate::frame::{HEADER_LEN, MessageType, begin_message, finish_message};
 use crate::nlri::{holds_prefixes, prefix_len, put_prefix};
 use crate::number::{Afi, Family, MaxMessageLen};
+use crate::path_id::Nlri;
 use crate::update::DecodeContext;
 
 /// Writes one UPDATE behind what is in the caller's buffer.
@@ -25,6 +26,7 @@ pub struct UpdateWriter<'b> {
     /// The buffer's length that must not be passed by a prefix.
     limit: usize,
     family: Family,
+    path_ids: bool,
     part: Part,
     finished: bool,
 }
@@ -82,7 +84,7 @@ impl<'b> UpdateWriter<'b> {
             NextHop::V4(address) if family == Family::IPV4_UNICAST => Some(*address),
             _ => None,
         };
-        let mut writer = Self::begin(buf, max, family, Part::Nlri);
+        let mut writer = Self::begin(buf, max, family, ctx, Part::Nlri);
         writer.buf.put_u16(0);
         writer.buf.put_u16(0);
         let others = writer.buf.len();
@@ -97,7 +99,7 @@ impl<'b> UpdateWriter<'b> {
             writer.buf.put_u8(0);
         }
         writer.prefixes = writer.buf.len();
-        let largest = 1 + address_octets(family);
+        let largest = writer.path_id_len() + 1 + address_octets(family);
         if writer.prefixes + largest > writer.limit {
             return Err(EncodeError::AttributesTooLong(mp - others));
         }
@@ -114,9 +116,10 @@ impl<'b> UpdateWriter<'b> {
         buf: &'b mut BytesMut,
         max: MaxMessageLen,
         family: Family,
+        ctx: DecodeContext,
     ) -> Result<Self, EncodeError> {
         check_family(family)?;
-        let mut writer = Self::begin(buf, max, family, Part::Withdrawn);
+        let mut writer = Self::begin(buf, max, family, ctx, Part::Withdrawn);
         writer.buf.put_u16(0);
         if family == Family::IPV4_UNICAST {
             writer.limit -= 2;
@@ -131,12 +134,24 @@ impl<'b> UpdateWriter<'b> {
     }
 
     /// Adds one route. Bits behind the prefix' length are written as zero.
+    /// Where the session wants path identifiers, it gets 0.
     ///
     /// # Errors
     ///
     /// The message is full, or the prefix of another family. It stays as it
     /// was then.
     pub fn push(&mut self, prefix: IpNet) -> Result<(), PushError> {
+        self.push_nlri(prefix.into())
+    }
+
+    /// Adds one path of a route. The identifier is written only where the
+    /// session wants one (RFC 7911 section 3).
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::push`].
+    pub fn push_nlri(&mut self, route: Nlri) -> Result<(), PushError> {
+        let prefix = route.prefix;
         let fits = match prefix {
             IpNet::V4(_) => self.family.afi == Afi::IPV4,
             IpNet::V6(_) => self.family.afi == Afi::IPV6,
@@ -144,8 +159,11 @@ impl<'b> UpdateWriter<'b> {
         if !fits {
             return Err(PushError::WrongFamily(self.family));
         }
-        if self.buf.len() + prefix_len(prefix) > self.limit {
+        if self.buf.len() + self.path_id_len() + prefix_len(prefix) > self.limit {
             return Err(PushError::Full);
+        }
+        if self.path_ids {
+            self.buf.put_u32(route.path_id.unwrap_or(0));
         }
         put_prefix(self.buf, prefix);
         Ok(())
@@ -187,7 +205,18 @@ impl<'b> UpdateWriter<'b> {
         finish_message(self.buf, self.start)
     }
 
-    fn begin(buf: &'b mut BytesMut, max: MaxMessageLen, family: Family, part: Part) -> Self {
+    /// Octets of a path identifier, where there are any.
+    const fn path_id_len(&self) -> usize {
+        if self.path_ids { 4 } else { 0 }
+    }
+
+    fn begin(
+        buf: &'b mut BytesMut,
+        max: MaxMessageLen,
+        family: Family,
+        ctx: DecodeContext,
+        part: Part,
+    ) -> Self {
         let start = begin_message(buf, MessageType::UPDATE);
         Self {
             prefixes: start + HEADER_LEN,
@@ -195,6 +224,7 @@ impl<'b> UpdateWriter<'b> {
             buf,
             start,
             family,
+            path_ids: ctx.path_ids.contains(family),
             part,
             finished: false,
         }

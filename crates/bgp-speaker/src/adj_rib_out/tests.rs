@@ -28,10 +28,7 @@ impl Fixture {
         let facts = SessionFacts {
             local_as: Asn::new(64512),
             max_message_len: MaxMessageLen::STANDARD,
-            context: DecodeContext {
-                as_width: AsWidth::Four,
-                session: SessionKind::External,
-            },
+            context: DecodeContext::new(AsWidth::Four, SessionKind::External),
         };
         let families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
         Self {
@@ -98,10 +95,7 @@ fn describe(message: &RawMessage) -> String {
     let announced = update.nlri().count();
     let withdrawn = update.withdrawn_routes().count();
     let attributes = *update
-        .judge(DecodeContext {
-            as_width: AsWidth::Four,
-            session: SessionKind::External,
-        })
+        .judge(DecodeContext::new(AsWidth::Four, SessionKind::External))
         .attributes();
     match (attributes.next_hop(), attributes.med()) {
         (Some(next_hop), Some(med)) => {

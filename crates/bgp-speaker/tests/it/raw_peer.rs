@@ -140,10 +140,10 @@ impl RawPeer {
             let v4 = |prefix: Result<_, _>| IpNet::V4(Result::unwrap(prefix));
             told.announced.extend(update.nlri().map(v4));
             told.withdrawn.extend(update.withdrawn_routes().map(v4));
-            let context = bgp_wire::DecodeContext {
-                as_width: bgp_wire::AsWidth::Four,
-                session: bgp_wire::SessionKind::External,
-            };
+            let context = bgp_wire::DecodeContext::new(
+                bgp_wire::AsWidth::Four,
+                bgp_wire::SessionKind::External,
+            );
             let judgement = update.judge(context);
             assert_eq!(judgement.fault(), None);
             let attributes = judgement.attributes();

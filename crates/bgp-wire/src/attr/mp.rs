@@ -7,6 +7,7 @@ use bytes::{BufMut as _, BytesMut};
 
 use crate::nlri::{IpPrefixIter, holds_prefixes};
 use crate::number::{Afi, Family, Safi};
+use crate::path_id::{IpNlriIter, PathIds};
 use crate::reader::Reader;
 
 /// Where packets go.
@@ -130,13 +131,14 @@ pub struct MpReachView<'a> {
     family: Family,
     next_hop: &'a [u8],
     nlri: &'a [u8],
+    path_ids: bool,
 }
 
 impl<'a> MpReachView<'a> {
     /// `None` if it is too short, or the next hop's length does not fit the
     /// family where that is known (RFC 7606 section 7.11). The NLRI are read
     /// by [`Self::prefixes`].
-    pub(crate) fn parse(value: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(value: &'a [u8], path_ids: PathIds) -> Option<Self> {
         let mut reader = Reader::new(value);
         let family = read_family(&mut reader)?;
         let length = reader.u8()?;
@@ -152,6 +154,7 @@ impl<'a> MpReachView<'a> {
             family,
             next_hop,
             nlri: reader.rest(),
+            path_ids: path_ids.contains(family),
         })
     }
 
@@ -175,10 +178,17 @@ impl<'a> MpReachView<'a> {
         self.next_hop
     }
 
-    /// The routes; none for families this crate does not read.
+    /// The routes with their path identifiers (RFC 7911); none for families
+    /// this crate does not read.
+    #[must_use]
+    pub fn nlri(self) -> IpNlriIter<'a> {
+        IpNlriIter::new(self.family, self.nlri, self.path_ids)
+    }
+
+    /// The routes' prefixes; none for families this crate does not read.
     #[must_use]
     pub fn prefixes(self) -> IpPrefixIter<'a> {
-        IpPrefixIter::new(self.family, self.nlri)
+        IpPrefixIter::new(self.family, self.nlri, self.path_ids)
     }
 
     /// The routes' octets.
@@ -197,15 +207,18 @@ impl<'a> MpReachView<'a> {
 pub struct MpUnreachView<'a> {
     family: Family,
     nlri: &'a [u8],
+    path_ids: bool,
 }
 
 impl<'a> MpUnreachView<'a> {
     /// `None` if it is too short.
-    pub(crate) fn parse(value: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(value: &'a [u8], path_ids: PathIds) -> Option<Self> {
         let mut reader = Reader::new(value);
+        let family = read_family(&mut reader)?;
         Some(Self {
-            family: read_family(&mut reader)?,
+            family,
             nlri: reader.rest(),
+            path_ids: path_ids.contains(family),
         })
     }
 
@@ -215,10 +228,18 @@ impl<'a> MpUnreachView<'a> {
         self.family
     }
 
-    /// The withdrawn routes; none for families this crate does not read.
+    /// The withdrawn routes with their path identifiers (RFC 7911); none for
+    /// families this crate does not read.
+    #[must_use]
+    pub fn nlri(self) -> IpNlriIter<'a> {
+        IpNlriIter::new(self.family, self.nlri, self.path_ids)
+    }
+
+    /// The withdrawn routes' prefixes; none for families this crate does not
+    /// read.
     #[must_use]
     pub fn prefixes(self) -> IpPrefixIter<'a> {
-        IpPrefixIter::new(self.family, self.nlri)
+        IpPrefixIter::new(self.family, self.nlri, self.path_ids)
     }
 
     /// The withdrawn routes' octets; none at all is an End-of-RIB marker.

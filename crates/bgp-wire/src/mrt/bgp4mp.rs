@@ -3,8 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{MrtError, RecordBody};
-use crate::error::DecodeError;
+use super::{FAMILIES, MrtError, RecordBody};
 use crate::frame::MessageView;
 use crate::number::{Afi, Asn, MaxMessageLen};
 use crate::reader::Reader;
@@ -140,20 +139,24 @@ impl<'a> MessageRecordView<'a> {
         self.has_path_ids
     }
 
-    /// How to read an UPDATE: the record tells the width of AS numbers, and
-    /// that both ends are of one AS.
+    /// How to read an UPDATE: the record tells the width of AS numbers,
+    /// whether both ends are of one AS, and whether there are path
+    /// identifiers, though not of which families.
     #[must_use]
     pub fn context(self) -> DecodeContext {
         let Peering {
             peer_as, local_as, ..
         } = self.peering;
-        DecodeContext {
-            as_width: self.as_width,
-            session: if peer_as == local_as {
-                SessionKind::Internal
-            } else {
-                SessionKind::External
-            },
+        let session = if peer_as == local_as {
+            SessionKind::Internal
+        } else {
+            SessionKind::External
+        };
+        let ctx = DecodeContext::new(self.as_width, session);
+        if self.has_path_ids {
+            ctx.with_path_ids(FAMILIES.into_iter().collect())
+        } else {
+            ctx
         }
     }
 
@@ -167,9 +170,13 @@ impl<'a> MessageRecordView<'a> {
     ///
     /// # Errors
     ///
-    /// See [`MessageView::parse`].
-    pub fn message(self) -> Result<MessageView<'a>, DecodeError> {
-        MessageView::parse(self.octets, MaxMessageLen::EXTENDED)
+    /// [`MrtError::Malformed`] if the octets are not exactly one message, or
+    /// what [`MessageView::split_from`] says.
+    pub fn message(self) -> Result<MessageView<'a>, MrtError> {
+        let mut octets = self.octets;
+        let view = MessageView::split_from(&mut octets, MaxMessageLen::EXTENDED)?;
+        view.filter(|_| octets.is_empty())
+            .ok_or(MrtError::Malformed)
     }
 }
 
@@ -193,7 +200,8 @@ pub struct StateChange {
 pub struct PeerState(pub u16);
 
 impl PeerState {
-    /// The name of RFC 4271 section 8.2.2, if the number is known.
+    /// The name of RFC 4271 section 8.2.2, if the number is known. 7 and 8 are
+    /// what FRR writes while it clears a peer's routes and forgets a peer.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self.0 {
@@ -203,6 +211,8 @@ impl PeerState {
             4 => "OpenSent",
             5 => "OpenConfirm",
             6 => "Established",
+            7 => "Clearing",
+            8 => "Deleted",
             _ => return None,
         })
     }

@@ -23,6 +23,8 @@ pub use self::bgp4mp::{MessageRecordView, PeerState, Peering, StateChange};
 pub use self::table_dump::{
     PeerEntry, PeerEntryIter, PeerIndexTableView, RibEntryIter, RibEntryView, RibView,
 };
+use crate::error::DecodeError;
+use crate::number::{Afi, Family, Safi};
 use crate::reader::Reader;
 
 /// The records of a file, read as they are asked for. The walk ends with the
@@ -97,6 +99,9 @@ pub enum MrtError {
     /// The prefix of a RIB record can't be read.
     #[error("the prefix of the record is malformed")]
     MalformedPrefix,
+    /// The message of a record can't be read.
+    #[error("{0}")]
+    Message(#[from] DecodeError),
 }
 
 /// A record's type (IANA “MRT Types”).
@@ -207,6 +212,22 @@ pub enum RecordBody<'a> {
     /// A type or subtype this crate does not read.
     Other,
 }
+
+/// The families whose routes are read.
+const FAMILIES: [Family; 4] = [
+    Family::IPV4_UNICAST,
+    IPV4_MULTICAST,
+    Family::IPV6_UNICAST,
+    IPV6_MULTICAST,
+];
+const IPV4_MULTICAST: Family = Family {
+    afi: Afi::IPV4,
+    safi: Safi::MULTICAST,
+};
+const IPV6_MULTICAST: Family = Family {
+    afi: Afi::IPV6,
+    safi: Safi::MULTICAST,
+};
 
 #[cfg(test)]
 mod tests;

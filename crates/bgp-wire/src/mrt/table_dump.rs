@@ -7,14 +7,15 @@ use std::time::Duration;
 use bytes::{BufMut as _, BytesMut};
 use ipnet::IpNet;
 
-use super::{MrtError, RecordBody};
+use super::{IPV4_MULTICAST, IPV6_MULTICAST, MrtError, RecordBody};
 use crate::attr::{
     AttributeCode, AttributeFlags, AttributeIter, AttributeView, MpReachView, NextHop,
 };
 use crate::frame::{MessageType, begin_message, finish_message};
 use crate::judge::Attributes;
 use crate::nlri::{IpPrefixIter, prefix_len, put_prefix};
-use crate::number::{Asn, BgpIdentifier, Family, MaxMessageLen, Safi};
+use crate::number::{Asn, BgpIdentifier, Family, MaxMessageLen};
+use crate::path_id::PathIds;
 use crate::reader::Reader;
 use crate::update::{AsWidth, DecodeContext, SessionKind, UpdateView};
 
@@ -158,7 +159,7 @@ pub struct RibView<'a> {
 impl<'a> RibView<'a> {
     fn read(mut reader: Reader<'a>, family: Family, has_path_ids: bool) -> Result<Self, MrtError> {
         let sequence = reader.u32().ok_or(MrtError::Malformed)?;
-        let prefix = IpPrefixIter::new(family, reader.rest())
+        let prefix = IpPrefixIter::new(family, reader.rest(), false)
             .next()
             .ok_or(MrtError::Malformed)?
             .map_err(|_| MrtError::MalformedPrefix)?;
@@ -288,7 +289,7 @@ impl<'a> RibEntryView<'a> {
     /// [`UpdateView::judge`] of [`Self::encode_update`].
     #[must_use]
     pub fn attributes(self) -> Attributes<'a> {
-        let judgement = UpdateView::of_attributes(self.attributes).judge(Self::CONTEXT);
+        let judgement = UpdateView::of_attributes(self.attributes).judge(self.context());
         judgement.attributes().without_mp()
     }
 
@@ -305,14 +306,25 @@ impl<'a> RibEntryView<'a> {
         NextHop::parse(next_hop.value()).filter(|it| matches!(it, NextHop::V4(_)))
     }
 
+    /// How to read the UPDATE of [`Self::encode_update`]: AS numbers have four
+    /// octets whatever the session had, attributes of internal sessions may be
+    /// there, and the route carries a path identifier if it has one.
+    #[must_use]
+    pub const fn context(self) -> DecodeContext {
+        let ctx = DecodeContext::new(AsWidth::Four, SessionKind::Internal);
+        match self.path_id {
+            Some(_) => ctx.with_path_ids(PathIds::NONE.with(self.family)),
+            None => ctx,
+        }
+    }
+
     /// Appends the UPDATE that announces this route alone: attributes as they
-    /// are, except that MP_REACH_NLRI gets its family and the prefix. The path
-    /// identifier is not in it. It is read with [`Self::CONTEXT`].
+    /// are, except that MP_REACH_NLRI gets its family and the route.
     ///
     /// # Errors
     ///
-    /// [`MrtError::Malformed`] if there is no next hop for the route, or the
-    /// UPDATE would be longer than 65535 octets. Nothing is appended then.
+    /// [`MrtError::Malformed`] if there is no next hop field for the route, or
+    /// the UPDATE would be longer than 65535 octets. Nothing is appended then.
     pub fn encode_update(self, buf: &mut BytesMut) -> Result<(), MrtError> {
         let start = buf.len();
         let written = self.put_update(buf);
@@ -321,13 +333,6 @@ impl<'a> RibEntryView<'a> {
         }
         written.ok_or(MrtError::Malformed)
     }
-
-    /// How to read attributes of a RIB: AS numbers have four octets whatever
-    /// the session had, and those of internal sessions may be there.
-    pub const CONTEXT: DecodeContext = DecodeContext {
-        as_width: AsWidth::Four,
-        session: SessionKind::Internal,
-    };
 
     fn put_update(self, buf: &mut BytesMut) -> Option<()> {
         let message = begin_message(buf, MessageType::UPDATE);
@@ -351,7 +356,7 @@ impl<'a> RibEntryView<'a> {
             .copy_from_slice(&length.to_be_bytes());
         if !has_reach {
             (self.family == Family::IPV4_UNICAST).then_some(())?;
-            put_prefix(buf, self.prefix);
+            self.put_nlri(buf);
         }
         let max = MaxMessageLen::EXTENDED.get();
         (finish_message(buf, message) <= max).then_some(())
@@ -359,7 +364,8 @@ impl<'a> RibEntryView<'a> {
 
     fn put_reach(self, buf: &mut BytesMut, attribute: AttributeView<'_>) -> Option<()> {
         let next_hop = next_hop_octets(attribute)?;
-        let length = 5 + next_hop.len() + prefix_len(self.prefix);
+        let nlri = prefix_len(self.prefix) + self.path_id.map_or(0, |_| 4);
+        let length = 5 + next_hop.len() + nlri;
         buf.put_u8(attribute.flags().0 | AttributeFlags::EXTENDED_LENGTH);
         buf.put_u8(attribute.code().0);
         buf.put_u16(u16::try_from(length).ok()?);
@@ -368,8 +374,15 @@ impl<'a> RibEntryView<'a> {
         buf.put_u8(u8::try_from(next_hop.len()).ok()?);
         buf.put_slice(next_hop);
         buf.put_u8(0);
-        put_prefix(buf, self.prefix);
+        self.put_nlri(buf);
         Some(())
+    }
+
+    fn put_nlri(self, buf: &mut BytesMut) {
+        if let Some(id) = self.path_id {
+            buf.put_u32(id);
+        }
+        put_prefix(buf, self.prefix);
     }
 }
 
@@ -379,7 +392,7 @@ impl<'a> RibEntryView<'a> {
 fn next_hop_octets(reach: AttributeView<'_>) -> Option<&[u8]> {
     let (&first, rest) = reach.value().split_first()?;
     if first == 0 {
-        return MpReachView::parse(reach.value()).map(MpReachView::next_hop_octets);
+        return MpReachView::parse(reach.value(), PathIds::NONE).map(MpReachView::next_hop_octets);
     }
     (rest.len() == usize::from(first)).then_some(rest)
 }
@@ -405,15 +418,6 @@ fn next_of<'a, T>(
     }
     Some(item.ok_or(MrtError::Malformed))
 }
-
-const IPV4_MULTICAST: Family = Family {
-    afi: Family::IPV4_UNICAST.afi,
-    safi: Safi::MULTICAST,
-};
-const IPV6_MULTICAST: Family = Family {
-    afi: Family::IPV6_UNICAST.afi,
-    safi: Safi::MULTICAST,
-};
 
 // Bits of a peer's type (RFC 6396 section 4.3.1).
 const PEER_IS_IPV6: u8 = 1;

@@ -4,14 +4,8 @@ use crate::number::Asn;
 use crate::update::{AsWidth, SessionKind, UpdateView};
 use crate::{MessageView, RawMessage};
 
-const EXTERNAL: DecodeContext = DecodeContext {
-    as_width: AsWidth::Four,
-    session: SessionKind::External,
-};
-const INTERNAL: DecodeContext = DecodeContext {
-    as_width: AsWidth::Four,
-    session: SessionKind::Internal,
-};
+const EXTERNAL: DecodeContext = DecodeContext::new(AsWidth::Four, SessionKind::External);
+const INTERNAL: DecodeContext = DecodeContext::new(AsWidth::Four, SessionKind::Internal);
 
 fn v4_next_hop() -> NextHop {
     NextHop::V4([192, 0, 2, 1].into())
@@ -153,10 +147,7 @@ fn external_peers_never_get_a_local_pref() {
 
 #[test]
 fn two_octet_peers_get_as_trans_and_the_truth_beside_it() {
-    let ctx = DecodeContext {
-        as_width: AsWidth::Two,
-        session: SessionKind::External,
-    };
+    let ctx = DecodeContext::new(AsWidth::Two, SessionKind::External);
     let mut attributes = PathAttributes::originated();
     attributes.as_path = AsPath::sequence([Asn::new(4_200_000_000), Asn::new(64512)]);
     let mut buf = BytesMut::new();
@@ -181,7 +172,8 @@ fn withdrawals_use_the_field_for_ipv4_and_mp_unreach_for_ipv6() {
         ),
     ] {
         let mut buf = BytesMut::new();
-        let mut writer = UpdateWriter::withdraw(&mut buf, MaxMessageLen::STANDARD, family).unwrap();
+        let mut writer =
+            UpdateWriter::withdraw(&mut buf, MaxMessageLen::STANDARD, family, EXTERNAL).unwrap();
         writer.push(prefix.parse().unwrap()).unwrap();
         writer.finish();
         check(&buf, EXTERNAL, line);
@@ -211,7 +203,7 @@ fn messages_are_filled_to_the_last_octet_that_fits() {
             let (mut one, mut two) = (BytesMut::new(), BytesMut::new());
             let writers = [
                 announce(&mut one),
-                UpdateWriter::withdraw(&mut two, max, family).unwrap(),
+                UpdateWriter::withdraw(&mut two, max, family, EXTERNAL).unwrap(),
             ];
             for mut writer in writers {
                 let mut count = 0;
@@ -240,11 +232,11 @@ fn messages_are_filled_to_the_last_octet_that_fits() {
 fn a_writer_that_is_dropped_or_empty_leaves_the_buffer_as_it_was() {
     let mut buf = BytesMut::from(&b"before"[..]);
     let max = MaxMessageLen::STANDARD;
-    let mut writer = UpdateWriter::withdraw(&mut buf, max, Family::IPV4_UNICAST).unwrap();
+    let mut writer = UpdateWriter::withdraw(&mut buf, max, Family::IPV4_UNICAST, EXTERNAL).unwrap();
     writer.push("10.0.0.0/8".parse().unwrap()).unwrap();
     drop(writer);
     assert_eq!(buf, "before");
-    let writer = UpdateWriter::withdraw(&mut buf, max, Family::IPV4_UNICAST).unwrap();
+    let writer = UpdateWriter::withdraw(&mut buf, max, Family::IPV4_UNICAST, EXTERNAL).unwrap();
     assert!(writer.is_empty());
     assert_eq!(writer.finish(), 0);
     assert_eq!(buf, "before");
@@ -301,9 +293,9 @@ fn families_that_do_not_fit_are_refused() {
         afi: Afi::IPV4,
         safi: crate::Safi(128),
     };
-    let refused = UpdateWriter::withdraw(&mut buf, max, vpn);
+    let refused = UpdateWriter::withdraw(&mut buf, max, vpn, EXTERNAL);
     assert_eq!(refused.err(), Some(EncodeError::UnsupportedFamily(vpn)));
-    let mut writer = UpdateWriter::withdraw(&mut buf, max, family).unwrap();
+    let mut writer = UpdateWriter::withdraw(&mut buf, max, family, EXTERNAL).unwrap();
     let pushed = writer.push("10.0.0.0/8".parse().unwrap());
     assert_eq!(pushed, Err(PushError::WrongFamily(family)));
     drop(writer);

@@ -2,7 +2,7 @@
 
 use bgp_wire::{
     Asn, BgpIdentifier, Capability, Family, HoldTime, MessageView, Notification, NotificationCode,
-    Open, RouteRefresh, encode_end_of_rib, encode_keepalive,
+    Open, PathIds, RouteRefresh, encode_end_of_rib, encode_keepalive,
 };
 use bytes::BytesMut;
 use expect_test::{Expect, expect};
@@ -100,6 +100,25 @@ fn update_of_ipv6_with_communities() {
             "UPDATE announce ipv6-unicast 2001:db8:1000::101/128 next-hop 2001:db8::1 origin incomplete as-path [] med 50 communities [graceful-shutdown 64512:100] large-communities [4200000000:1:2]"
         ],
     );
+}
+
+#[test]
+fn update_with_path_identifiers() {
+    let octets = hex(&format!(
+        "{MARKER} 004e 02 0009 00000007 20 cb007101 002e
+         80 0e 1e 0002 01 10 20010db8000000000000000000000001 00 00000009 20 20010db8
+         40 01 01 00  40 02 06 02 01 0000fc00"
+    ));
+    let raw = message(&octets);
+    let Ok(MessageView::Update(update)) = raw.view() else {
+        panic!("not an UPDATE");
+    };
+    let ids = PathIds::from_iter([Family::IPV4_UNICAST, Family::IPV6_UNICAST]);
+    expect!["UPDATE withdraw 203.0.113.1/32 path 7 announce ipv6-unicast 2001:db8::/32 path 9 next-hop 2001:db8::1 origin igp as-path [64512]"]
+        .assert_eq(&update.display(EXTERNAL.with_path_ids(ids)).to_string());
+    // Who does not know that they are there reads default routes and rubbish.
+    let judgement = update.judge(EXTERNAL);
+    assert!(judgement.fault().is_some());
 }
 
 #[test]

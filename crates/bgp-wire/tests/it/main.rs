@@ -15,7 +15,7 @@ pub(crate) const INTERNAL: DecodeContext = context(AsWidth::Four, SessionKind::I
 pub(crate) const OLD: DecodeContext = context(AsWidth::Two, SessionKind::External);
 
 pub(crate) const fn context(as_width: AsWidth, session: SessionKind) -> DecodeContext {
-    DecodeContext { as_width, session }
+    DecodeContext::new(as_width, session)
 }
 
 /// Octets of hexadecimal digits; white space is for the reader.

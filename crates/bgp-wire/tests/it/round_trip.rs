@@ -4,9 +4,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bgp_wire::{
     AddPathMode, Afi, Aggregator, AsPath, AsPathSegment, Asn, BgpIdentifier, Capability, Community,
-    ExtendedCommunity, Family, GracefulRestart, HoldTime, LargeCommunity, MaxMessageLen,
-    MessageView, NextHop, Notification, NotificationCode, Open, Origin, PathAttributes,
-    RouteRefresh, RouteRefreshSubtype, Safi, SegmentKind, SessionKind, UpdateWriter,
+    DecodeError, ExtendedCommunity, Family, GracefulRestart, HoldTime, LargeCommunity,
+    MaxMessageLen, MessageView, NextHop, Nlri, Notification, NotificationCode, Open, Origin,
+    PathAttributes, PathIds, RouteRefresh, RouteRefreshSubtype, Safi, SegmentKind, SessionKind,
+    UpdateWriter,
 };
 use bytes::{Bytes, BytesMut};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -163,6 +164,14 @@ fn routes() -> impl Strategy<Value = (Family, NextHop, Vec<IpNet>)> {
     ]
 }
 
+fn wide(read: Result<Nlri<Ipv4Net>, DecodeError>) -> Nlri {
+    let Nlri { path_id, prefix } = read.unwrap();
+    Nlri {
+        path_id,
+        prefix: IpNet::V4(prefix),
+    }
+}
+
 proptest! {
     #[test]
     fn open_is_what_was_encoded(open in open()) {
@@ -247,9 +256,48 @@ proptest! {
     }
 
     #[test]
+    fn paths_are_told_apart_both_ways(
+        (family, next_hop, prefixes) in routes(),
+        ids in vec(any::<u32>(), 50),
+    ) {
+        let ctx = EXTERNAL.with_path_ids(PathIds::NONE.with(family));
+        let routes: Vec<_> = prefixes
+            .iter()
+            .zip(ids)
+            .map(|(prefix, id)| Nlri { path_id: Some(id), prefix: *prefix })
+            .collect();
+        let max = MaxMessageLen::EXTENDED;
+        let attributes = PathAttributes::originated();
+        for announce in [true, false] {
+            let mut buf = BytesMut::new();
+            let mut writer = if announce {
+                UpdateWriter::announce(&mut buf, max, family, &next_hop, &attributes, ctx).unwrap()
+            } else {
+                UpdateWriter::withdraw(&mut buf, max, family, ctx).unwrap()
+            };
+            for route in &routes {
+                writer.push_nlri(*route).unwrap();
+            }
+            prop_assert_eq!(writer.finish(), buf.len());
+            let raw = message(&buf);
+            let Ok(MessageView::Update(view)) = raw.view() else { panic!("not an UPDATE") };
+            let judgement = view.judge(ctx);
+            prop_assert_eq!(judgement.fault(), None);
+            let read = judgement.attributes();
+            let told: Vec<Nlri> = match (read.mp_reach(), read.mp_unreach(), announce) {
+                (Some(reach), ..) => reach.nlri().map(Result::unwrap).collect(),
+                (None, Some(unreach), _) => unreach.nlri().map(Result::unwrap).collect(),
+                (None, None, true) => view.announced_nlri(ctx).map(wide).collect(),
+                (None, None, false) => view.withdrawn_nlri(ctx).map(wide).collect(),
+            };
+            prop_assert_eq!(told, routes.clone());
+        }
+    }
+
+    #[test]
     fn withdrawal_is_what_was_encoded((family, _, prefixes) in routes()) {
         let mut buf = BytesMut::new();
-        let mut writer = UpdateWriter::withdraw(&mut buf, MaxMessageLen::STANDARD, family).unwrap();
+        let mut writer = UpdateWriter::withdraw(&mut buf, MaxMessageLen::STANDARD, family, EXTERNAL).unwrap();
         for prefix in &prefixes {
             writer.push(*prefix).unwrap();
         }
