@@ -264,6 +264,12 @@ impl<'a> RibEntryView<'a> {
         self.peer_index
     }
 
+    /// The prefix the route leads to.
+    #[must_use]
+    pub const fn prefix(self) -> IpNet {
+        self.prefix
+    }
+
     /// When it was received, since 1970-01-01 00:00 UTC.
     #[must_use]
     pub const fn originated(self) -> Duration {
