@@ -5,6 +5,8 @@
 //! AS numbers of four octets, bit 4 for an internal session, bits 5 and 6 for
 //! path identifiers in IPv4 and IPv6 unicast. An input of [`frame_stream`] is one octet for the size of the pieces and then a stream.
 
+mod mrt;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,8 @@ use bgp_wire::{
 };
 use bytes::{BufMut as _, BytesMut};
 use ipnet::IpNet;
+
+pub use self::mrt::mrt;
 
 /// Reads everything that can be read of a message.
 ///
@@ -301,10 +305,11 @@ mod tests {
     #[test]
     fn committed_inputs_find_nothing() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-        let targets: [(&str, Target); 3] = [
+        let targets: [(&str, Target); 4] = [
             ("message", message),
             ("frame_stream", frame_stream),
             ("round_trip", round_trip),
+            ("mrt", mrt),
         ];
         for (name, target) in targets {
             let count = replay_path(&corpus.join(name), target).expect("the corpus is readable");

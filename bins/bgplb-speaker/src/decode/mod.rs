@@ -96,7 +96,7 @@ pub(crate) enum Fault {
     #[error("the block at octet {0} is malformed")]
     Malformed(u64),
     /// Everything was walked, and some of it was said to be unreadable.
-    #[error("not everything could be read: {0} of the lines say what")]
+    #[error("not everything could be read (lines in angle brackets: {0})")]
     Unreadable(u64),
 }
 
