@@ -195,4 +195,4 @@ const LINK_IPV6: u16 = 229;
 const LINK_LINUX_SLL2: u16 = 276;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
