@@ -63,7 +63,7 @@ impl Stream {
         if left == 0 {
             return Ok(());
         }
-        report.unreadable_line(head, format_args!("{left} octets are no whole message"))
+        report.unreadable_line(head, format_args!("octets that are no whole message: {left}"))
     }
 
     /// Tells of octets that are not there.
@@ -74,7 +74,7 @@ impl Stream {
         missing: u32,
     ) -> Result<(), Failure> {
         self.end(report, &head)?;
-        report.unreadable_line(head, format_args!("{missing} octets are missing"))
+        report.unreadable_line(head, format_args!("octets missing: {missing}"))
     }
 
     /// Goes on at the next octet where a marker may begin.
@@ -96,7 +96,7 @@ impl Stream {
     ) -> Result<(), Failure> {
         match std::mem::take(&mut self.skipped) {
             0 => Ok(()),
-            skipped => report.line(head, format_args!("<{skipped} octets skipped>")),
+            skipped => report.line(head, format_args!("<octets skipped: {skipped}>")),
         }
     }
 }

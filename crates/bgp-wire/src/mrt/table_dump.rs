@@ -283,8 +283,8 @@ impl<'a> RibEntryView<'a> {
     }
 
     /// The attributes as they come, not checked. AS numbers have four octets,
-    /// and the value of MP_REACH_NLRI is most often its next hop field alone,
-    /// with its length: [`Self::next_hop`] reads both forms.
+    /// and the value of MP_REACH_NLRI may be its next hop field alone, with its
+    /// length: [`Self::next_hop`] reads both forms.
     #[must_use]
     pub const fn path_attributes(self) -> AttributeIter<'a> {
         AttributeIter::new(self.attributes)
@@ -393,7 +393,7 @@ impl<'a> RibEntryView<'a> {
 }
 
 /// The next hop field of MP_REACH_NLRI. RFC 6396 section 4.3.4 leaves only
-/// that and its length; some writers keep the whole value, which begins with
+/// that and its length. FRR and GoBGP keep the whole value, which begins with
 /// the family, whose first octet is 0 as no next hop's length is.
 fn next_hop_octets(reach: AttributeView<'_>) -> Option<&[u8]> {
     let (&first, rest) = reach.value().split_first()?;

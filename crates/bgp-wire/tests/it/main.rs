@@ -3,6 +3,8 @@
 
 mod corpora;
 mod golden;
+#[cfg(feature = "mrt")]
+mod mrt;
 mod rfc7606;
 mod round_trip;
 mod total;

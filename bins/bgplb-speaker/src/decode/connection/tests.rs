@@ -78,9 +78,9 @@ fn what_never_comes_is_told_and_the_next_message_found() {
     ]);
     let expected = [
         "KEEPALIVE",
-        "<10 octets are missing>",
+        "<octets missing: 10>",
         "<marker is not all ones>",
-        "<9 octets skipped>",
+        "<octets skipped: 9>",
         "KEEPALIVE",
         "KEEPALIVE",
     ];
@@ -93,7 +93,7 @@ fn a_capture_may_begin_within_a_message() {
     let printed = lines(&[(500, ACK, &octets[17..])]);
     let expected = [
         "<marker is not all ones>",
-        "<2 octets skipped>",
+        "<octets skipped: 2>",
         "KEEPALIVE",
     ];
     assert_eq!(printed, expected);
@@ -103,7 +103,7 @@ fn a_capture_may_begin_within_a_message() {
 fn the_end_of_a_capture_tells_what_is_not_whole() {
     let octets = keepalives(1);
     let printed = lines(&[(500, ACK, &octets[..18])]);
-    assert_eq!(printed, ["<18 octets are no whole message>"]);
+    assert_eq!(printed, ["<octets that are no whole message: 18>"]);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn the_oldest_connection_is_forgotten_first() {
     let text = String::from_utf8(out).unwrap();
     assert_eq!(
         text,
-        "1970-01-01T00:00:00.000000Z 10.0.0.1:0 > 10.0.0.2:179 <5 octets are no whole message>\n"
+        "1970-01-01T00:00:00.000000Z 10.0.0.1:0 > 10.0.0.2:179 <octets that are no whole message: 5>\n"
     );
 }
 
