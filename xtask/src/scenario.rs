@@ -122,9 +122,10 @@ pub(crate) fn traces(host: &Host) -> Result<Vec<String>> {
         .collect();
     for family in ["-4", "-6"] {
         let routes = host.netns.ip(&format!("{family} route show table all"))?;
-        // Expiry times of addresses the kernel made itself count down.
+        // Expiry times of what the kernel made itself count down, and a bridge loses its carrier a
+        // moment after its last container.
         let stable = routes.lines().filter(|line| !line.contains("expires"));
-        traces.extend(stable.map(str::to_owned));
+        traces.extend(stable.map(|line| line.replace(" linkdown", "").trim_end().to_owned()));
     }
     traces.retain(|trace| !trace.contains("docker_gwbridge"));
     Ok(traces)

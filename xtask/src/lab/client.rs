@@ -51,8 +51,8 @@ pub(crate) struct Args {
 pub(crate) struct Summary {
     /// Answers by host name.
     pub(crate) answers: BTreeMap<String, u32>,
-    /// Requests that broke before a single octet of the answer came and were sent once more, as
-    /// every HTTP client does with a GET (RFC 9110 section 9.2.2).
+    /// Requests whose connection broke before the answer was whole and that were sent once more,
+    /// as an HTTP client may do with a GET (RFC 9110 section 9.2.2).
     pub(crate) resent: u32,
     /// Requests without an answer, in words.
     pub(crate) failures: Vec<String>,
@@ -177,7 +177,7 @@ pub(crate) fn serve_requests(args: &Args) -> Result<()> {
 impl Summary {
     fn note(&mut self, address: IpAddr) {
         let answer = match request(address) {
-            Err(Failure::BeforeAnswer(_)) => {
+            Err(Failure::Broken(_)) => {
                 self.resent += 1;
                 request(address)
             }
@@ -185,7 +185,7 @@ impl Summary {
         };
         match answer {
             Ok(name) => *self.answers.entry(name).or_default() += 1,
-            Err(Failure::BeforeAnswer(error) | Failure::Other(error)) => {
+            Err(Failure::Broken(error) | Failure::Other(error)) => {
                 self.failures.push(format!("{address}: {error}"));
             }
         }
@@ -193,38 +193,77 @@ impl Summary {
 }
 
 enum Failure {
-    /// The connection was lost with nothing received.
-    BeforeAnswer(io::Error),
+    /// The connection was lost before the answer was whole.
+    Broken(io::Error),
     Other(io::Error),
 }
 
 fn request(address: IpAddr) -> Result<String, Failure> {
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(address, 80), REQUEST_LIMIT)
-        .map_err(Failure::Other)?;
     let mut answer = Vec::new();
-    exchange(&mut stream, &mut answer).map_err(|error| {
+    exchange(address, &mut answer).map_err(|error| {
         let lost = matches!(
             error.kind(),
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
         );
-        if lost && answer.is_empty() {
-            Failure::BeforeAnswer(error)
+        if lost {
+            Failure::Broken(error)
         } else {
             Failure::Other(error)
         }
     })?;
-    let text = String::from_utf8_lossy(&answer);
-    let unexpected = || Failure::Other(io::Error::other(format!("unexpected answer {text:?}")));
-    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(unexpected)?;
-    if head.split(' ').nth(1) == Some("200") {
-        Ok(body.trim().to_owned())
-    } else {
-        Err(unexpected())
+    match whole_answer(&answer) {
+        Some((200, body)) => Ok(body.trim().to_owned()),
+        _ => {
+            let text = String::from_utf8_lossy(&answer);
+            let error = io::Error::other(format!("unexpected answer {text:?}"));
+            Err(Failure::Other(error))
+        }
     }
 }
 
-fn exchange(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<()> {
+/// Asks and reads until the answer is whole; how the connection ends after that is nobody's loss.
+fn exchange(address: IpAddr, answer: &mut Vec<u8>) -> io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(address, 80), REQUEST_LIMIT)?;
     stream.set_read_timeout(Some(REQUEST_LIMIT))?;
     stream.write_all(b"GET /name HTTP/1.0\r\n\r\n")?;
-    stream.read_to_end(answer).map(drop)
+    let mut part = [0; 2048];
+    while whole_answer(answer).is_none() {
+        let length = stream.read(&mut part)?;
+        if length == 0 {
+            return Ok(());
+        }
+        answer.extend(&part[..length]);
+    }
+    Ok(())
+}
+
+/// Status and body of an answer that is as long as its Content-Length says.
+fn whole_answer(answer: &[u8]) -> Option<(u16, &str)> {
+    let text = str::from_utf8(answer).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut lines = head.lines();
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let length: usize = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse().ok())?;
+    (body.len() >= length).then_some((status, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_whole_when_its_length_is_reached() {
+        let whole = "HTTP/1.1 200 OK\r\nContent-length: 3\r\n\r\nh1\n";
+        assert_eq!(whole_answer(whole.as_bytes()), Some((200, "h1\n")));
+        for length in 0..whole.len() {
+            assert_eq!(
+                whole_answer(&whole.as_bytes()[..length]),
+                None,
+                "{length} octets"
+            );
+        }
+    }
 }
