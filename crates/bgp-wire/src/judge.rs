@@ -2,18 +2,20 @@
 //! be used of it.
 
 mod attributes;
+mod faults;
 
 use std::fmt;
 use std::net::Ipv4Addr;
 
 pub use self::attributes::Attributes;
+pub(crate) use self::faults::Examined;
 use crate::attr::{
     Aggregator, AsPathView, AttributeCode, AttributeView, MpReachView, MpUnreachView, NextHop,
-    Origin,
+    Origin, mp_family,
 };
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::notification::Notification;
-use crate::number::Asn;
+use crate::number::{Asn, Family};
 use crate::reader::Reader;
 use crate::update::{AsWidth, DecodeContext, SessionKind, UpdateView};
 
@@ -30,7 +32,8 @@ pub enum Disposition {
     /// Go on as if all routes of the UPDATE were withdrawn.
     TreatAsWithdraw,
     /// Take no more routes of the family over this session. This crate asks
-    /// for [`Self::SessionReset`] instead, as RFC 7606 leaves open.
+    /// for [`Self::SessionReset`] instead, as RFC 7606 leaves open;
+    /// [`Fault::family`] tells where this would do.
     AfiSafiDisable,
     /// Send the NOTIFICATION and end the session.
     SessionReset,
@@ -58,9 +61,25 @@ pub struct Fault<'a> {
     /// All octets of the attribute at fault; empty if it is none in
     /// particular.
     pub attribute: &'a [u8],
+    /// Of a fault within MP_REACH_NLRI or MP_UNREACH_NLRI that asks for
+    /// [`Disposition::SessionReset`]: the family whose routes can't be told.
+    /// Who would rather keep the session for the others may answer with
+    /// [`Disposition::AfiSafiDisable`] of that one (RFC 7606 sections 5.3 and
+    /// 7.11) and take the other routes of the UPDATE for withdrawn.
+    pub family: Option<Family>,
 }
 
 impl Fault<'_> {
+    /// Of no attribute in particular.
+    const fn of_message(error: DecodeError, disposition: Disposition) -> Self {
+        Self {
+            error,
+            disposition,
+            attribute: &[],
+            family: None,
+        }
+    }
+
     /// The NOTIFICATION to send if the session ends for it.
     #[must_use]
     pub fn notification(&self) -> Notification {
@@ -104,31 +123,27 @@ impl<'a> UpdateView<'a> {
     /// the path, families that were not negotiated, next hops of one's own.
     #[must_use]
     pub fn judge(&self, ctx: DecodeContext) -> Judgement<'a> {
-        let mut judge = Judge {
-            ctx,
-            fault: None,
-            seen: Seen([0; 4]),
-            attributes: Attributes::default(),
-        };
+        let mut judge = Judge::new(*self, ctx);
         let mut withdrawn = self.withdrawn_nlri(ctx);
         if let Some(error) = withdrawn.find_map(Result::err) {
-            judge.found(error, Disposition::SessionReset, &[]);
+            judge.found(Fault::of_message(error, Reset));
         }
         for attribute in self.path_attributes() {
             match attribute {
                 Ok(attribute) => judge.attribute(attribute),
                 // NLRI can still be found by the field's length (section 4).
-                Err(error) => judge.found(error, Disposition::TreatAsWithdraw, &[]),
+                Err(error) => judge.found(Fault::of_message(error, Withdraw)),
             }
         }
         let mut announces_ipv4 = false;
         for route in self.announced_nlri(ctx) {
             announces_ipv4 = true;
             if let Err(error) = route {
-                judge.found(error, Disposition::SessionReset, &[]);
+                judge.found(Fault::of_message(error, Reset));
             }
         }
         judge.whole(announces_ipv4);
+        judge.merge_four_octet_twins();
         Judgement {
             fault: judge.fault,
             attributes: judge.attributes,
@@ -137,11 +152,14 @@ impl<'a> UpdateView<'a> {
 }
 
 /// Which codes have occurred, one bit each.
-struct Seen([u64; 4]);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen([u64; 4]);
 
 impl Seen {
+    pub(crate) const NONE: Self = Self([0; 4]);
+
     /// Whether `code` occurs for the first time.
-    fn insert(&mut self, code: AttributeCode) -> bool {
+    pub(crate) fn insert(&mut self, code: AttributeCode) -> bool {
         let (word, bit) = (usize::from(code.0 / 64), 1 << (code.0 % 64));
         self.0.get_mut(word).is_some_and(|word| {
             let first = *word & bit == 0;
@@ -162,39 +180,82 @@ type Verdict = Result<(), (DecodeErrorKind, Disposition)>;
 struct Judge<'a> {
     ctx: DecodeContext,
     fault: Option<Fault<'a>>,
+    /// Whether anything asks for treat-as-withdraw.
+    withdraws: bool,
     seen: Seen,
     attributes: Attributes<'a>,
+    twins: Twins<'a>,
+}
+
+/// What stands beside AS_PATH and AGGREGATOR (RFC 6793 section 3).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Twins<'a> {
+    pub(crate) as4_path: Option<AsPathView<'a>>,
+    pub(crate) as4_aggregator: Option<Aggregator>,
 }
 
 impl<'a> Judge<'a> {
-    fn found(&mut self, error: DecodeError, disposition: Disposition, attribute: &'a [u8]) {
-        if self
-            .fault
-            .is_none_or(|worst| worst.disposition < disposition)
-        {
-            self.fault = Some(Fault {
-                error,
-                disposition,
-                attribute,
-            });
+    fn new(update: UpdateView<'a>, ctx: DecodeContext) -> Self {
+        Self {
+            ctx,
+            fault: None,
+            withdraws: false,
+            seen: Seen::NONE,
+            attributes: Attributes::of(update.path_attribute_octets()),
+            twins: Twins::default(),
+        }
+    }
+
+    /// Forgets all but which codes have occurred.
+    fn forget(&mut self) {
+        self.fault = None;
+        self.attributes = Attributes::default();
+        self.twins = Twins::default();
+    }
+
+    fn found(&mut self, fault: Fault<'a>) {
+        self.withdraws |= fault.disposition == Withdraw;
+        match &mut self.fault {
+            Some(worst) if worst.disposition >= fault.disposition => {
+                if fault.disposition == Reset && worst.family != fault.family {
+                    worst.family = None;
+                }
+            }
+            _ => self.fault = Some(fault),
         }
     }
 
     fn attribute(&mut self, attribute: AttributeView<'a>) {
         let code = attribute.code();
+        let routes = matches!(
+            code,
+            AttributeCode::MP_REACH_NLRI | AttributeCode::MP_UNREACH_NLRI
+        );
         let verdict = if self.seen.insert(code) {
-            self.check_class(attribute)
-                .and_then(|()| self.check_value(code, attribute.value()))
+            let class = self.check_class(attribute);
+            if class.is_ok() || routes {
+                // Routes can be withdrawn only if they are read, so wrong
+                // flags don't keep them from that.
+                self.check_value(code, attribute.value()).and(class)
+            } else {
+                class
+            }
         } else {
             // Only the first one counts (section 3 g).
-            let disposition = match code {
-                AttributeCode::MP_REACH_NLRI | AttributeCode::MP_UNREACH_NLRI => Reset,
-                _ => Discard,
-            };
+            let disposition = if routes { Reset } else { Discard };
             Err((DecodeErrorKind::DuplicateAttribute(code), disposition))
         };
         if let Err((kind, disposition)) = verdict {
-            self.found(kind.into(), disposition, attribute.octets());
+            // Two attributes of a family are no matter of that family alone
+            // (section 3 g).
+            let duplicate = matches!(kind, DecodeErrorKind::DuplicateAttribute(_));
+            let confined = routes && disposition == Reset && !duplicate;
+            self.found(Fault {
+                error: kind.into(),
+                disposition,
+                attribute: attribute.octets(),
+                family: mp_family(attribute.value()).filter(|_| confined),
+            });
         }
     }
 
@@ -221,9 +282,11 @@ impl<'a> Judge<'a> {
             Some(_) if as4 => Err((DecodeErrorKind::AttributeFlags(code), Discard)),
             Some(_) => Err((DecodeErrorKind::AttributeFlags(code), Withdraw)),
             None if attribute.flags().is_optional() => Ok(()),
-            // RFC 4271 section 6.3 would end the session, and RFC 7606 does
-            // not name the case. Its aim is that a strange attribute costs
-            // its routes only, so that is what it costs here.
+            // A choice: RFC 4271 section 6.3 ends the session, RFC 7606 does
+            // not name the case, and speakers differ (BIRD withdraws, FRR
+            // resets). Whoever made the attribute may be several ASes away,
+            // and that such a one can't take sessions down is what RFC 7606
+            // is for.
             None => Err((DecodeErrorKind::UnrecognizedWellKnown(code), Withdraw)),
         }
     }
@@ -261,11 +324,12 @@ impl<'a> Judge<'a> {
             }
             // RFC 6793 section 6.
             AttributeCode::AS4_PATH => {
-                AsPathView::parse(value, AsWidth::Four)
+                let path = AsPathView::parse(value, AsWidth::Four)
                     .map_err(|_| (DecodeErrorKind::MalformedAttribute(code), Discard))?;
+                self.twins.as4_path = Some(path);
             }
             AttributeCode::AS4_AGGREGATOR => {
-                aggregator(code, value, AsWidth::Four)?;
+                self.twins.as4_aggregator = Some(aggregator(code, value, AsWidth::Four)?);
             }
             AttributeCode::IPV6_EXTENDED_COMMUNITIES => {
                 items(code, value, 20)?;
@@ -309,24 +373,53 @@ impl<'a> Judge<'a> {
     /// Checks what no attribute can tell alone.
     fn whole(&mut self, announces_ipv4: bool) {
         let announces = announces_ipv4 || self.seen.contains(AttributeCode::MP_REACH_NLRI);
-        let mandatory = [
-            (AttributeCode::ORIGIN, announces),
-            (AttributeCode::AS_PATH, announces),
-            (AttributeCode::NEXT_HOP, announces_ipv4),
-        ];
-        for (code, wanted) in mandatory {
+        for (code, wanted) in mandatory(announces_ipv4, |code| self.seen.contains(code)) {
             if wanted && !self.seen.contains(code) {
                 let error = DecodeErrorKind::MissingAttribute(code).into();
-                self.found(error, Withdraw, &[]);
+                self.found(Fault::of_message(error, Withdraw));
             }
         }
         // Without any route announced, nobody can be sure that the fault did
         // not hide one (section 5.2).
-        if let Some(fault) = &mut self.fault
-            && fault.disposition == Withdraw
+        if self.withdraws
             && !announces
+            && let Some(fault) = &mut self.fault
         {
             fault.disposition = Reset;
+            fault.family = None;
+        }
+    }
+}
+
+/// Which attributes have to be there, and whether this time (RFC 7606 section
+/// 3 d).
+fn mandatory(
+    announces_ipv4: bool,
+    has: impl Fn(AttributeCode) -> bool,
+) -> [(AttributeCode, bool); 3] {
+    let announces = announces_ipv4 || has(AttributeCode::MP_REACH_NLRI);
+    [
+        (AttributeCode::ORIGIN, announces),
+        (AttributeCode::AS_PATH, announces),
+        (AttributeCode::NEXT_HOP, announces_ipv4),
+    ]
+}
+
+impl Judge<'_> {
+    /// Puts the numbers back that a speaker of two octets could not say
+    /// (RFC 6793 section 4.2.3).
+    fn merge_four_octet_twins(&mut self) {
+        let attributes = &mut self.attributes;
+        if let (Some(two), Some(four)) = (attributes.aggregator, self.twins.as4_aggregator) {
+            if two.asn != Asn::TRANS {
+                // Somebody who does not know of the twins has aggregated since
+                // they were written, so neither of them is true any more.
+                return;
+            }
+            attributes.aggregator = Some(four);
+        }
+        if let (Some(two), Some(four)) = (attributes.as_path, self.twins.as4_path) {
+            attributes.as_path = Some(two.merge(four));
         }
     }
 }

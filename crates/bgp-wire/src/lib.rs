@@ -55,10 +55,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Covered: RFC 4271, 1997, 2545, 2918, 4360 (as octets), 4456, 4486, 4724 (capability and
+//! Covered: RFC 4271, 1997, 2545, 2918, 4360, 4456, 4486, 4724 (capability and
 //! End-of-RIB), 4760 and 8950 for unicast and multicast of both IP versions,
 //! 5492, 6286, 6608, 6793, 7313, 7606, 7607, 7911, 8092, 8538, 8654, 9003,
-//! 9072, 9687 (code). AS4_PATH is written and checked, not merged.
+//! 9072, 9234, 9494 (capability), 9687 (code). AS4_PATH is written and checked, not merged.
 //!
 //! Omitted: families other than those (their
 //! NLRI stay octets), MRT files. AFI/SAFI disable of RFC 7606 is never asked
@@ -80,18 +80,23 @@ mod number;
 mod open;
 mod path_id;
 mod reader;
+mod role;
 mod route_refresh;
 mod tlv;
+mod tree;
 mod update;
 mod writer;
 
 pub use attr::{
-    Aggregator, AsPath, AsPathSegment, AsPathSegmentView, AsPathView, AsnIter, AttributeCode,
-    AttributeFlags, AttributeIter, AttributeView, ClusterIter, Community, CommunityIter,
-    ExtendedCommunity, ExtendedCommunityIter, InvalidCommunity, LargeCommunity, LargeCommunityIter,
-    MpReachView, MpUnreachView, NextHop, Origin, PathAttributes, SegmentIter, SegmentKind,
+    Administrator, Aggregator, AsPath, AsPathSegment, AsPathSegmentView, AsPathView, AsnIter,
+    AttributeCode, AttributeFlags, AttributeIter, AttributeView, ClusterIter, Community,
+    CommunityIter, ExtendedCommunity, ExtendedCommunityIter, ExtendedValue, InvalidCommunity,
+    LargeCommunity, LargeCommunityIter, MpReachView, MpUnreachView, NextHop, Origin,
+    OriginValidation, OtherAttribute, OtherAttributeIter, PathAttributes, SegmentIter, SegmentKind,
 };
-pub use capability::{AddPathMode, Capability, CapabilityCode, CapabilityView, GracefulRestart};
+pub use capability::{
+    AddPathMode, Capability, CapabilityCode, CapabilityView, GracefulRestart, LongLivedFamily,
+};
 pub use dump::UpdateDisplay;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use frame::{HEADER_LEN, MessageType, MessageView, RawMessage, encode_keepalive};
@@ -103,6 +108,8 @@ pub use number::{
 };
 pub use open::{CapabilityIter, Open, OpenView};
 pub use path_id::{IpNlriIter, Nlri, NlriIter, PathIds};
+pub use role::{Role, RouteLeak};
 pub use route_refresh::{RouteRefresh, RouteRefreshSubtype, RouteRefreshView};
+pub use tree::MessageTree;
 pub use update::{AsWidth, DecodeContext, SessionKind, UpdateView};
 pub use writer::{PushError, UpdateWriter, encode_end_of_rib};

@@ -136,6 +136,10 @@ impl<'a> UpdateView<'a> {
         PrefixIter::new(self.withdrawn_routes)
     }
 
+    pub(crate) const fn path_attribute_octets(self) -> &'a [u8] {
+        self.path_attributes
+    }
+
     /// The attributes as they come, not checked. [`Self::judge`] gives them
     /// checked and by name.
     #[must_use]

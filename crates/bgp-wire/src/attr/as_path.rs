@@ -69,10 +69,25 @@ impl SegmentKind {
 /// ```text
 /// { kind (1) | count (1) | count × AS (2 or 4) } …
 /// ```
+///
+/// From a speaker of two octets it may be merged with AS4_PATH (RFC 6793
+/// section 4.2.3): then it reads as the front of the one followed by all of
+/// the other, without a copy of either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AsPathView<'a> {
     octets: &'a [u8],
     width: AsWidth,
+    merged: Option<Merged<'a>>,
+}
+
+/// What AS4_PATH does to an AS_PATH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Merged<'a> {
+    /// How much of AS_PATH comes first, counted as [`AsPathView::path_len`]
+    /// does.
+    front: usize,
+    /// The segments of AS4_PATH.
+    octets: &'a [u8],
 }
 
 impl<'a> AsPathView<'a> {
@@ -80,10 +95,7 @@ impl<'a> AsPathView<'a> {
     /// (RFC 7607). Whether confederation segments are welcome depends on the
     /// session and is not looked at.
     pub(crate) fn parse(octets: &'a [u8], width: AsWidth) -> Result<Self, DecodeErrorKind> {
-        let mut segments = SegmentIter {
-            reader: Reader::new(octets),
-            width,
-        };
+        let mut segments = Segments::new(octets, width);
         while !segments.reader.is_empty() {
             let Some(segment) = segments.read().filter(|it| it.count() > 0) else {
                 return Err(DecodeErrorKind::MalformedAsPath);
@@ -92,15 +104,35 @@ impl<'a> AsPathView<'a> {
                 return Err(DecodeErrorKind::ZeroAsn(crate::AttributeCode::AS_PATH));
             }
         }
-        Ok(Self { octets, width })
+        Ok(Self {
+            octets,
+            width,
+            merged: None,
+        })
+    }
+
+    /// Puts what AS4_PATH says behind what only AS_PATH knows (RFC 6793
+    /// section 4.2.3). An AS4_PATH longer than AS_PATH is not believed.
+    pub(crate) fn merge(self, four: Self) -> Self {
+        let merged = self
+            .path_len()
+            .checked_sub(four.path_len())
+            .map(|front| Merged {
+                front,
+                octets: four.octets,
+            });
+        Self { merged, ..self }
     }
 
     /// The segments in their order.
     #[must_use]
     pub const fn segments(self) -> SegmentIter<'a> {
         SegmentIter {
-            reader: Reader::new(self.octets),
-            width: self.width,
+            segments: Segments::new(self.octets, self.width),
+            part: match self.merged {
+                None => Part::Whole,
+                Some(merged) => Part::Front(merged),
+            },
         }
     }
 
@@ -119,7 +151,7 @@ impl<'a> AsPathView<'a> {
     /// confederation segments nothing (RFC 4271 section 9.1.2.2).
     #[must_use]
     pub fn path_len(self) -> usize {
-        self.segments().map(|it| it.kind.counts(it.count())).sum()
+        self.segments().map(AsPathSegmentView::path_len).sum()
     }
 
     /// Whether `asn` occurs, which is a loop if it is one's own.
@@ -137,18 +169,26 @@ impl<'a> AsPathView<'a> {
             .flatten()
     }
 
-    /// An owned copy.
+    /// An owned copy. A sequence that two attributes make up together becomes
+    /// one.
     #[must_use]
     pub fn to_as_path(self) -> AsPath {
-        AsPath {
-            segments: self
-                .segments()
-                .map(|it| AsPathSegment {
-                    kind: it.kind,
-                    asns: it.asns().collect(),
-                })
-                .collect(),
+        let mut path = AsPath::empty();
+        for segment in self.segments() {
+            match path.segments.last_mut() {
+                // Beyond the limit they would part again when written.
+                Some(last)
+                    if segment.continues && last.asns.len() + segment.count() <= SEGMENT_LIMIT =>
+                {
+                    last.asns.extend(segment.asns());
+                }
+                _ => path.segments.push(AsPathSegment {
+                    kind: segment.kind,
+                    asns: segment.asns().collect(),
+                }),
+            }
         }
+        path
     }
 }
 
@@ -167,6 +207,8 @@ pub struct AsPathSegmentView<'a> {
     kind: SegmentKind,
     octets: &'a [u8],
     width: AsWidth,
+    /// Whether it goes on where a sequence of AS_PATH was cut.
+    continues: bool,
 }
 
 impl<'a> AsPathSegmentView<'a> {
@@ -188,16 +230,27 @@ impl<'a> AsPathSegmentView<'a> {
     const fn count(self) -> usize {
         self.octets.len() / self.width.octets()
     }
+
+    const fn path_len(self) -> usize {
+        self.kind.counts(self.count())
+    }
 }
 
-/// The segments of an [`AsPathView`].
+/// The segments of one attribute.
 #[derive(Clone, Copy, Debug)]
-pub struct SegmentIter<'a> {
+struct Segments<'a> {
     reader: Reader<'a>,
     width: AsWidth,
 }
 
-impl<'a> SegmentIter<'a> {
+impl<'a> Segments<'a> {
+    const fn new(octets: &'a [u8], width: AsWidth) -> Self {
+        Self {
+            reader: Reader::new(octets),
+            width,
+        }
+    }
+
     fn read(&mut self) -> Option<AsPathSegmentView<'a>> {
         let [kind, count] = self.reader.array()?;
         let octets = self.reader.take(usize::from(count) * self.width.octets())?;
@@ -205,7 +258,64 @@ impl<'a> SegmentIter<'a> {
             kind: SegmentKind::from_octet(kind)?,
             octets,
             width: self.width,
+            continues: false,
         })
+    }
+}
+
+/// The segments of an [`AsPathView`].
+#[derive(Clone, Copy, Debug)]
+pub struct SegmentIter<'a> {
+    segments: Segments<'a>,
+    part: Part<'a>,
+}
+
+/// What a [`SegmentIter`] is reading.
+#[derive(Clone, Copy, Debug)]
+enum Part<'a> {
+    /// All of AS_PATH.
+    Whole,
+    /// The front of AS_PATH.
+    Front(Merged<'a>),
+    /// AS4_PATH, and whether a sequence of AS_PATH was cut before it.
+    Four { cut: bool },
+}
+
+impl<'a> SegmentIter<'a> {
+    fn front(&mut self, merged: Merged<'a>) -> Option<AsPathSegmentView<'a>> {
+        let segment = self.segments.read();
+        // Confederation segments count nothing; those next to the front still
+        // belong to it (RFC 6793 section 4.2.3).
+        let wanted = segment.filter(|it| it.kind.is_confederation() || merged.front > 0);
+        let Some(segment) = wanted else {
+            self.segments = Segments::new(merged.octets, AsWidth::Four);
+            return self.four(false);
+        };
+        if let Some(front) = merged.front.checked_sub(segment.path_len()) {
+            self.part = Part::Front(Merged { front, ..merged });
+            return Some(segment);
+        }
+        // Only a sequence counts more than one and can be cut.
+        self.segments = Segments::new(merged.octets, AsWidth::Four);
+        self.part = Part::Four { cut: true };
+        let octets = segment
+            .octets
+            .get(..merged.front * segment.width.octets())?;
+        Some(AsPathSegmentView { octets, ..segment })
+    }
+
+    fn four(&mut self, cut: bool) -> Option<AsPathSegmentView<'a>> {
+        self.part = Part::Four { cut: false };
+        loop {
+            let segment = self.segments.read()?;
+            // Those have no place there and are left out (RFC 6793 section 6).
+            if !segment.kind.is_confederation() {
+                return Some(AsPathSegmentView {
+                    continues: cut && segment.kind == SegmentKind::Sequence,
+                    ..segment
+                });
+            }
+        }
     }
 }
 
@@ -213,7 +323,11 @@ impl<'a> Iterator for SegmentIter<'a> {
     type Item = AsPathSegmentView<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.read()
+        match self.part {
+            Part::Whole => self.segments.read(),
+            Part::Front(merged) => self.front(merged),
+            Part::Four { cut } => self.four(cut),
+        }
     }
 }
 

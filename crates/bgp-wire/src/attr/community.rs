@@ -5,6 +5,7 @@ use std::iter::FusedIterator;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
+use super::ExtendedCommunity;
 use crate::reader::Reader;
 
 /// A community of four octets (RFC 1997), written `65001:100` or by name.
@@ -12,8 +13,11 @@ use crate::reader::Reader;
 pub struct Community(pub u32);
 
 /// The names IANA gives (“BGP Well-known Communities”).
-const NAMES: [(Community, &str); 6] = [
+const NAMES: [(Community, &str); 9] = [
     (Community::GRACEFUL_SHUTDOWN, "graceful-shutdown"),
+    (Community::ACCEPT_OWN, "accept-own"),
+    (Community::LLGR_STALE, "llgr-stale"),
+    (Community::NO_LLGR, "no-llgr"),
     (Community::BLACKHOLE, "blackhole"),
     (Community::NO_EXPORT, "no-export"),
     (Community::NO_ADVERTISE, "no-advertise"),
@@ -24,6 +28,13 @@ const NAMES: [(Community, &str); 6] = [
 impl Community {
     /// Prefer any other route, this one goes away soon (RFC 8326).
     pub const GRACEFUL_SHUTDOWN: Self = Self(0xffff_0000);
+    /// Use the route although it is one's own (RFC 7611).
+    pub const ACCEPT_OWN: Self = Self(0xffff_0001);
+    /// Kept after the restart time, to be used only for want of another one
+    /// (RFC 9494).
+    pub const LLGR_STALE: Self = Self(0xffff_0006);
+    /// Not to be kept after the restart time (RFC 9494).
+    pub const NO_LLGR: Self = Self(0xffff_0007);
     /// Drop what is sent here (RFC 7999).
     pub const BLACKHOLE: Self = Self(0xffff_029a);
     /// Not to other ASes (RFC 1997).
@@ -66,7 +77,10 @@ impl FromStr for Community {
 
 /// A text that is no community.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a community: use asn:value, or asn:value:value for a large one")]
+#[error(
+    "not a community: use asn:value, asn:value:value for a large one, \
+     name:asn:value for an extended one"
+)]
 pub struct InvalidCommunity;
 
 /// A community of twelve octets (RFC 8092), written `4200000000:1:2`.
@@ -105,17 +119,6 @@ impl FromStr for LargeCommunity {
             }),
             _ => Err(InvalidCommunity),
         }
-    }
-}
-
-/// A community of eight octets (RFC 4360), its type included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExtendedCommunity(pub [u8; 8]);
-
-/// Sixteen hexadecimal digits.
-impl fmt::Display for ExtendedCommunity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", u64::from_be_bytes(self.0))
     }
 }
 

@@ -249,6 +249,11 @@ impl<'a> MpUnreachView<'a> {
     }
 }
 
+/// The family an MP attribute's value begins with, if it is that long.
+pub(crate) fn mp_family(value: &[u8]) -> Option<Family> {
+    read_family(&mut Reader::new(value))
+}
+
 fn read_family(reader: &mut Reader<'_>) -> Option<Family> {
     Some(Family {
         afi: Afi(reader.u16()?),

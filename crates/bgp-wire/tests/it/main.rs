@@ -5,9 +5,11 @@ mod corpora;
 mod golden;
 #[cfg(feature = "mrt")]
 mod mrt;
+mod rfc6793;
 mod rfc7606;
 mod round_trip;
 mod total;
+mod tree;
 
 use bgp_wire::{AsWidth, DecodeContext, MaxMessageLen, RawMessage, SessionKind};
 use bytes::BytesMut;

@@ -1,13 +1,14 @@
 //! Encode, then decode, is the identity.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bgp_wire::{
-    AddPathMode, Afi, Aggregator, AsPath, AsPathSegment, Asn, BgpIdentifier, Capability, Community,
-    DecodeError, ExtendedCommunity, Family, GracefulRestart, HoldTime, LargeCommunity,
-    MaxMessageLen, MessageView, NextHop, Nlri, Notification, NotificationCode, Open, Origin,
-    PathAttributes, PathIds, RouteRefresh, RouteRefreshSubtype, Safi, SegmentKind, SessionKind,
-    UpdateWriter,
+    AddPathMode, Afi, Aggregator, AsPath, AsPathSegment, Asn, AttributeCode, AttributeFlags,
+    BgpIdentifier, Capability, Community, DecodeError, ExtendedCommunity, Family, GracefulRestart,
+    HoldTime, LargeCommunity, LongLivedFamily, MaxMessageLen, MessageView, NextHop, Nlri,
+    Notification, NotificationCode, Open, Origin, OtherAttribute, PathAttributes, PathIds, Role,
+    RouteRefresh, RouteRefreshSubtype, Safi, SegmentKind, SessionKind, UpdateWriter,
 };
 use bytes::{Bytes, BytesMut};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -15,7 +16,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::{EXTERNAL, INTERNAL, message};
+use crate::{EXTERNAL, INTERNAL, OLD, message};
 
 fn family() -> impl Strategy<Value = Family> {
     (any::<u16>(), any::<u8>()).prop_map(|(afi, safi)| Family {
@@ -50,6 +51,15 @@ fn capability() -> impl Strategy<Value = Capability> {
                 it.families = families;
                 Capability::GracefulRestart(it)
             }),
+        any::<u8>().prop_map(|role| Capability::Role(Role(role))),
+        vec((family(), any::<bool>(), 0..1u32 << 24), 0..8).prop_map(|list| {
+            let list = list.into_iter().map(|(family, kept, seconds)| {
+                let mut it = LongLivedFamily::new(family, seconds);
+                it.forwarding_kept = kept;
+                it
+            });
+            Capability::LongLivedGracefulRestart(list.collect())
+        }),
         (128..=255u8, vec(any::<u8>(), 0..256)).prop_map(|(code, value)| Capability::Unknown {
             code,
             value: Bytes::from(value),
@@ -100,6 +110,20 @@ prop_compose! {
     }
 }
 
+/// An attribute of any code that has no field.
+fn other() -> impl Strategy<Value = OtherAttribute> {
+    let code = prop_oneof![11..=13u8, 19..=31u8, 33..=34u8, 36..=255u8];
+    (code, any::<u8>(), vec(any::<u8>(), 0..300)).prop_filter_map(
+        "IPv6 extended communities have a shape",
+        |(code, flags, value)| {
+            let flags = AttributeFlags(flags | AttributeFlags::OPTIONAL);
+            let code = AttributeCode(code);
+            let shaped = code == AttributeCode::IPV6_EXTENDED_COMMUNITIES;
+            OtherAttribute::new(code, flags, value).filter(|_| !shaped)
+        },
+    )
+}
+
 prop_compose! {
     fn attributes()(
         origin in prop_oneof![Just(Origin::Igp), Just(Origin::Egp), Just(Origin::Incomplete)],
@@ -111,6 +135,9 @@ prop_compose! {
         communities in vec(any::<u32>().prop_map(Community), 0..70),
         extended_communities in vec(any::<[u8; 8]>().prop_map(ExtendedCommunity), 0..40),
         large_communities in vec(large_community(), 0..30),
+        reflection in (option::of(any::<Ipv4Addr>()), vec(any::<Ipv4Addr>(), 0..4)),
+        only_to_customer in option::of(any::<u32>().prop_map(Asn::new)),
+        others in vec(other(), 0..4),
     ) -> PathAttributes {
         PathAttributes {
             origin,
@@ -122,6 +149,15 @@ prop_compose! {
             communities,
             extended_communities,
             large_communities,
+            originator_id: reflection.0,
+            cluster_list: reflection.1,
+            only_to_customer,
+            others: others
+                .into_iter()
+                .map(|it| (it.code(), it))
+                .collect::<BTreeMap<_, _>>()
+                .into_values()
+                .collect(),
         }
     }
 }
@@ -219,9 +255,8 @@ proptest! {
     fn announcement_is_what_was_encoded(
         mut attributes in attributes(),
         (family, next_hop, prefixes) in routes(),
-        internal in any::<bool>(),
+        ctx in prop_oneof![Just(INTERNAL), Just(EXTERNAL), Just(OLD)],
     ) {
-        let ctx = if internal { INTERNAL } else { EXTERNAL };
         let mut buf = BytesMut::new();
         let max = MaxMessageLen::EXTENDED;
         let mut writer =
@@ -240,6 +275,10 @@ proptest! {
             SessionKind::Internal => attributes.local_pref.or(Some(100)),
             SessionKind::External => None,
         };
+        if ctx.session == SessionKind::External {
+            attributes.originator_id = None;
+            attributes.cluster_list.clear();
+        }
         prop_assert_eq!(read.to_path_attributes(), Some(attributes));
         let reached: Vec<_> = match read.mp_reach() {
             Some(reach) => {
