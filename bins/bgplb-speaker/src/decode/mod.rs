@@ -32,6 +32,9 @@ pub(crate) struct DecodeArgs {
     /// file nor the OPENs in it tell.
     #[arg(long)]
     two_octet_as: bool,
+    /// Print each message as a tree of lines, with every fault where it is.
+    #[arg(long)]
+    tree: bool,
 }
 
 /// What a file holds.
@@ -124,7 +127,7 @@ pub(crate) fn run(args: &DecodeArgs, out: impl Write) -> Result<(), Failure> {
     };
     let input = Input::open(&args.file)?;
     let file = input.name().to_owned();
-    let mut report = Report::new(out, as_width);
+    let mut report = Report::new(out, as_width, args.tree);
     let walked = walk(input, args.format, &mut report);
     // What was found before a failure is worth printing.
     match walked.and_then(|()| report.flush()) {

@@ -12,14 +12,16 @@ use super::Failure;
 pub(super) struct Report<W: Write> {
     out: BufWriter<W>,
     as_width: AsWidth,
+    as_trees: bool,
     unreadable: u64,
 }
 
 impl<W: Write> Report<W> {
-    pub(super) fn new(out: W, as_width: AsWidth) -> Self {
+    pub(super) fn new(out: W, as_width: AsWidth, as_trees: bool) -> Self {
         Self {
             out: BufWriter::new(out),
             as_width,
+            as_trees,
             unreadable: 0,
         }
     }
@@ -33,8 +35,8 @@ impl<W: Write> Report<W> {
         self.unreadable
     }
 
-    /// One line: `head`, which ends with a space if it is not empty, and the
-    /// message as read in this context.
+    /// One line, or a tree that begins with it: `head`, which ends with a space
+    /// if it is not empty, and the message as read in this context.
     pub(super) fn message(
         &mut self,
         head: impl fmt::Display,
@@ -42,6 +44,7 @@ impl<W: Write> Report<W> {
         view: MessageView<'_>,
     ) -> Result<(), Failure> {
         match view {
+            view if self.as_trees => self.line(head, view.tree(ctx)),
             MessageView::Update(update) => self.line(head, update.display(ctx)),
             other => self.line(head, other),
         }

@@ -63,7 +63,10 @@ impl Stream {
         if left == 0 {
             return Ok(());
         }
-        report.unreadable_line(head, format_args!("octets that are no whole message: {left}"))
+        report.unreadable_line(
+            head,
+            format_args!("octets that are no whole message: {left}"),
+        )
     }
 
     /// Tells of octets that are not there.

@@ -149,6 +149,15 @@ fn hexadecimal_digits_are_read_however_they_are_set() {
 }
 
 #[test]
+fn a_tree_begins_with_the_line_of_its_message() {
+    let read = lines(&["--tree", &recorded("two-sessions.pcapng")], b"");
+    let heads: Vec<_> = read.iter().filter(|it| !it.starts_with(' ')).collect();
+    assert_eq!(heads.len(), 62);
+    assert!(heads.iter().all(|it| it.starts_with("2026-11-21T12:08:")));
+    assert!(count(&read, "192.0.2.128/25 path 2") == 1 && read.len() > 200);
+}
+
+#[test]
 fn text_that_is_no_message_is_told_with_its_place() {
     let keepalive = format!("{}001304", "ff".repeat(16));
     for (behind, code, printed, said) in [

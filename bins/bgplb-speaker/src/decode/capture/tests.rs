@@ -20,7 +20,7 @@ fn frame() -> Vec<u8> {
 /// What is printed, and what is wrong with the file.
 fn read(file: &[u8]) -> (String, Option<Fault>) {
     let mut out = Vec::new();
-    let mut report = Report::new(&mut out, AsWidth::Four);
+    let mut report = Report::new(&mut out, AsWidth::Four, false);
     let input = Input::new("file", Box::new(Cursor::new(file.to_vec())));
     let fault = match walk(input, &mut report) {
         Ok(()) => None,

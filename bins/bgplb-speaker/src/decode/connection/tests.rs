@@ -18,7 +18,7 @@ const RAW: u16 = 101;
 /// What is printed for these segments: number, flags, payload.
 fn lines(segments: &[(u32, u8, &[u8])]) -> Vec<String> {
     let mut out = Vec::new();
-    let mut report = Report::new(&mut out, AsWidth::Four);
+    let mut report = Report::new(&mut out, AsWidth::Four, false);
     let mut connections = Connections::default();
     for (number, (sequence, flags, payload)) in segments.iter().enumerate() {
         let frame = ipv4_octets(&tcp_octets(*sequence, *flags, payload));
@@ -144,7 +144,7 @@ fn early_segments_are_bounded_by_number_and_by_octets() {
 #[test]
 fn the_oldest_connection_is_forgotten_first() {
     let mut out = Vec::new();
-    let mut report = Report::new(&mut out, AsWidth::Four);
+    let mut report = Report::new(&mut out, AsWidth::Four, false);
     let mut connections = Connections::default();
     for port in 0..=u16::try_from(MAX_CONNECTIONS).unwrap() {
         let mut tcp = tcp_octets(1, ACK, &[0xff; 5]);
