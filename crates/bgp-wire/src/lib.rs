@@ -60,8 +60,11 @@
 //! 5492, 6286, 6608, 6793, 7313, 7606, 7607, 7911, 8092, 8538, 8654, 9003,
 //! 9072, 9234, 9494 (capability), 9687 (code). AS4_PATH is written and checked, not merged.
 //!
+//! The feature `mrt` reads files of routing data (RFC 6396, 8050): see the
+//! module of that name.
+//!
 //! Omitted: families other than those (their
-//! NLRI stay octets), MRT files. AFI/SAFI disable of RFC 7606 is never asked
+//! NLRI stay octets). AFI/SAFI disable of RFC 7606 is never asked
 //! for: such faults reset the session.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
