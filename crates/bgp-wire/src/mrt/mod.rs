@@ -13,6 +13,7 @@
 //! RFC 8050 says), stay octets.
 
 mod bgp4mp;
+mod peer_index;
 mod table_dump;
 
 use std::fmt;
@@ -20,9 +21,8 @@ use std::iter::FusedIterator;
 use std::time::Duration;
 
 pub use self::bgp4mp::{MessageRecordView, PeerState, Peering, StateChange};
-pub use self::table_dump::{
-    PeerEntry, PeerEntryIter, PeerIndexTableView, RibEntryIter, RibEntryView, RibView,
-};
+pub use self::peer_index::{PeerEntry, PeerEntryIter, PeerIndexTableView};
+pub use self::table_dump::{RibEntryIter, RibEntryView, RibView};
 use crate::error::DecodeError;
 use crate::number::{Afi, Family, Safi};
 use crate::reader::Reader;
@@ -211,6 +211,28 @@ pub enum RecordBody<'a> {
     StateChange(StateChange),
     /// A type or subtype this crate does not read.
     Other,
+}
+
+/// The next of a list whose count is known; an error if the octets do not hold
+/// as many, or more octets than those.
+fn next_of<'a, T>(
+    reader: &mut Reader<'a>,
+    left: &mut u16,
+    read: impl FnOnce(&mut Reader<'a>) -> Option<T>,
+) -> Option<Result<T, MrtError>> {
+    let item = if *left == 0 {
+        if reader.is_empty() {
+            return None;
+        }
+        None
+    } else {
+        read(reader)
+    };
+    *left -= u16::from(item.is_some());
+    if item.is_none() {
+        (*reader, *left) = (Reader::new(&[]), 0);
+    }
+    Some(item.ok_or(MrtError::Malformed))
 }
 
 /// The families whose routes are read.
