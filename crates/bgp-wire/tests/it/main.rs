@@ -5,6 +5,7 @@ mod corpora;
 mod golden;
 #[cfg(feature = "mrt")]
 mod mrt;
+mod reencode;
 mod rfc6793;
 mod rfc7606;
 mod round_trip;
