@@ -3,9 +3,12 @@
 //! Inputs of [`message`] and [`round_trip`] are one octet that chooses and
 //! then a message's body: bits 0 to 2 are the message type, bit 3 is set for
 //! AS numbers of four octets, bit 4 for an internal session, bits 5 and 6 for
-//! path identifiers in IPv4 and IPv6 unicast. An input of [`frame_stream`] is one octet for the size of the pieces and then a stream.
+//! path identifiers in IPv4 and IPv6 unicast. An input of [`frame_stream`] is
+//! one octet for the size of the pieces and then a stream, one of [`mrt`] is a
+//! file.
 
 mod attribute;
+mod mrt;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -20,6 +23,7 @@ use bytes::{BufMut as _, BytesMut};
 use ipnet::IpNet;
 
 pub use self::attribute::attribute;
+pub use self::mrt::mrt;
 
 /// Reads everything that can be read of a message.
 ///
@@ -316,11 +320,12 @@ mod tests {
     #[test]
     fn committed_inputs_find_nothing() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-        let targets: [(&str, Target); 4] = [
+        let targets: [(&str, Target); 5] = [
             ("message", message),
             ("attribute", attribute),
             ("frame_stream", frame_stream),
             ("round_trip", round_trip),
+            ("mrt", mrt),
         ];
         for (name, target) in targets {
             let count = replay_path(&corpus.join(name), target).expect("the corpus is readable");

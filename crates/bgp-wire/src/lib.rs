@@ -64,6 +64,9 @@
 //! communities), 9687 (code). What is not known by name survives from reading
 //! to writing: [`OtherAttribute`], [`Capability::Unknown`].
 //!
+//! The feature `mrt` reads files of routing data (RFC 6396, 8050): see the
+//! module of that name.
+//!
 //! Omitted: families other than those (their NLRI stay octets), ATTR_SET
 //! (RFC 6368). AFI/SAFI disable of RFC 7606 is never asked for: such faults
 //! reset the session, and [`Fault::family`] says where disabling one family
@@ -77,6 +80,8 @@ mod dump;
 mod error;
 mod frame;
 mod judge;
+#[cfg(feature = "mrt")]
+pub mod mrt;
 mod nlri;
 mod notification;
 mod number;

@@ -104,6 +104,16 @@ impl<'a> UpdateView<'a> {
         })
     }
 
+    /// An UPDATE of attributes alone.
+    #[cfg(feature = "mrt")]
+    pub(crate) const fn of_attributes(path_attributes: &'a [u8]) -> Self {
+        Self {
+            withdrawn_routes: &[],
+            path_attributes,
+            nlri: &[],
+        }
+    }
+
     /// IPv4 routes that are gone, as this session tells them apart; those of
     /// other families are in MP_UNREACH_NLRI.
     #[must_use]

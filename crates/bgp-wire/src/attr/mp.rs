@@ -49,7 +49,7 @@ impl NextHop {
     }
 
     /// The next hop field of MP_REACH_NLRI: 4, 16 or 32 octets.
-    fn parse(octets: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(octets: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(octets);
         match octets.len() {
             4 => reader.array().map(|it| Self::V4(Ipv4Addr::from_octets(it))),

@@ -132,6 +132,16 @@ impl<'a> Attributes<'a> {
         self.mp_unreach
     }
 
+    /// The same without MP_REACH_NLRI and MP_UNREACH_NLRI.
+    #[cfg(feature = "mrt")]
+    pub(crate) const fn without_mp(&self) -> Self {
+        Self {
+            mp_reach: None,
+            mp_unreach: None,
+            ..*self
+        }
+    }
+
     /// Attributes this crate has no name for: unknown optional ones, and
     /// IPV6_EXTENDED_COMMUNITIES.
     #[must_use]

@@ -3,6 +3,8 @@
 
 mod corpora;
 mod golden;
+#[cfg(feature = "mrt")]
+mod mrt;
 mod reencode;
 mod rfc6793;
 mod rfc7606;
