@@ -23,11 +23,13 @@ use zettabgp::prelude::{
 use crate::stream::Message;
 use crate::walk::Walk;
 
+type Decode = dyn Fn(&[Message]) -> Option<Walk>;
+
 /// A codec under its name.
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     /// What was walked in all the messages; `None` if one was not taken.
-    pub(crate) decode: Box<dyn Fn(&[Message]) -> Option<Walk>>,
+    pub(crate) decode: Box<Decode>,
 }
 
 /// Makes one of a function that adds what it walks, or returns `None`.

@@ -19,13 +19,16 @@ use crate::contenders::{legacy_zettabgp, walk_ours};
 use crate::stream::Message;
 use crate::walk::Walk;
 
+type Encode = dyn Fn(&mut BytesMut) -> Option<usize>;
+type CountWrong = dyn Fn(&[Message]) -> usize;
+
 /// A library that writes all messages of the stream into one buffer, each over the last.
 pub(crate) struct Encoder {
     pub(crate) name: &'static str,
     /// Octets written.
-    pub(crate) encode: Box<dyn Fn(&mut BytesMut) -> Option<usize>>,
+    pub(crate) encode: Box<Encode>,
     /// How many of the messages written do not say what those that were read said.
-    pub(crate) wrong: Box<dyn Fn(&[Message]) -> usize>,
+    pub(crate) wrong: Box<CountWrong>,
 }
 
 fn encoder<T: 'static>(
