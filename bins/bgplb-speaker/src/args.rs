@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::decode::DecodeArgs;
+
 /// A small BGP speaker: announces prefixes, learns routes, installs ECMP sets
 /// in the kernel.
 #[derive(Debug, Parser)]
@@ -20,6 +22,8 @@ pub(crate) enum Command {
     Run(ConfigFile),
     /// Read the configuration, say whether it can be used, and end.
     CheckConfig(ConfigFile),
+    /// Print the BGP messages in a file, one line each.
+    Decode(DecodeArgs),
 }
 
 /// Where the configuration is.

@@ -3,6 +3,7 @@
 mod app;
 mod args;
 mod config;
+mod decode;
 mod plumber;
 mod routes;
 
@@ -12,32 +13,42 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, ConfigFile};
 use crate::config::Config;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let (Command::Run(file) | Command::CheckConfig(file)) = &arguments.command;
-    let config = match Config::load(&file.config) {
-        Ok(config) => config,
-        Err(error) => {
-            say(io::stderr(), &format!("bgplb-speaker: {error}"));
-            return ExitCode::from(EX_CONFIG);
-        }
-    };
-    match arguments.command {
-        Command::CheckConfig(file) => {
-            let peers = config.speaker.peers.len();
-            let prefixes = config.announce.len();
-            let file = file.config.display();
-            say(
-                io::stdout(),
-                &format!("{file}: usable (peers: {peers}, prefixes: {prefixes})"),
-            );
-            ExitCode::SUCCESS
-        }
-        Command::Run(_) => run(config),
+    match Arguments::parse().command {
+        Command::Run(file) => load(&file).map_or_else(ExitCode::from, run),
+        Command::CheckConfig(file) => match load(&file) {
+            Ok(config) => {
+                let peers = config.speaker.peers.len();
+                let prefixes = config.announce.len();
+                let file = file.config.display();
+                say(
+                    io::stdout(),
+                    &format!("{file}: usable (peers: {peers}, prefixes: {prefixes})"),
+                );
+                ExitCode::SUCCESS
+            }
+            Err(code) => ExitCode::from(code),
+        },
+        Command::Decode(args) => match decode::run(&args, io::stdout().lock()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                say(io::stderr(), &format!("bgplb-speaker: {failure}"));
+                ExitCode::from(failure.exit_code())
+            }
+        },
     }
+}
+
+/// Reads the configuration, or says what is wrong with it and gives the exit
+/// code.
+fn load(file: &ConfigFile) -> Result<Config, u8> {
+    Config::load(&file.config).map_err(|error| {
+        say(io::stderr(), &format!("bgplb-speaker: {error}"));
+        EX_CONFIG
+    })
 }
 
 fn run(config: Config) -> ExitCode {

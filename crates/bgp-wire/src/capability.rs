@@ -1,13 +1,17 @@
 //! Capabilities of an OPEN, both ways.
 
+mod graceful;
+
 use std::fmt;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use nom::Parser as _;
 use nom::number::complete::{be_u8, be_u16, be_u32};
 
+pub use self::graceful::{GracefulRestart, LongLivedFamily};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::number::{Afi, Asn, Family, Safi};
+use crate::role::Role;
 use crate::tlv;
 
 /// A capability code (IANA “Capability Codes”).
@@ -23,6 +27,8 @@ impl CapabilityCode {
     pub const EXTENDED_NEXT_HOP: Self = Self(5);
     /// Messages of up to 65535 octets (RFC 8654).
     pub const EXTENDED_MESSAGE: Self = Self(6);
+    /// What the speaker is to its peer (RFC 9234).
+    pub const ROLE: Self = Self(9);
     /// Graceful restart (RFC 4724).
     pub const GRACEFUL_RESTART: Self = Self(64);
     /// AS numbers of four octets (RFC 6793).
@@ -31,6 +37,8 @@ impl CapabilityCode {
     pub const ADD_PATH: Self = Self(69);
     /// Enhanced route refresh (RFC 7313).
     pub const ENHANCED_ROUTE_REFRESH: Self = Self(70);
+    /// Long-lived graceful restart (RFC 9494).
+    pub const LONG_LIVED_GRACEFUL_RESTART: Self = Self(71);
 }
 
 /// One capability of a received OPEN (RFC 5492 section 4).
@@ -81,7 +89,15 @@ impl<'a> CapabilityView<'a> {
                     .and_then(extended_next_hop)
             }
             CapabilityCode::EXTENDED_MESSAGE => empty(value, Capability::ExtendedMessage),
-            CapabilityCode::GRACEFUL_RESTART => graceful_restart(value),
+            CapabilityCode::ROLE => {
+                tlv::whole(value, |input| be_u8.parse(input)).map(|it| Capability::Role(Role(it)))
+            }
+            CapabilityCode::GRACEFUL_RESTART => {
+                graceful::graceful_restart(value).map(Capability::GracefulRestart)
+            }
+            CapabilityCode::LONG_LIVED_GRACEFUL_RESTART => {
+                graceful::long_lived(value).map(Capability::LongLivedGracefulRestart)
+            }
             CapabilityCode::FOUR_OCTET_AS => tlv::whole(value, |input| be_u32.parse(input))
                 .map(|asn| Capability::FourOctetAs(Asn::new(asn))),
             CapabilityCode::ADD_PATH => tlv::list(value, |input| (tlv::family, be_u8).parse(input))
@@ -116,6 +132,10 @@ pub enum Capability {
     ExtendedMessage,
     /// Routes may be kept over a restart (RFC 4724, RFC 8538).
     GracefulRestart(GracefulRestart),
+    /// Routes of these families may be kept for very long (RFC 9494).
+    LongLivedGracefulRestart(Vec<LongLivedFamily>),
+    /// What the speaker is to its peer (RFC 9234).
+    Role(Role),
     /// AS numbers have four octets; this is the speaker's (RFC 6793).
     FourOctetAs(Asn),
     /// Answers to ROUTE-REFRESH have a begin and an end (RFC 7313).
@@ -141,6 +161,8 @@ impl Capability {
             Self::ExtendedNextHop(_) => CapabilityCode::EXTENDED_NEXT_HOP,
             Self::ExtendedMessage => CapabilityCode::EXTENDED_MESSAGE,
             Self::GracefulRestart(_) => CapabilityCode::GRACEFUL_RESTART,
+            Self::LongLivedGracefulRestart(_) => CapabilityCode::LONG_LIVED_GRACEFUL_RESTART,
+            Self::Role(_) => CapabilityCode::ROLE,
             Self::FourOctetAs(_) => CapabilityCode::FOUR_OCTET_AS,
             Self::EnhancedRouteRefresh => CapabilityCode::ENHANCED_ROUTE_REFRESH,
             Self::AddPath(_) => CapabilityCode::ADD_PATH,
@@ -183,6 +205,8 @@ impl Capability {
                 }
             }
             Self::GracefulRestart(it) => it.encode_value(buf),
+            Self::LongLivedGracefulRestart(list) => list.iter().for_each(|it| it.encode(buf)),
+            Self::Role(role) => buf.put_u8(role.0),
             Self::FourOctetAs(asn) => buf.put_u32(asn.get()),
             Self::AddPath(list) => {
                 for (family, mode) in list {
@@ -212,6 +236,11 @@ impl fmt::Display for Capability {
                     .iter()
                     .try_for_each(|(family, _)| write!(f, " {family}"))
             }
+            Self::LongLivedGracefulRestart(list) => {
+                f.write_str("long-lived-graceful-restart")?;
+                list.iter().try_for_each(|it| write!(f, " {it}"))
+            }
+            Self::Role(role) => write!(f, "role {role}"),
             Self::FourOctetAs(asn) => write!(f, "four-octet-as {asn}"),
             Self::EnhancedRouteRefresh => f.write_str("enhanced-route-refresh"),
             Self::AddPath(list) => {
@@ -222,60 +251,6 @@ impl fmt::Display for Capability {
             Self::Unknown { code, value } => {
                 write!(f, "capability-{code} ({} octets)", value.len())
             }
-        }
-    }
-}
-
-/// The graceful restart capability's value (RFC 4724 section 3).
-///
-/// ```text
-/// flags (4 bits) | restart time (12 bits) | { afi (2) | safi (1) | flags (1) } …
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct GracefulRestart {
-    /// The R bit: the speaker has restarted just now.
-    pub restarted: bool,
-    /// The N bit: NOTIFICATIONs and hold timer expiry count as restarts too
-    /// (RFC 8538).
-    pub notification: bool,
-    /// Families with their F bit: whether the forwarding state was kept.
-    pub families: Vec<(Family, bool)>,
-    restart_seconds: u16,
-}
-
-impl GracefulRestart {
-    /// The longest restart time that can be said, in seconds.
-    pub const MAX_RESTART_SECONDS: u16 = 0x0fff;
-
-    /// Without flags or families. A restart time above
-    /// [`Self::MAX_RESTART_SECONDS`] is lowered to it.
-    #[must_use]
-    pub const fn new(restart_seconds: u16) -> Self {
-        Self {
-            restarted: false,
-            notification: false,
-            families: Vec::new(),
-            restart_seconds: if restart_seconds > Self::MAX_RESTART_SECONDS {
-                Self::MAX_RESTART_SECONDS
-            } else {
-                restart_seconds
-            },
-        }
-    }
-
-    /// How long the session may be away, in seconds.
-    #[must_use]
-    pub const fn restart_seconds(&self) -> u16 {
-        self.restart_seconds
-    }
-
-    fn encode_value(&self, buf: &mut BytesMut) {
-        let r = if self.restarted { RESTARTED } else { 0 };
-        let n = if self.notification { NOTIFICATION } else { 0 };
-        buf.put_u16(r | n | self.restart_seconds);
-        for (family, kept) in &self.families {
-            put_family(buf, *family);
-            buf.put_u8(if *kept { FORWARDING } else { 0 });
         }
     }
 }
@@ -343,21 +318,3 @@ fn extended_next_hop(list: Vec<(u16, u16, u16)>) -> Option<Capability> {
         .collect::<Option<Vec<_>>>()
         .map(Capability::ExtendedNextHop)
 }
-
-fn graceful_restart(value: &[u8]) -> Option<Capability> {
-    let (rest, head) = be_u16::<_, ()>.parse(value).ok()?;
-    let families = tlv::list(rest, |input| (tlv::family, be_u8).parse(input))?;
-    Some(Capability::GracefulRestart(GracefulRestart {
-        restarted: head & RESTARTED != 0,
-        notification: head & NOTIFICATION != 0,
-        restart_seconds: head & GracefulRestart::MAX_RESTART_SECONDS,
-        families: families
-            .into_iter()
-            .map(|(it, flags)| (family(it), flags & FORWARDING != 0))
-            .collect(),
-    }))
-}
-
-const RESTARTED: u16 = 0x8000;
-const NOTIFICATION: u16 = 0x4000;
-const FORWARDING: u8 = 0x80;

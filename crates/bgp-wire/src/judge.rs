@@ -2,18 +2,20 @@
 //! be used of it.
 
 mod attributes;
+mod faults;
 
 use std::fmt;
 use std::net::Ipv4Addr;
 
 pub use self::attributes::Attributes;
+pub(crate) use self::faults::Examined;
 use crate::attr::{
     Aggregator, AsPathView, AttributeCode, AttributeView, MpReachView, MpUnreachView, NextHop,
-    Origin,
+    Origin, mp_family,
 };
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::notification::Notification;
-use crate::number::Asn;
+use crate::number::{Asn, Family};
 use crate::reader::Reader;
 use crate::update::{AsWidth, DecodeContext, SessionKind, UpdateView};
 
@@ -30,7 +32,8 @@ pub enum Disposition {
     /// Go on as if all routes of the UPDATE were withdrawn.
     TreatAsWithdraw,
     /// Take no more routes of the family over this session. This crate asks
-    /// for [`Self::SessionReset`] instead, as RFC 7606 leaves open.
+    /// for [`Self::SessionReset`] instead, as RFC 7606 leaves open;
+    /// [`Fault::family`] tells where this would do.
     AfiSafiDisable,
     /// Send the NOTIFICATION and end the session.
     SessionReset,
@@ -58,9 +61,25 @@ pub struct Fault<'a> {
     /// All octets of the attribute at fault; empty if it is none in
     /// particular.
     pub attribute: &'a [u8],
+    /// Of a fault within MP_REACH_NLRI or MP_UNREACH_NLRI that asks for
+    /// [`Disposition::SessionReset`]: the family whose routes can't be told.
+    /// Who would rather keep the session for the others may answer with
+    /// [`Disposition::AfiSafiDisable`] of that one (RFC 7606 sections 5.3 and
+    /// 7.11) and take the other routes of the UPDATE for withdrawn.
+    pub family: Option<Family>,
 }
 
 impl Fault<'_> {
+    /// Of no attribute in particular.
+    const fn of_message(error: DecodeError, disposition: Disposition) -> Self {
+        Self {
+            error,
+            disposition,
+            attribute: &[],
+            family: None,
+        }
+    }
+
     /// The NOTIFICATION to send if the session ends for it.
     #[must_use]
     pub fn notification(&self) -> Notification {
@@ -107,28 +126,24 @@ impl<'a> UpdateView<'a> {
     pub fn judge(&self, ctx: DecodeContext) -> Judgement<'a> {
         let mut judgement = Judgement {
             fault: None,
-            attributes: Attributes::default(),
+            attributes: Attributes::of(self.path_attribute_octets()),
         };
         // The work is done in place, for it would be felt if something of
         // that size was moved.
-        let judge = Judge {
-            ctx,
-            judgement: &mut judgement,
-            seen: Seen([0; 4]),
-            as4_path: None,
-            as4_aggregator: None,
-        };
-        judge.update(self);
+        Judge::new(ctx, Seen::NONE, &mut judgement).update(self);
         judgement
     }
 }
 
 /// Which codes have occurred, one bit each.
-struct Seen([u64; 4]);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen([u64; 4]);
 
 impl Seen {
+    pub(crate) const NONE: Self = Self([0; 4]);
+
     /// Whether `code` occurs for the first time.
-    fn insert(&mut self, code: AttributeCode) -> bool {
+    pub(crate) fn insert(&mut self, code: AttributeCode) -> bool {
         let (word, bit) = (usize::from(code.0 / 64), 1 << (code.0 % 64));
         self.0.get_mut(word).is_some_and(|word| {
             let first = *word & bit == 0;
@@ -149,41 +164,57 @@ type Verdict = Result<(), (DecodeErrorKind, Disposition)>;
 struct Judge<'a, 'j> {
     ctx: DecodeContext,
     judgement: &'j mut Judgement<'a>,
+    /// Whether anything asks for treat-as-withdraw.
+    withdraws: bool,
     seen: Seen,
-    as4_path: Option<AsPathView<'a>>,
-    as4_aggregator: Option<Aggregator>,
+    twins: Twins<'a>,
 }
 
-impl<'a> Judge<'a, '_> {
+/// What stands beside AS_PATH and AGGREGATOR (RFC 6793 section 3).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Twins<'a> {
+    pub(crate) as4_path: Option<AsPathView<'a>>,
+    pub(crate) as4_aggregator: Option<Aggregator>,
+}
+
+impl<'a, 'j> Judge<'a, 'j> {
+    fn new(ctx: DecodeContext, seen: Seen, judgement: &'j mut Judgement<'a>) -> Self {
+        Self {
+            ctx,
+            judgement,
+            withdraws: false,
+            seen,
+            twins: Twins::default(),
+        }
+    }
+
     fn update(mut self, update: &UpdateView<'a>) {
         if let Err(error) = update.withdrawn_nlri(self.ctx).check() {
-            self.found(error, Disposition::SessionReset, &[]);
+            self.found(Fault::of_message(error, Reset));
         }
         for attribute in update.path_attributes() {
             match attribute {
                 Ok(attribute) => self.attribute(attribute),
                 // NLRI can still be found by the field's length (section 4).
-                Err(error) => self.found(error, Disposition::TreatAsWithdraw, &[]),
+                Err(error) => self.found(Fault::of_message(error, Withdraw)),
             }
         }
         if let Err(error) = update.announced_nlri(self.ctx).check() {
-            self.found(error, Disposition::SessionReset, &[]);
+            self.found(Fault::of_message(error, Reset));
         }
         self.whole(update.announces_ipv4());
         self.merge_four_octet_twins();
     }
 
-    fn found(&mut self, error: DecodeError, disposition: Disposition, attribute: &'a [u8]) {
-        if self
-            .judgement
-            .fault
-            .is_none_or(|worst| worst.disposition < disposition)
-        {
-            self.judgement.fault = Some(Fault {
-                error,
-                disposition,
-                attribute,
-            });
+    fn found(&mut self, fault: Fault<'a>) {
+        self.withdraws |= fault.disposition == Withdraw;
+        match &mut self.judgement.fault {
+            Some(worst) if worst.disposition >= fault.disposition => {
+                if fault.disposition == Reset && worst.family != fault.family {
+                    worst.family = None;
+                }
+            }
+            _ => self.judgement.fault = Some(fault),
         }
     }
 
@@ -208,7 +239,16 @@ impl<'a> Judge<'a, '_> {
             Err((DecodeErrorKind::DuplicateAttribute(code), disposition))
         };
         if let Err((kind, disposition)) = verdict {
-            self.found(kind.into(), disposition, attribute.octets());
+            // Two attributes of a family are no matter of that family alone
+            // (section 3 g).
+            let duplicate = matches!(kind, DecodeErrorKind::DuplicateAttribute(_));
+            let confined = routes && disposition == Reset && !duplicate;
+            self.found(Fault {
+                error: kind.into(),
+                disposition,
+                attribute: attribute.octets(),
+                family: mp_family(attribute.value()).filter(|_| confined),
+            });
         }
     }
 
@@ -235,9 +275,11 @@ impl<'a> Judge<'a, '_> {
             Some(_) if as4 => Err((DecodeErrorKind::AttributeFlags(code), Discard)),
             Some(_) => Err((DecodeErrorKind::AttributeFlags(code), Withdraw)),
             None if attribute.flags().is_optional() => Ok(()),
-            // RFC 4271 section 6.3 would end the session, and RFC 7606 does
-            // not name the case. Its aim is that a strange attribute costs
-            // its routes only, so that is what it costs here.
+            // A choice: RFC 4271 section 6.3 ends the session, RFC 7606 does
+            // not name the case, and speakers differ (BIRD withdraws, FRR
+            // resets). Whoever made the attribute may be several ASes away,
+            // and that such a one can't take sessions down is what RFC 7606
+            // is for.
             None => Err((DecodeErrorKind::UnrecognizedWellKnown(code), Withdraw)),
         }
     }
@@ -277,10 +319,10 @@ impl<'a> Judge<'a, '_> {
             AttributeCode::AS4_PATH => {
                 let path = AsPathView::parse(value, AsWidth::Four)
                     .map_err(|_| (DecodeErrorKind::MalformedAttribute(code), Discard))?;
-                self.as4_path = Some(path);
+                self.twins.as4_path = Some(path);
             }
             AttributeCode::AS4_AGGREGATOR => {
-                self.as4_aggregator = Some(aggregator(code, value, AsWidth::Four)?);
+                self.twins.as4_aggregator = Some(aggregator(code, value, AsWidth::Four)?);
             }
             AttributeCode::IPV6_EXTENDED_COMMUNITIES => {
                 items(code, value, 20)?;
@@ -324,26 +366,36 @@ impl<'a> Judge<'a, '_> {
     /// Checks what no attribute can tell alone.
     fn whole(&mut self, announces_ipv4: bool) {
         let announces = announces_ipv4 || self.seen.contains(AttributeCode::MP_REACH_NLRI);
-        let mandatory = [
-            (AttributeCode::ORIGIN, announces),
-            (AttributeCode::AS_PATH, announces),
-            (AttributeCode::NEXT_HOP, announces_ipv4),
-        ];
-        for (code, wanted) in mandatory {
+        for (code, wanted) in mandatory(announces_ipv4, |code| self.seen.contains(code)) {
             if wanted && !self.seen.contains(code) {
                 let error = DecodeErrorKind::MissingAttribute(code).into();
-                self.found(error, Withdraw, &[]);
+                self.found(Fault::of_message(error, Withdraw));
             }
         }
         // Without any route announced, nobody can be sure that the fault did
         // not hide one (section 5.2).
-        if let Some(fault) = &mut self.judgement.fault
-            && fault.disposition == Withdraw
+        if self.withdraws
             && !announces
+            && let Some(fault) = &mut self.judgement.fault
         {
             fault.disposition = Reset;
+            fault.family = None;
         }
     }
+}
+
+/// Which attributes have to be there, and whether this time (RFC 7606 section
+/// 3 d).
+fn mandatory(
+    announces_ipv4: bool,
+    has: impl Fn(AttributeCode) -> bool,
+) -> [(AttributeCode, bool); 3] {
+    let announces = announces_ipv4 || has(AttributeCode::MP_REACH_NLRI);
+    [
+        (AttributeCode::ORIGIN, announces),
+        (AttributeCode::AS_PATH, announces),
+        (AttributeCode::NEXT_HOP, announces_ipv4),
+    ]
 }
 
 impl Judge<'_, '_> {
@@ -352,7 +404,7 @@ impl Judge<'_, '_> {
     fn merge_four_octet_twins(&mut self) {
         let attributes = &mut self.judgement.attributes;
         // Hardly any UPDATE has one, so theirs are looked at first.
-        if let Some(four) = self.as4_aggregator
+        if let Some(four) = self.twins.as4_aggregator
             && let Some(two) = attributes.aggregator
         {
             if two.asn != Asn::TRANS {
@@ -362,7 +414,7 @@ impl Judge<'_, '_> {
             }
             attributes.aggregator = Some(four);
         }
-        if let Some(four) = self.as4_path
+        if let Some(four) = self.twins.as4_path
             && let Some(two) = attributes.as_path
         {
             attributes.as_path = Some(two.merge(four));

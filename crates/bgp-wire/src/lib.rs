@@ -4,7 +4,8 @@
 //! [`RawMessage::split_from`] cuts whole messages out of a stream,
 //! [`RawMessage::view`] looks at one without copying, and
 //! [`UpdateView::judge`] applies RFC 7606 to an UPDATE in one pass. Reading
-//! UPDATEs allocates nothing. The other way, owned types such as [`Open`] and
+//! UPDATEs allocates nothing. Every message prints as one line, or as a tree
+//! by [`MessageView::tree`]. The other way, owned types such as [`Open`] and
 //! [`Notification`] append themselves to the caller's buffer, and
 //! [`UpdateWriter`] packs prefixes up to the longest message.
 //!
@@ -55,14 +56,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Covered: RFC 4271, 1997, 2545, 2918, 4360, 4456, 4486, 4724 (capability and
-//! End-of-RIB), 4760 and 8950 for unicast and multicast of both IP versions,
-//! 5492, 6286, 6608, 6793, 7313, 7606, 7607, 7911, 8092, 8538, 8654, 9003,
-//! 9072, 9687 (code). AS4_PATH is written and checked, not merged.
+//! Covered: RFC 4271, 1997, 2545, 2918, 4360 with 5668 and the common types of
+//! 4577, 8097 and 9012 by name, 4456, 4486, 4724 (capability and End-of-RIB),
+//! 4760 and 8950 for unicast and multicast of both IP versions, 5065 (segments),
+//! 5492, 5701 (length), 6286, 6608, 6793, 7313, 7606, 7607, 7911, 8092, 8326 and
+//! 7999 (communities), 8538, 8654, 9003, 9072, 9234, 9494 (capability and
+//! communities), 9687 (code). What is not known by name survives from reading
+//! to writing: [`OtherAttribute`], [`Capability::Unknown`].
 //!
-//! Omitted: families other than those (their
-//! NLRI stay octets), MRT files. AFI/SAFI disable of RFC 7606 is never asked
-//! for: such faults reset the session.
+//! The feature `mrt` reads files of routing data (RFC 6396, 8050): see the
+//! module of that name.
+//!
+//! Omitted: families other than those (their NLRI stay octets), ATTR_SET
+//! (RFC 6368). AFI/SAFI disable of RFC 7606 is never asked for: such faults
+//! reset the session, and [`Fault::family`] says where disabling one family
+//! would do.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
@@ -72,14 +80,18 @@ mod dump;
 mod error;
 mod frame;
 mod judge;
+#[cfg(feature = "mrt")]
+pub mod mrt;
 mod nlri;
 mod notification;
 mod number;
 mod open;
 mod path_id;
 mod reader;
+mod role;
 mod route_refresh;
 mod tlv;
+mod tree;
 mod update;
 mod writer;
 
@@ -88,9 +100,11 @@ pub use attr::{
     AttributeCode, AttributeFlags, AttributeIter, AttributeView, ClusterIter, Community,
     CommunityIter, ExtendedCommunity, ExtendedCommunityIter, ExtendedValue, InvalidCommunity,
     LargeCommunity, LargeCommunityIter, MpReachView, MpUnreachView, NextHop, Origin,
-    OriginValidation, PathAttributes, SegmentIter, SegmentKind,
+    OriginValidation, OtherAttribute, OtherAttributeIter, PathAttributes, SegmentIter, SegmentKind,
 };
-pub use capability::{AddPathMode, Capability, CapabilityCode, CapabilityView, GracefulRestart};
+pub use capability::{
+    AddPathMode, Capability, CapabilityCode, CapabilityView, GracefulRestart, LongLivedFamily,
+};
 pub use dump::UpdateDisplay;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use frame::{HEADER_LEN, MessageType, MessageView, RawMessage, encode_keepalive};
@@ -102,6 +116,8 @@ pub use number::{
 };
 pub use open::{CapabilityIter, Open, OpenView};
 pub use path_id::{IpNlriIter, Nlri, NlriIter, PathIds};
+pub use role::{Role, RouteLeak};
 pub use route_refresh::{RouteRefresh, RouteRefreshSubtype, RouteRefreshView};
+pub use tree::MessageTree;
 pub use update::{AsWidth, DecodeContext, SessionKind, UpdateView};
 pub use writer::{PushError, UpdateWriter, encode_end_of_rib};

@@ -104,6 +104,16 @@ impl<'a> UpdateView<'a> {
         })
     }
 
+    /// An UPDATE of attributes alone.
+    #[cfg(feature = "mrt")]
+    pub(crate) const fn of_attributes(path_attributes: &'a [u8]) -> Self {
+        Self {
+            withdrawn_routes: &[],
+            path_attributes,
+            nlri: &[],
+        }
+    }
+
     /// IPv4 routes that are gone, as this session tells them apart; those of
     /// other families are in MP_UNREACH_NLRI.
     #[must_use]
@@ -125,6 +135,10 @@ impl<'a> UpdateView<'a> {
     #[must_use]
     pub const fn withdrawn_routes(self) -> PrefixIter<'a, Ipv4Net> {
         PrefixIter::new(self.withdrawn_routes)
+    }
+
+    pub(crate) const fn path_attribute_octets(self) -> &'a [u8] {
+        self.path_attributes
     }
 
     /// The attributes as they come, not checked. [`Self::judge`] gives them

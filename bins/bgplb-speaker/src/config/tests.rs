@@ -151,7 +151,7 @@ fn a_bad_value_is_named_with_its_line() {
     check_refused(
         &with("no-export", "no-exprot"),
         expect![
-            "speaker.toml, line 21: not a community: use asn:value, or asn:value:value for a large one"
+            "speaker.toml, line 21: not a community: use asn:value, asn:value:value for a large one, name:asn:value for an extended one"
         ],
     );
     check_refused(

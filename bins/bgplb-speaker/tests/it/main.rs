@@ -1,6 +1,8 @@
 //! The program as its users start it.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod decode;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -177,7 +177,10 @@ impl<'a> AsPathView<'a> {
         let mut path = AsPath::empty();
         for segment in self.segments() {
             match path.segments.last_mut() {
-                Some(last) if segment.continues => {
+                // Beyond the limit they would part again when written.
+                Some(last)
+                    if segment.continues && last.asns.len() + segment.count() <= SEGMENT_LIMIT =>
+                {
                     last.asns.extend(segment.asns());
                 }
                 _ => path.segments.push(AsPathSegment {

@@ -13,8 +13,11 @@ use crate::reader::Reader;
 pub struct Community(pub u32);
 
 /// The names IANA gives (“BGP Well-known Communities”).
-const NAMES: [(Community, &str); 6] = [
+const NAMES: [(Community, &str); 9] = [
     (Community::GRACEFUL_SHUTDOWN, "graceful-shutdown"),
+    (Community::ACCEPT_OWN, "accept-own"),
+    (Community::LLGR_STALE, "llgr-stale"),
+    (Community::NO_LLGR, "no-llgr"),
     (Community::BLACKHOLE, "blackhole"),
     (Community::NO_EXPORT, "no-export"),
     (Community::NO_ADVERTISE, "no-advertise"),
@@ -25,6 +28,13 @@ const NAMES: [(Community, &str); 6] = [
 impl Community {
     /// Prefer any other route, this one goes away soon (RFC 8326).
     pub const GRACEFUL_SHUTDOWN: Self = Self(0xffff_0000);
+    /// Use the route although it is one's own (RFC 7611).
+    pub const ACCEPT_OWN: Self = Self(0xffff_0001);
+    /// Kept after the restart time, to be used only for want of another one
+    /// (RFC 9494).
+    pub const LLGR_STALE: Self = Self(0xffff_0006);
+    /// Not to be kept after the restart time (RFC 9494).
+    pub const NO_LLGR: Self = Self(0xffff_0007);
     /// Drop what is sent here (RFC 7999).
     pub const BLACKHOLE: Self = Self(0xffff_029a);
     /// Not to other ASes (RFC 1997).

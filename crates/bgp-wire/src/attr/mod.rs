@@ -4,6 +4,7 @@ mod as_path;
 mod community;
 mod extended;
 mod mp;
+mod other;
 mod owned;
 
 use std::fmt;
@@ -17,7 +18,10 @@ pub use self::community::{
     LargeCommunityIter,
 };
 pub use self::extended::{Administrator, ExtendedCommunity, ExtendedValue, OriginValidation};
+pub(crate) use self::mp::mp_family;
 pub use self::mp::{MpReachView, MpUnreachView, NextHop};
+pub use self::other::{OtherAttribute, OtherAttributeIter};
+use self::owned::put_header_flags;
 pub use self::owned::{Aggregator, Origin, PathAttributes};
 
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -98,6 +102,12 @@ attributes! {
     ONLY_TO_CUSTOMER = (35, OPTIONAL_TRANSITIVE);
 }
 
+/// Whether it has a place of its own in [`PathAttributes`], or is written by
+/// the encoder itself.
+const fn has_field(code: AttributeCode) -> bool {
+    code.name().is_some() && code.0 != AttributeCode::IPV6_EXTENDED_COMMUNITIES.0
+}
+
 impl fmt::Display for AttributeCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
@@ -131,6 +141,12 @@ impl AttributeFlags {
     #[must_use]
     pub const fn is_transitive(self) -> bool {
         self.0 & Self::TRANSITIVE != 0
+    }
+
+    /// Whether somebody who did not know the attribute has passed it on.
+    #[must_use]
+    pub const fn is_partial(self) -> bool {
+        self.0 & Self::PARTIAL != 0
     }
 
     /// Whether the length has two octets.

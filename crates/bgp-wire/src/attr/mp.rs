@@ -49,7 +49,7 @@ impl NextHop {
     }
 
     /// The next hop field of MP_REACH_NLRI: 4, 16 or 32 octets.
-    fn parse(octets: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(octets: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(octets);
         match octets.len() {
             4 => reader.array().map(|it| Self::V4(Ipv4Addr::from_octets(it))),
@@ -247,6 +247,11 @@ impl<'a> MpUnreachView<'a> {
     pub const fn nlri_octets(self) -> &'a [u8] {
         self.nlri
     }
+}
+
+/// The family an MP attribute's value begins with, if it is that long.
+pub(crate) fn mp_family(value: &[u8]) -> Option<Family> {
+    read_family(&mut Reader::new(value))
 }
 
 fn read_family(reader: &mut Reader<'_>) -> Option<Family> {

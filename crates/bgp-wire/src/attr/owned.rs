@@ -2,10 +2,14 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 
 use bytes::{BufMut as _, BytesMut};
 
-use super::{AsPath, AttributeCode, AttributeFlags, Community, ExtendedCommunity, LargeCommunity};
+use super::{
+    AsPath, AttributeCode, AttributeFlags, Community, ExtendedCommunity, LargeCommunity,
+    OtherAttribute,
+};
 use crate::error::EncodeError;
 use crate::number::Asn;
 use crate::update::{AsWidth, DecodeContext, SessionKind};
@@ -82,6 +86,19 @@ pub struct PathAttributes {
     pub extended_communities: Vec<ExtendedCommunity>,
     /// Large communities, in the order they are written in.
     pub large_communities: Vec<LargeCommunity>,
+    /// Who brought the route into the AS (RFC 4456). External peers never get
+    /// it.
+    pub originator_id: Option<Ipv4Addr>,
+    /// The route reflectors passed, the last one first (RFC 4456). External
+    /// peers never get it.
+    pub cluster_list: Vec<Ipv4Addr>,
+    /// The AS that has sent the route down or sideways; [`Role`](crate::Role)
+    /// tells what it has to be (RFC 9234).
+    pub only_to_customer: Option<Asn>,
+    /// Attributes without a field of their own, in the order of their codes.
+    /// They are written as they are; what came from a peer goes on to another
+    /// one as [`OtherAttribute::passed_on`] says.
+    pub others: Vec<OtherAttribute>,
 }
 
 impl PathAttributes {
@@ -101,6 +118,10 @@ impl PathAttributes {
             communities: Vec::new(),
             extended_communities: Vec::new(),
             large_communities: Vec::new(),
+            originator_id: None,
+            cluster_list: Vec::new(),
+            only_to_customer: None,
+            others: Vec::new(),
         }
     }
 
@@ -141,6 +162,10 @@ impl PathAttributes {
             put_header(buf, AttributeCode::COMMUNITIES, self.communities.len() * 4)?;
             self.communities.iter().for_each(|it| buf.put_u32(it.0));
         }
+        if ctx.session == SessionKind::Internal {
+            self.put_reflection(buf)?;
+        }
+        self.put_others(buf, 0..=AttributeCode::EXTENDED_COMMUNITIES.0)?;
         if !self.extended_communities.is_empty() {
             let length = self.extended_communities.len() * 8;
             put_header(buf, AttributeCode::EXTENDED_COMMUNITIES, length)?;
@@ -150,13 +175,44 @@ impl PathAttributes {
         if ctx.as_width == AsWidth::Two {
             self.put_four_octet_twins(buf)?;
         }
+        let behind_twins = AttributeCode::EXTENDED_COMMUNITIES.0 + 1;
+        self.put_others(buf, behind_twins..=AttributeCode::LARGE_COMMUNITIES.0)?;
         if !self.large_communities.is_empty() {
             let length = self.large_communities.len() * 12;
             put_header(buf, AttributeCode::LARGE_COMMUNITIES, length)?;
             let fields = self.large_communities.iter().flat_map(|it| it.fields());
             fields.for_each(|field| buf.put_u32(field));
         }
+        let customer = AttributeCode::ONLY_TO_CUSTOMER;
+        self.put_others(buf, AttributeCode::LARGE_COMMUNITIES.0 + 1..=customer.0)?;
+        if let Some(asn) = self.only_to_customer {
+            put_header(buf, customer, 4)?;
+            buf.put_u32(asn.get());
+        }
+        self.put_others(buf, customer.0 + 1..=u8::MAX)
+    }
+
+    /// Appends what route reflectors add (RFC 4456 section 8).
+    fn put_reflection(&self, buf: &mut BytesMut) -> Result<(), EncodeError> {
+        if let Some(originator) = self.originator_id {
+            put_header(buf, AttributeCode::ORIGINATOR_ID, 4)?;
+            buf.put_slice(&originator.octets());
+        }
+        if !self.cluster_list.is_empty() {
+            let length = self.cluster_list.len() * 4;
+            put_header(buf, AttributeCode::CLUSTER_LIST, length)?;
+            let clusters = self.cluster_list.iter();
+            clusters.for_each(|it| buf.put_slice(&it.octets()));
+        }
         Ok(())
+    }
+
+    fn put_others(&self, buf: &mut BytesMut, codes: RangeInclusive<u8>) -> Result<(), EncodeError> {
+        let mut others = self.others.iter();
+        others.try_for_each(|it| match codes.contains(&it.code().0) {
+            true => it.put(buf),
+            false => Ok(()),
+        })
     }
 
     /// Appends AS4_PATH and AS4_AGGREGATOR where AS_TRANS had to stand in for
@@ -195,15 +251,25 @@ fn put_aggregator(
     Ok(())
 }
 
-/// Appends flags, code and length of a known attribute; the length has two
-/// octets only where it must.
+/// Appends flags, code and length of a known attribute.
 fn put_header(buf: &mut BytesMut, code: AttributeCode, length: usize) -> Result<(), EncodeError> {
     // All codes this crate writes are in the table.
-    let flags = code.flags().map_or(0, |flags| flags.0);
+    let flags = code.flags().unwrap_or(AttributeFlags(0));
+    put_header_flags(buf, flags, code, length)
+}
+
+/// Appends flags, code and length; the length has two octets only where it
+/// must.
+pub(super) fn put_header_flags(
+    buf: &mut BytesMut,
+    flags: AttributeFlags,
+    code: AttributeCode,
+    length: usize,
+) -> Result<(), EncodeError> {
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(length), _) => buf.put_slice(&[flags, code.0, length]),
+        (Ok(length), _) => buf.put_slice(&[flags.0, code.0, length]),
         (_, Ok(length)) => {
-            buf.put_slice(&[flags | AttributeFlags::EXTENDED_LENGTH, code.0]);
+            buf.put_slice(&[flags.0 | AttributeFlags::EXTENDED_LENGTH, code.0]);
             buf.put_u16(length);
         }
         _ => return Err(EncodeError::AttributesTooLong(length)),

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use crate::attr::{
     Aggregator, AsPathView, ClusterIter, CommunityIter, ExtendedCommunityIter, LargeCommunityIter,
-    MpReachView, MpUnreachView, Origin, PathAttributes,
+    MpReachView, MpUnreachView, Origin, OtherAttribute, OtherAttributeIter, PathAttributes,
 };
 use crate::number::Asn;
 
@@ -12,6 +12,8 @@ use crate::number::Asn;
 /// well-formed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Attributes<'a> {
+    /// The whole field.
+    octets: &'a [u8],
     pub(super) origin: Option<Origin>,
     pub(super) as_path: Option<AsPathView<'a>>,
     pub(super) next_hop: Option<Ipv4Addr>,
@@ -30,6 +32,14 @@ pub struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
+    /// None of `octets` yet.
+    pub(super) fn of(octets: &'a [u8]) -> Self {
+        Self {
+            octets,
+            ..Self::default()
+        }
+    }
+
     /// ORIGIN.
     #[must_use]
     pub const fn origin(&self) -> Option<Origin> {
@@ -122,10 +132,28 @@ impl<'a> Attributes<'a> {
         self.mp_unreach
     }
 
-    /// An owned copy, if ORIGIN and AS_PATH are there. ORIGINATOR_ID,
-    /// CLUSTER_LIST and ONLY_TO_CUSTOMER are not part of it.
+    /// The same without MP_REACH_NLRI and MP_UNREACH_NLRI.
+    #[cfg(feature = "mrt")]
+    pub(crate) const fn without_mp(&self) -> Self {
+        Self {
+            mp_reach: None,
+            mp_unreach: None,
+            ..*self
+        }
+    }
+
+    /// Attributes this crate has no name for: unknown optional ones, and
+    /// IPV6_EXTENDED_COMMUNITIES.
+    #[must_use]
+    pub const fn others(&self) -> OtherAttributeIter<'a> {
+        OtherAttributeIter::new(self.octets)
+    }
+
+    /// An owned copy, if ORIGIN and AS_PATH are there.
     #[must_use]
     pub fn to_path_attributes(&self) -> Option<PathAttributes> {
+        let mut others: Vec<_> = self.others().filter_map(|it| it.to_other()).collect();
+        others.sort_by_key(OtherAttribute::code);
         Some(PathAttributes {
             origin: self.origin?,
             as_path: self.as_path?.to_as_path(),
@@ -136,6 +164,10 @@ impl<'a> Attributes<'a> {
             communities: self.communities().collect(),
             extended_communities: self.extended_communities().collect(),
             large_communities: self.large_communities().collect(),
+            originator_id: self.originator_id,
+            cluster_list: self.cluster_list().collect(),
+            only_to_customer: self.only_to_customer,
+            others,
         })
     }
 }

@@ -77,6 +77,17 @@ fn open_with_lists() {
 }
 
 #[test]
+fn open_with_a_role_and_long_lived_graceful_restart() {
+    check(
+        "0035 01 04 fc00 0000 c0000201 18 0216
+         0901 03  4707 0001 01 80 015180  4708 0002 01 00 000078 00",
+        expect![
+            "OPEN as 64512 hold-time 0 identifier 192.0.2.1 capabilities role customer, long-lived-graceful-restart ipv4-unicast/86400 s, <capability 71 is malformed>"
+        ],
+    );
+}
+
+#[test]
 fn update_of_ipv4() {
     check(
         "003a 02 0004 18 cb0071 0017

@@ -3,10 +3,15 @@
 
 mod corpora;
 mod golden;
+#[cfg(feature = "mrt")]
+mod mrt;
+mod reencode;
 mod rfc6793;
 mod rfc7606;
 mod round_trip;
 mod total;
+mod tree;
+mod tshark;
 
 use bgp_wire::{AsWidth, DecodeContext, MaxMessageLen, RawMessage, SessionKind};
 use bytes::BytesMut;

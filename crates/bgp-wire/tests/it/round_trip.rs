@@ -1,13 +1,14 @@
 //! Encode, then decode, is the identity.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bgp_wire::{
-    AddPathMode, Afi, Aggregator, AsPath, AsPathSegment, Asn, BgpIdentifier, Capability, Community,
-    DecodeError, ExtendedCommunity, Family, GracefulRestart, HoldTime, LargeCommunity,
-    MaxMessageLen, MessageView, NextHop, Nlri, Notification, NotificationCode, Open, Origin,
-    PathAttributes, PathIds, RouteRefresh, RouteRefreshSubtype, Safi, SegmentKind, SessionKind,
-    UpdateWriter,
+    AddPathMode, Afi, Aggregator, AsPath, AsPathSegment, Asn, AttributeCode, AttributeFlags,
+    BgpIdentifier, Capability, Community, DecodeError, ExtendedCommunity, Family, GracefulRestart,
+    HoldTime, LargeCommunity, LongLivedFamily, MaxMessageLen, MessageView, NextHop, Nlri,
+    Notification, NotificationCode, Open, Origin, OtherAttribute, PathAttributes, PathIds, Role,
+    RouteRefresh, RouteRefreshSubtype, Safi, SegmentKind, SessionKind, UpdateView, UpdateWriter,
 };
 use bytes::{Bytes, BytesMut};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -50,6 +51,15 @@ fn capability() -> impl Strategy<Value = Capability> {
                 it.families = families;
                 Capability::GracefulRestart(it)
             }),
+        any::<u8>().prop_map(|role| Capability::Role(Role(role))),
+        vec((family(), any::<bool>(), 0..1u32 << 24), 0..8).prop_map(|list| {
+            let list = list.into_iter().map(|(family, kept, seconds)| {
+                let mut it = LongLivedFamily::new(family, seconds);
+                it.forwarding_kept = kept;
+                it
+            });
+            Capability::LongLivedGracefulRestart(list.collect())
+        }),
         (128..=255u8, vec(any::<u8>(), 0..256)).prop_map(|(code, value)| Capability::Unknown {
             code,
             value: Bytes::from(value),
@@ -100,6 +110,20 @@ prop_compose! {
     }
 }
 
+/// An attribute of any code that has no field.
+fn other() -> impl Strategy<Value = OtherAttribute> {
+    let code = prop_oneof![11..=13u8, 19..=31u8, 33..=34u8, 36..=255u8];
+    (code, any::<u8>(), vec(any::<u8>(), 0..300)).prop_filter_map(
+        "IPv6 extended communities have a shape",
+        |(code, flags, value)| {
+            let flags = AttributeFlags(flags | AttributeFlags::OPTIONAL);
+            let code = AttributeCode(code);
+            let shaped = code == AttributeCode::IPV6_EXTENDED_COMMUNITIES;
+            OtherAttribute::new(code, flags, value).filter(|_| !shaped)
+        },
+    )
+}
+
 prop_compose! {
     fn attributes()(
         origin in prop_oneof![Just(Origin::Igp), Just(Origin::Egp), Just(Origin::Incomplete)],
@@ -111,6 +135,9 @@ prop_compose! {
         communities in vec(any::<u32>().prop_map(Community), 0..70),
         extended_communities in vec(any::<[u8; 8]>().prop_map(ExtendedCommunity), 0..40),
         large_communities in vec(large_community(), 0..30),
+        reflection in (option::of(any::<Ipv4Addr>()), vec(any::<Ipv4Addr>(), 0..4)),
+        only_to_customer in option::of(any::<u32>().prop_map(Asn::new)),
+        others in vec(other(), 0..4),
     ) -> PathAttributes {
         PathAttributes {
             origin,
@@ -122,6 +149,15 @@ prop_compose! {
             communities,
             extended_communities,
             large_communities,
+            originator_id: reflection.0,
+            cluster_list: reflection.1,
+            only_to_customer,
+            others: others
+                .into_iter()
+                .map(|it| (it.code(), it))
+                .collect::<BTreeMap<_, _>>()
+                .into_values()
+                .collect(),
         }
     }
 }
@@ -239,6 +275,10 @@ proptest! {
             SessionKind::Internal => attributes.local_pref.or(Some(100)),
             SessionKind::External => None,
         };
+        if ctx.session == SessionKind::External {
+            attributes.originator_id = None;
+            attributes.cluster_list.clear();
+        }
         prop_assert_eq!(read.to_path_attributes(), Some(attributes));
         let reached: Vec<_> = match read.mp_reach() {
             Some(reach) => {
@@ -290,6 +330,54 @@ proptest! {
                 (None, None, false) => view.withdrawn_nlri(ctx).map(wide).collect(),
             };
             prop_assert_eq!(told, routes.clone());
+        }
+    }
+
+    #[test]
+    fn communities_read_as_they_print(value in any::<u32>(), large in large_community()) {
+        prop_assert_eq!(Community(value).to_string().parse(), Ok(Community(value)));
+        prop_assert_eq!(large.to_string().parse(), Ok(large));
+    }
+
+    #[test]
+    fn a_merged_path_is_as_long_as_the_one_it_came_with(
+        two in vec(segment(), 0..4),
+        four in vec(segment(), 1..4),
+    ) {
+        let (two, four) = (AsPath { segments: two }, AsPath { segments: four });
+        let attribute = |code: u8, path: &AsPath, octets: usize| {
+            let mut value = Vec::new();
+            for it in &path.segments {
+                value.push(if it.kind == SegmentKind::Set { 1 } else { 2 });
+                value.push(u8::try_from(it.asns.len()).unwrap());
+                for asn in &it.asns {
+                    // The low octets may be 0, which no AS number may be.
+                    let number = asn.get() | 1;
+                    value.extend_from_slice(&number.to_be_bytes()[4 - octets..]);
+                }
+            }
+            let length = u16::try_from(value.len()).unwrap().to_be_bytes();
+            let flags = if code == 2 { 0x50 } else { 0xd0 };
+            [&[flags, code][..], &length, &value].concat()
+        };
+        let attributes = [
+            &[0x40, 1, 1, 0, 0x40, 3, 4, 192, 0, 2, 1][..],
+            &attribute(2, &two, 2),
+            &attribute(17, &four, 4),
+        ]
+        .concat();
+        let length = u16::try_from(attributes.len()).unwrap().to_be_bytes();
+        let body = [&[0, 0][..], &length, &attributes, &[0]].concat();
+        let judgement = UpdateView::parse(&body).unwrap().judge(OLD);
+        prop_assert_eq!(judgement.fault(), None);
+        let merged = judgement.attributes().as_path().unwrap();
+        prop_assert_eq!(merged.path_len(), two.path_len());
+        prop_assert_eq!(merged.to_as_path().path_len(), two.path_len());
+        if four.path_len() <= two.path_len() {
+            let tail: Vec<_> = merged.asns().collect();
+            let said: Vec<_> = four.segments.iter().flat_map(|it| &it.asns).collect();
+            let tail = &tail[tail.len() - said.len()..];
+            prop_assert!(tail.iter().zip(said).all(|(a, b)| a.get() == b.get() | 1));
         }
     }
 

@@ -1,6 +1,9 @@
 //! Reading is total: whatever octets come, it ends in a value or an error.
 
-use bgp_wire::{AsWidth, HEADER_LEN, MaxMessageLen, MessageView, RawMessage, SessionKind};
+use bgp_wire::{
+    AsWidth, DecodeContext, Disposition, Family, HEADER_LEN, MaxMessageLen, MessageView, PathIds,
+    RawMessage, SessionKind, UpdateView,
+};
 use bytes::BytesMut;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -29,6 +32,11 @@ pub(crate) fn walk(raw: &RawMessage) {
                     let ctx = context(as_width, session);
                     assert!(!update.display(ctx).to_string().is_empty());
                     let judgement = update.judge(ctx);
+                    let ids = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
+                    for ctx in [ctx, ctx.with_path_ids(PathIds::from_iter(ids))] {
+                        check_faults(update, ctx);
+                        assert!(!view.tree(ctx).to_string().ends_with('\n'));
+                    }
                     drop(judgement.attributes().to_path_attributes());
                     let mut buf = BytesMut::new();
                     if let Some(fault) = judgement.fault() {
@@ -40,6 +48,27 @@ pub(crate) fn walk(raw: &RawMessage) {
         }
         MessageView::Notification(it) => drop(it.to_notification()),
         _ => {}
+    }
+}
+
+/// All faults together say no less than the judgement, and no more but for
+/// messages without a route that could be withdrawn.
+fn check_faults(update: UpdateView<'_>, ctx: DecodeContext) {
+    let judgement = update.judge(ctx);
+    let worst = update.faults(ctx).map(|it| it.disposition).max();
+    assert_eq!(worst.is_some(), judgement.fault().is_some());
+    assert!(worst <= judgement.disposition());
+    if worst != judgement.disposition() {
+        assert_eq!(worst, Some(Disposition::TreatAsWithdraw));
+        assert_eq!(judgement.disposition(), Some(Disposition::SessionReset));
+    }
+    if judgement.fault().is_some_and(|it| it.family.is_some()) {
+        assert_eq!(judgement.disposition(), Some(Disposition::SessionReset));
+    }
+    // Without a reset, every route can be told.
+    if judgement.disposition() < Some(Disposition::SessionReset) {
+        assert!(update.announced_nlri(ctx).all(|it| it.is_ok()));
+        assert!(update.withdrawn_nlri(ctx).all(|it| it.is_ok()));
     }
 }
 

@@ -1,0 +1,11 @@
+//! Walks any octets as an MRT file: see [`bgplb_fuzz::mrt`].
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bgplb_fuzz::mrt(data));
+
+/// On stable: replays the files and folders given as arguments.
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    bgplb_fuzz::replay(bgplb_fuzz::mrt)
+}
