@@ -23,11 +23,13 @@ use zettabgp::prelude::{
 use crate::stream::Message;
 use crate::walk::Walk;
 
+type Decode = dyn Fn(&[Message]) -> Option<Walk>;
+
 /// A codec under its name.
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     /// What was walked in all the messages; `None` if one was not taken.
-    pub(crate) decode: Box<dyn Fn(&[Message]) -> Option<Walk>>,
+    pub(crate) decode: Box<Decode>,
 }
 
 /// Makes one of a function that adds what it walks, or returns `None`.
@@ -52,20 +54,11 @@ fn contender(
 pub(crate) fn all() -> Vec<Contender> {
     let two = SessionConfig::legacy();
     let four = SessionConfig::modern();
-    let mut zettabgp = BgpSessionParams::new(
-        64512,
-        180,
-        BgpTransportMode::IPv4,
-        [192, 0, 2, 1].into(),
-        Vec::new(),
-    );
-    // It would guess whether there are path identifiers, which costs time.
-    zettabgp.fuzzy_pathid = false;
-    zettabgp.has_as32bit = false;
+    let zettabgp = legacy_zettabgp();
     let mut zettabgp_four = zettabgp.clone();
     zettabgp_four.has_as32bit = true;
     vec![
-        contender("bgp-wire", bgp_wire),
+        contender("bgp-wire", walk_ours),
         contender("rustbgpd-wire", rustbgpd_wire),
         contender("zettabgp", move |message, walk| {
             let session = if message.four_octets {
@@ -84,6 +77,17 @@ pub(crate) fn all() -> Vec<Contender> {
     ]
 }
 
+/// A session of zettabgp with AS numbers of two octets.
+pub(crate) fn legacy_zettabgp() -> BgpSessionParams {
+    let router_id = [192, 0, 2, 1].into();
+    let mut session =
+        BgpSessionParams::new(64512, 180, BgpTransportMode::IPv4, router_id, Vec::new());
+    // It would guess whether there are path identifiers, which costs time.
+    session.fuzzy_pathid = false;
+    session.has_as32bit = false;
+    session
+}
+
 /// What the processor takes to look at every octet once.
 pub(crate) fn sum(messages: &[Message]) -> u64 {
     messages
@@ -99,7 +103,7 @@ fn net(walk: &mut Walk, net: IpNet) {
     }
 }
 
-fn bgp_wire(message: &Message, walk: &mut Walk) -> Option<()> {
+pub(crate) fn walk_ours(message: &Message, walk: &mut Walk) -> Option<()> {
     let mut octets = &*message.octets;
     let view = MessageView::split_from(&mut octets, MaxMessageLen::STANDARD).ok()??;
     let MessageView::Update(update) = view else {

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod contenders;
+mod encode;
 mod stream;
 mod walk;
 
@@ -10,6 +11,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use bytes::BytesMut;
 
 use crate::contenders::Contender;
 use crate::stream::Stream;
@@ -28,7 +30,8 @@ fn main() -> Result<()> {
         stream.origin,
         stream.octets() as f64 / count as f64
     );
-    decode(&stream, &contenders)
+    decode(&stream, &contenders)?;
+    encode(&stream)
 }
 
 /// Leaves out the messages that are not decoded by all to the same prefixes and AS numbers, and
@@ -130,6 +133,39 @@ fn decode(stream: &Stream, contenders: &[Contender]) -> Result<()> {
         println!(
             "{name:>18}  {median:>9.1}  {best:>9.1}  {:>11}  {:>9}  {sum:>18x}",
             "", ""
+        );
+    }
+    Ok(())
+}
+
+/// The UPDATEs that all can write, written from each library's own form of them.
+fn encode(stream: &Stream) -> Result<()> {
+    let wanted = stream.messages.iter().filter(|it| encode::is_wanted(it));
+    let messages: Vec<_> = wanted.cloned().collect();
+    let count = messages.len() as f64;
+    let encoders = encode::all(&messages);
+    println!("encode {count} of them that announce IPv4 routes, {ROUNDS} rounds:");
+    println!(
+        "{:>18}  {:>9}  {:>9}  {:>11}  {:>9}  {:>9}",
+        "", "ns median", "ns best", "allocations", "octets", "wrong"
+    );
+    let mut buf = BytesMut::with_capacity(1 << 16);
+    let mut times = vec![Vec::with_capacity(ROUNDS); encoders.len()];
+    for _ in 0..ROUNDS {
+        for (encoder, times) in encoders.iter().zip(&mut times) {
+            times.push(timed(|| (encoder.encode)(&mut buf)) / count);
+        }
+    }
+    for (encoder, times) in encoders.iter().zip(&mut times) {
+        let name = encoder.name;
+        let mut octets = None;
+        let allocations = allocations::count(|| octets = (encoder.encode)(&mut buf));
+        let wrong = (encoder.wrong)(&messages);
+        let octets = octets.unwrap_or_default();
+        let (median, best) = median_and_best(times);
+        println!(
+            "{name:>18}  {median:>9.1}  {best:>9.1}  {:>11.2}  {octets:>9}  {wrong:>9}",
+            allocations as f64 / count,
         );
     }
     Ok(())
