@@ -91,6 +91,8 @@ enum Bench {
     },
     /// Time of one change from the table to a peer, with ten and with a million prefixes.
     Change,
+    /// Time and allocations of bgp-wire for a real UPDATE stream, beside other codecs.
+    Codec,
 }
 
 fn main() -> ExitCode {
@@ -134,6 +136,11 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench(Bench::Latency { turns }) => {
             sys::catch_termination();
             bench::latency(turns)?;
+        }
+        Task::Bench(Bench::Codec) => {
+            if !bench::codec::run()? {
+                return Ok(ExitCode::FAILURE);
+            }
         }
         Task::Bench(Bench::Change) => {
             let args = ["run", "--release", "--quiet", "--package", "bgplb-benches"];

@@ -1,4 +1,4 @@
-//! Prints BGP messages given as hexadecimal digits, one line each:
+//! Prints BGP messages given as hexadecimal digits, as a line and as a tree:
 //! `cargo run -p bgp-wire --example decode -- ffff…001304`. Without an
 //! argument it encodes an UPDATE and prints that.
 #![expect(clippy::print_stdout, reason = "printing is what this example does")]
@@ -11,6 +11,9 @@ use bgp_wire::{
 };
 use bytes::BytesMut;
 
+/// What the session of the messages has settled.
+const SESSION: DecodeContext = DecodeContext::new(AsWidth::Four, SessionKind::External);
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut stream = BytesMut::new();
     for argument in std::env::args().skip(1) {
@@ -21,7 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{}", hex(&stream));
     }
     while let Some(message) = RawMessage::split_from(&mut stream, MaxMessageLen::EXTENDED)? {
-        println!("{}", message.view()?);
+        let view = message.view()?;
+        println!("{view}");
+        println!("{}", view.tree(SESSION));
     }
     if !stream.is_empty() {
         return Err(format!("{} octets are no whole message", stream.len()).into());
@@ -41,7 +46,7 @@ fn built() -> Result<BytesMut, Box<dyn Error>> {
         Family::IPV6_UNICAST,
         &NextHop::v6("2001:db8::1".parse()?),
         &attributes,
-        DecodeContext::new(AsWidth::Four, SessionKind::External),
+        SESSION,
     )?;
     update.push("2001:db8:1000::101/128".parse()?)?;
     update.finish();

@@ -8,6 +8,7 @@ use crate::error::{DecodeError, DecodeErrorKind};
 use crate::notification::NotificationView;
 use crate::number::MaxMessageLen;
 use crate::open::OpenView;
+use crate::reader::Reader;
 use crate::route_refresh::RouteRefreshView;
 use crate::update::UpdateView;
 
@@ -135,6 +136,7 @@ impl<'a> MessageView<'a> {
     ///
     /// Those of the two. After an error of the header the stream can't be read
     /// on, and `octets` are as they were.
+    #[inline(always)]
     pub fn split_from(
         octets: &mut &'a [u8],
         max: MaxMessageLen,
@@ -146,10 +148,21 @@ impl<'a> MessageView<'a> {
             return Ok(None);
         };
         *octets = rest;
-        Self::parse(message_type, message.get(HEADER_LEN..).unwrap_or_default()).map(Some)
+        let body = message.get(HEADER_LEN..).unwrap_or_default();
+        Ok(Some(Self::parse(message_type, body)?))
     }
 
+    #[inline(always)]
     fn parse(message_type: MessageType, body: &'a [u8]) -> Result<Self, DecodeError> {
+        // What comes by the million is worth not being a call.
+        Ok(match message_type {
+            MessageType::UPDATE => Self::Update(UpdateView::parse(body)?),
+            other => Self::parse_rare(other, body)?,
+        })
+    }
+
+    #[inline(never)]
+    fn parse_rare(message_type: MessageType, body: &'a [u8]) -> Result<Self, DecodeError> {
         match message_type {
             MessageType::OPEN => OpenView::parse(body).map(Self::Open),
             MessageType::UPDATE => UpdateView::parse(body).map(Self::Update),
@@ -195,25 +208,35 @@ pub(crate) fn finish_message(buf: &mut BytesMut, start: usize) -> usize {
 
 /// The length and type that the header in front of `octets` tells, if it is all
 /// there; the rest of the message need not be.
+#[inline(always)]
 fn read_header(
     octets: &[u8],
     max: MaxMessageLen,
 ) -> Result<Option<(usize, MessageType)>, DecodeError> {
-    let Some((header, _)) = octets.split_first_chunk::<HEADER_LEN>() else {
-        // A wrong marker is an error at its first wrong octet.
-        return if octets.iter().take(MARKER.len()).all(|octet| *octet == 0xff) {
-            Ok(None)
-        } else {
-            Err(DecodeErrorKind::NotSynchronized.into())
-        };
+    let mut reader = Reader::new(octets);
+    let (Some(marker), Some(length), Some(message_type)) =
+        (reader.array(), reader.u16(), reader.u8())
+    else {
+        return read_short_header(octets);
     };
-    if header[..16] != MARKER {
+    // As a number, for a comparison of slices is a call.
+    if u128::from_ne_bytes(marker) != u128::MAX {
         return Err(DecodeErrorKind::NotSynchronized.into());
     }
-    let length = u16::from_be_bytes([header[16], header[17]]);
-    let message_type = MessageType(header[18]);
+    let message_type = MessageType(message_type);
     check_length(length, message_type, max)?;
     Ok(Some((usize::from(length), message_type)))
+}
+
+/// A header that is not all there: a wrong marker is an error at its first
+/// wrong octet.
+#[cold]
+fn read_short_header<T>(octets: &[u8]) -> Result<Option<T>, DecodeError> {
+    if octets.iter().take(MARKER.len()).all(|octet| *octet == 0xff) {
+        Ok(None)
+    } else {
+        Err(DecodeErrorKind::NotSynchronized.into())
+    }
 }
 
 /// The lengths RFC 4271 section 6.1 allows, and RFC 8654 for all but OPEN and
@@ -225,8 +248,8 @@ fn check_length(
 ) -> Result<(), DecodeError> {
     let standard = MaxMessageLen::STANDARD.get();
     let (least, most) = match message_type {
-        MessageType::OPEN => (29, standard),
         MessageType::UPDATE => (23, max.get()),
+        MessageType::OPEN => (29, standard),
         MessageType::NOTIFICATION => (21, max.get()),
         MessageType::KEEPALIVE => (HEADER_LEN, HEADER_LEN),
         MessageType::ROUTE_REFRESH => (HEADER_LEN, max.get()),

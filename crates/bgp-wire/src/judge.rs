@@ -122,32 +122,16 @@ impl<'a> UpdateView<'a> {
     /// What needs the configuration is not looked at: loops, the first AS of
     /// the path, families that were not negotiated, next hops of one's own.
     #[must_use]
+    #[inline]
     pub fn judge(&self, ctx: DecodeContext) -> Judgement<'a> {
-        let mut judge = Judge::new(*self, ctx);
-        let mut withdrawn = self.withdrawn_nlri(ctx);
-        if let Some(error) = withdrawn.find_map(Result::err) {
-            judge.found(Fault::of_message(error, Reset));
-        }
-        for attribute in self.path_attributes() {
-            match attribute {
-                Ok(attribute) => judge.attribute(attribute),
-                // NLRI can still be found by the field's length (section 4).
-                Err(error) => judge.found(Fault::of_message(error, Withdraw)),
-            }
-        }
-        let mut announces_ipv4 = false;
-        for route in self.announced_nlri(ctx) {
-            announces_ipv4 = true;
-            if let Err(error) = route {
-                judge.found(Fault::of_message(error, Reset));
-            }
-        }
-        judge.whole(announces_ipv4);
-        judge.merge_four_octet_twins();
-        Judgement {
-            fault: judge.fault,
-            attributes: judge.attributes,
-        }
+        let mut judgement = Judgement {
+            fault: None,
+            attributes: Attributes::of(self.path_attribute_octets()),
+        };
+        // The work is done in place, for it would be felt if something of
+        // that size was moved.
+        Judge::new(ctx, Seen::NONE, &mut judgement).update(self);
+        judgement
     }
 }
 
@@ -177,13 +161,12 @@ impl Seen {
 /// What is wrong with one attribute, and what to do about it.
 type Verdict = Result<(), (DecodeErrorKind, Disposition)>;
 
-struct Judge<'a> {
+struct Judge<'a, 'j> {
     ctx: DecodeContext,
-    fault: Option<Fault<'a>>,
+    judgement: &'j mut Judgement<'a>,
     /// Whether anything asks for treat-as-withdraw.
     withdraws: bool,
     seen: Seen,
-    attributes: Attributes<'a>,
     twins: Twins<'a>,
 }
 
@@ -194,34 +177,44 @@ pub(crate) struct Twins<'a> {
     pub(crate) as4_aggregator: Option<Aggregator>,
 }
 
-impl<'a> Judge<'a> {
-    fn new(update: UpdateView<'a>, ctx: DecodeContext) -> Self {
+impl<'a, 'j> Judge<'a, 'j> {
+    fn new(ctx: DecodeContext, seen: Seen, judgement: &'j mut Judgement<'a>) -> Self {
         Self {
             ctx,
-            fault: None,
+            judgement,
             withdraws: false,
-            seen: Seen::NONE,
-            attributes: Attributes::of(update.path_attribute_octets()),
+            seen,
             twins: Twins::default(),
         }
     }
 
-    /// Forgets all but which codes have occurred.
-    fn forget(&mut self) {
-        self.fault = None;
-        self.attributes = Attributes::default();
-        self.twins = Twins::default();
+    fn update(mut self, update: &UpdateView<'a>) {
+        if let Err(error) = update.withdrawn_nlri(self.ctx).check() {
+            self.found(Fault::of_message(error, Reset));
+        }
+        for attribute in update.path_attributes() {
+            match attribute {
+                Ok(attribute) => self.attribute(attribute),
+                // NLRI can still be found by the field's length (section 4).
+                Err(error) => self.found(Fault::of_message(error, Withdraw)),
+            }
+        }
+        if let Err(error) = update.announced_nlri(self.ctx).check() {
+            self.found(Fault::of_message(error, Reset));
+        }
+        self.whole(update.announces_ipv4());
+        self.merge_four_octet_twins();
     }
 
     fn found(&mut self, fault: Fault<'a>) {
         self.withdraws |= fault.disposition == Withdraw;
-        match &mut self.fault {
+        match &mut self.judgement.fault {
             Some(worst) if worst.disposition >= fault.disposition => {
                 if fault.disposition == Reset && worst.family != fault.family {
                     worst.family = None;
                 }
             }
-            _ => self.fault = Some(fault),
+            _ => self.judgement.fault = Some(fault),
         }
     }
 
@@ -293,7 +286,7 @@ impl<'a> Judge<'a> {
 
     /// Checks and keeps the value (section 7, in its order).
     fn check_value(&mut self, code: AttributeCode, value: &'a [u8]) -> Verdict {
-        let attributes = &mut self.attributes;
+        let attributes = &mut self.judgement.attributes;
         match code {
             AttributeCode::ORIGIN => attributes.origin = Some(origin(value)?),
             AttributeCode::AS_PATH => attributes.as_path = Some(as_path(value, self.ctx)?),
@@ -348,10 +341,10 @@ impl<'a> Judge<'a> {
     fn mp_reach(&mut self, value: &'a [u8]) -> Verdict {
         let malformed = DecodeErrorKind::MalformedAttribute(AttributeCode::MP_REACH_NLRI);
         let view = MpReachView::parse(value, self.ctx.path_ids).ok_or((malformed, Reset))?;
-        if view.prefixes().any(|prefix| prefix.is_err()) {
+        if view.nlri().check().is_err() {
             return Err((malformed, Reset));
         }
-        self.attributes.mp_reach = Some(view);
+        self.judgement.attributes.mp_reach = Some(view);
         match view.next_hop() {
             Some(next_hop) if !next_hop.is_host() => {
                 Err((DecodeErrorKind::InvalidNextHop, Withdraw))
@@ -363,10 +356,10 @@ impl<'a> Judge<'a> {
     fn mp_unreach(&mut self, value: &'a [u8]) -> Verdict {
         let malformed = DecodeErrorKind::MalformedAttribute(AttributeCode::MP_UNREACH_NLRI);
         let view = MpUnreachView::parse(value, self.ctx.path_ids).ok_or((malformed, Reset))?;
-        if view.prefixes().any(|prefix| prefix.is_err()) {
+        if view.nlri().check().is_err() {
             return Err((malformed, Reset));
         }
-        self.attributes.mp_unreach = Some(view);
+        self.judgement.attributes.mp_unreach = Some(view);
         Ok(())
     }
 
@@ -383,7 +376,7 @@ impl<'a> Judge<'a> {
         // not hide one (section 5.2).
         if self.withdraws
             && !announces
-            && let Some(fault) = &mut self.fault
+            && let Some(fault) = &mut self.judgement.fault
         {
             fault.disposition = Reset;
             fault.family = None;
@@ -405,12 +398,15 @@ fn mandatory(
     ]
 }
 
-impl Judge<'_> {
+impl Judge<'_, '_> {
     /// Puts the numbers back that a speaker of two octets could not say
     /// (RFC 6793 section 4.2.3).
     fn merge_four_octet_twins(&mut self) {
-        let attributes = &mut self.attributes;
-        if let (Some(two), Some(four)) = (attributes.aggregator, self.twins.as4_aggregator) {
+        let attributes = &mut self.judgement.attributes;
+        // Hardly any UPDATE has one, so theirs are looked at first.
+        if let Some(four) = self.twins.as4_aggregator
+            && let Some(two) = attributes.aggregator
+        {
             if two.asn != Asn::TRANS {
                 // Somebody who does not know of the twins has aggregated since
                 // they were written, so neither of them is true any more.
@@ -418,7 +414,9 @@ impl Judge<'_> {
             }
             attributes.aggregator = Some(four);
         }
-        if let (Some(two), Some(four)) = (attributes.as_path, self.twins.as4_path) {
+        if let Some(four) = self.twins.as4_path
+            && let Some(two) = attributes.as_path
+        {
             attributes.as_path = Some(two.merge(four));
         }
     }

@@ -4,7 +4,8 @@
 //! [`RawMessage::split_from`] cuts whole messages out of a stream,
 //! [`RawMessage::view`] looks at one without copying, and
 //! [`UpdateView::judge`] applies RFC 7606 to an UPDATE in one pass. Reading
-//! UPDATEs allocates nothing. The other way, owned types such as [`Open`] and
+//! UPDATEs allocates nothing. Every message prints as one line, or as a tree
+//! by [`MessageView::tree`]. The other way, owned types such as [`Open`] and
 //! [`Notification`] append themselves to the caller's buffer, and
 //! [`UpdateWriter`] packs prefixes up to the longest message.
 //!
@@ -55,17 +56,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Covered: RFC 4271, 1997, 2545, 2918, 4360, 4456, 4486, 4724 (capability and
-//! End-of-RIB), 4760 and 8950 for unicast and multicast of both IP versions,
-//! 5492, 6286, 6608, 6793, 7313, 7606, 7607, 7911, 8092, 8538, 8654, 9003,
-//! 9072, 9234, 9494 (capability), 9687 (code). AS4_PATH is written and checked, not merged.
+//! Covered: RFC 4271, 1997, 2545, 2918, 4360 with 5668 and the common types of
+//! 4577, 8097 and 9012 by name, 4456, 4486, 4724 (capability and End-of-RIB),
+//! 4760 and 8950 for unicast and multicast of both IP versions, 5065 (segments),
+//! 5492, 5701 (length), 6286, 6608, 6793, 7313, 7606, 7607, 7911, 8092, 8326 and
+//! 7999 (communities), 8538, 8654, 9003, 9072, 9234, 9494 (capability and
+//! communities), 9687 (code). What is not known by name survives from reading
+//! to writing: [`OtherAttribute`], [`Capability::Unknown`].
 //!
 //! The feature `mrt` reads files of routing data (RFC 6396, 8050): see the
 //! module of that name.
 //!
-//! Omitted: families other than those (their
-//! NLRI stay octets). AFI/SAFI disable of RFC 7606 is never asked
-//! for: such faults reset the session.
+//! Omitted: families other than those (their NLRI stay octets), ATTR_SET
+//! (RFC 6368). AFI/SAFI disable of RFC 7606 is never asked for: such faults
+//! reset the session, and [`Fault::family`] says where disabling one family
+//! would do.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 

@@ -46,26 +46,6 @@ impl<'a, P> PrefixIter<'a, P> {
         }
         Some(id)
     }
-
-    /// Reads one prefix into `N` octets; the inner `None` is a malformed one.
-    fn read<const N: usize>(&mut self) -> Option<Option<([u8; N], u8)>> {
-        let bits = self.reader.u8()?;
-        let read = if usize::from(bits) <= N * 8 {
-            self.reader.take(octets_of(bits)).map(|significant| {
-                let mut octets = [0; N];
-                for (octet, value) in octets.iter_mut().zip(significant) {
-                    *octet = *value;
-                }
-                (octets, bits)
-            })
-        } else {
-            None
-        };
-        if read.is_none() {
-            self.reader = Reader::new(&[]);
-        }
-        Some(read)
-    }
 }
 
 pub(crate) const MALFORMED: DecodeErrorKind = DecodeErrorKind::MalformedPrefix;
@@ -73,25 +53,51 @@ pub(crate) const MALFORMED: DecodeErrorKind = DecodeErrorKind::MalformedPrefix;
 impl Iterator for PrefixIter<'_, Ipv4Net> {
     type Item = Result<Ipv4Net, DecodeError>;
 
+    // Every length has an arm, the usual ones first, instead of the arithmetic
+    // that IPv6 does: so the processor guesses where the next prefix begins and
+    // need not wait until this one's length is read.
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let read = self.read::<4>()?;
-        let prefix = read.and_then(|(octets, bits)| {
-            let net = Ipv4Net::new(Ipv4Addr::from_octets(octets), bits).ok()?;
-            Some(net.trunc())
-        });
-        Some(prefix.ok_or_else(|| MALFORMED.into()))
+        let (octets, bits, rest) = match *self.reader.rest() {
+            [] => return None,
+            [bits @ 17..=24, a, b, c, ref rest @ ..] => ([a, b, c, 0], bits, rest),
+            [bits @ 9..=16, a, b, ref rest @ ..] => ([a, b, 0, 0], bits, rest),
+            [bits @ 25..=32, a, b, c, d, ref rest @ ..] => ([a, b, c, d], bits, rest),
+            [bits @ 1..=8, a, ref rest @ ..] => ([a, 0, 0, 0], bits, rest),
+            [0, ref rest @ ..] => ([0; 4], 0, rest),
+            _ => {
+                self.reader = Reader::new(&[]);
+                return Some(Err(MALFORMED.into()));
+            }
+        };
+        self.reader = Reader::new(rest);
+        let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+        let address = Ipv4Addr::from_bits(u32::from_be_bytes(octets) & mask);
+        Some(Ipv4Net::new(address, bits).map_err(|_| MALFORMED.into()))
     }
 }
 
 impl Iterator for PrefixIter<'_, Ipv6Net> {
     type Item = Result<Ipv6Net, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let read = self.read::<16>()?;
-        let prefix = read.and_then(|(octets, bits)| {
-            let net = Ipv6Net::new(Ipv6Addr::from_octets(octets), bits).ok()?;
-            Some(net.trunc())
-        });
+        let bits = self.reader.u8()?;
+        let prefix = (bits <= 128)
+            .then(|| self.reader.take(octets_of(bits)))
+            .flatten()
+            .and_then(|significant| {
+                let mut octets = [0; 16];
+                for (octet, value) in octets.iter_mut().zip(significant) {
+                    *octet = *value;
+                }
+                let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+                let address = Ipv6Addr::from_bits(u128::from_be_bytes(octets) & mask);
+                Ipv6Net::new(address, bits).ok()
+            });
+        if prefix.is_none() {
+            self.reader = Reader::new(&[]);
+        }
         Some(prefix.ok_or_else(|| MALFORMED.into()))
     }
 }

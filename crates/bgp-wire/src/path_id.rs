@@ -106,12 +106,28 @@ impl<'a, P> NlriIter<'a, P> {
     }
 }
 
+impl<'a, P> NlriIter<'a, P>
+where
+    PrefixIter<'a, P>: Iterator<Item = Result<P, DecodeError>>,
+{
+    /// Whether everything can be read.
+    pub(crate) fn check(mut self) -> Result<(), DecodeError> {
+        // Whole messages are walked by this, mostly without identifiers.
+        if self.path_ids {
+            self.try_for_each(|route| route.map(drop))
+        } else {
+            self.prefixes.try_for_each(|prefix| prefix.map(drop))
+        }
+    }
+}
+
 impl<'a, P> Iterator for NlriIter<'a, P>
 where
     PrefixIter<'a, P>: Iterator<Item = Result<P, DecodeError>>,
 {
     type Item = Result<Nlri<P>, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if !self.path_ids {
             return self.prefixes.next().map(|it| it.map(Nlri::from));
@@ -153,6 +169,17 @@ impl<'a> IpNlriIter<'a> {
             Afi::IPV4 => Version::V4(NlriIter::new(octets, path_ids)),
             _ => Version::V6(NlriIter::new(octets, path_ids)),
         })
+    }
+}
+
+impl IpNlriIter<'_> {
+    /// Whether everything can be read.
+    pub(crate) fn check(self) -> Result<(), DecodeError> {
+        match self.0 {
+            Version::V4(routes) => routes.check(),
+            Version::V6(routes) => routes.check(),
+            Version::Other => Ok(()),
+        }
     }
 }
 

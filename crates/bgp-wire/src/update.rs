@@ -87,6 +87,7 @@ impl<'a> UpdateView<'a> {
     ///
     /// The two lengths contradict the message's. What the three parts hold is
     /// judged by [`Self::judge`].
+    #[inline]
     pub fn parse(body: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(body);
         let mut field = || {
@@ -152,6 +153,11 @@ impl<'a> UpdateView<'a> {
     #[must_use]
     pub const fn nlri(self) -> PrefixIter<'a, Ipv4Net> {
         PrefixIter::new(self.nlri)
+    }
+
+    /// Whether there is anything in the NLRI field.
+    pub(crate) const fn announces_ipv4(self) -> bool {
+        !self.nlri.is_empty()
     }
 
     /// The family whose initial routes are complete, if this is an End-of-RIB

@@ -94,13 +94,14 @@ impl<'a> AsPathView<'a> {
     /// Checks the segments (RFC 7606 section 7.2) and that no AS is 0
     /// (RFC 7607). Whether confederation segments are welcome depends on the
     /// session and is not looked at.
+    #[inline]
     pub(crate) fn parse(octets: &'a [u8], width: AsWidth) -> Result<Self, DecodeErrorKind> {
         let mut segments = Segments::new(octets, width);
         while !segments.reader.is_empty() {
             let Some(segment) = segments.read().filter(|it| it.count() > 0) else {
                 return Err(DecodeErrorKind::MalformedAsPath);
             };
-            if segment.asns().any(|asn| asn.get() == 0) {
+            if segment.has_zero() {
                 return Err(DecodeErrorKind::ZeroAsn(crate::AttributeCode::AS_PATH));
             }
         }
@@ -231,8 +232,31 @@ impl<'a> AsPathSegmentView<'a> {
         self.octets.len() / self.width.octets()
     }
 
+    fn has_zero(self) -> bool {
+        match self.width {
+            AsWidth::Two => has_zero_of_two(self.octets),
+            AsWidth::Four => self.octets.as_chunks().0.contains(&[0; 4]),
+        }
+    }
+
     const fn path_len(self) -> usize {
         self.kind.counts(self.count())
+    }
+}
+
+/// Whether one of the numbers of two octets is 0. Four of them at once, for
+/// the paths' lengths can't be foretold and every turn of a loop is a guess.
+fn has_zero_of_two(octets: &[u8]) -> bool {
+    let (fours, rest) = octets.as_chunks::<8>();
+    let any = |octets: &[u8; 8]| {
+        let numbers = u64::from_ne_bytes(*octets);
+        // Only from 0 does taking 1 set a bit that was not set before, and
+        // from what comes behind one that borrowed.
+        numbers.wrapping_sub(0x0001_0001_0001_0001) & !numbers & 0x8000_8000_8000_8000 != 0
+    };
+    match octets.last_chunk() {
+        Some(last) => any(last) || fours.iter().any(any),
+        None => rest.as_chunks().0.contains(&[0; 2]),
     }
 }
 
@@ -251,6 +275,7 @@ impl<'a> Segments<'a> {
         }
     }
 
+    #[inline]
     fn read(&mut self) -> Option<AsPathSegmentView<'a>> {
         let [kind, count] = self.reader.array()?;
         let octets = self.reader.take(usize::from(count) * self.width.octets())?;
@@ -322,6 +347,7 @@ impl<'a> SegmentIter<'a> {
 impl<'a> Iterator for SegmentIter<'a> {
     type Item = AsPathSegmentView<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match self.part {
             Part::Whole => self.segments.read(),
@@ -341,10 +367,32 @@ pub struct AsnIter<'a> {
 impl Iterator for AsnIter<'_> {
     type Item = Asn;
 
+    #[inline]
     fn next(&mut self) -> Option<Asn> {
         match self.width {
             AsWidth::Two => self.reader.u16().map(|asn| Asn::new(u32::from(asn))),
             AsWidth::Four => self.reader.u32().map(Asn::new),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let count = self.reader.rest().len() / self.width.octets();
+        (count, Some(count))
+    }
+
+    /// Asks for the width once only.
+    #[inline]
+    fn fold<B, F: FnMut(B, Asn) -> B>(self, init: B, mut f: F) -> B {
+        let octets = self.reader.rest();
+        match self.width {
+            AsWidth::Two => octets.as_chunks().0.iter().fold(init, |all, asn| {
+                f(all, Asn::new(u32::from(u16::from_be_bytes(*asn))))
+            }),
+            AsWidth::Four => octets
+                .as_chunks()
+                .0
+                .iter()
+                .fold(init, |all, asn| f(all, Asn::new(u32::from_be_bytes(*asn)))),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Every fault of an UPDATE, one by one.
 
-use super::{Attributes, Fault, Judge, mandatory};
+use super::{Attributes, Fault, Judge, Judgement, Seen, mandatory};
 use crate::attr::{AttributeIter, AttributeView};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::update::{DecodeContext, UpdateView};
@@ -22,7 +22,8 @@ pub(crate) struct Examined<'a> {
 /// Looks at attributes one after the other.
 pub(crate) struct Examination<'a> {
     attributes: AttributeIter<'a>,
-    judge: Judge<'a>,
+    ctx: DecodeContext,
+    seen: Seen,
 }
 
 impl<'a> Iterator for Examination<'a> {
@@ -30,16 +31,22 @@ impl<'a> Iterator for Examination<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let attribute = self.attributes.next()?;
-        self.judge.forget();
+        let mut judgement = Judgement {
+            fault: None,
+            attributes: Attributes::default(),
+        };
+        let mut judge = Judge::new(self.ctx, self.seen, &mut judgement);
         match attribute {
-            Ok(attribute) => self.judge.attribute(attribute),
-            Err(error) => self.judge.found(Fault::of_message(error, TreatAsWithdraw)),
+            Ok(attribute) => judge.attribute(attribute),
+            Err(error) => judge.found(Fault::of_message(error, TreatAsWithdraw)),
         }
+        self.seen = judge.seen;
+        let twins = judge.twins;
         Some(Examined {
             attribute,
-            fault: self.judge.fault,
-            says: self.judge.attributes,
-            twins: self.judge.twins,
+            fault: judgement.fault,
+            says: judgement.attributes,
+            twins,
         })
     }
 }
@@ -48,7 +55,8 @@ impl<'a> UpdateView<'a> {
     pub(crate) fn examine(self, ctx: DecodeContext) -> Examination<'a> {
         Examination {
             attributes: self.path_attributes(),
-            judge: Judge::new(self, ctx),
+            ctx,
+            seen: Seen::NONE,
         }
     }
 

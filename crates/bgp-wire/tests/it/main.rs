@@ -11,6 +11,7 @@ mod rfc7606;
 mod round_trip;
 mod total;
 mod tree;
+mod tshark;
 
 use bgp_wire::{AsWidth, DecodeContext, MaxMessageLen, RawMessage, SessionKind};
 use bytes::BytesMut;

@@ -8,7 +8,7 @@ use bgp_wire::{
     BgpIdentifier, Capability, Community, DecodeError, ExtendedCommunity, Family, GracefulRestart,
     HoldTime, LargeCommunity, LongLivedFamily, MaxMessageLen, MessageView, NextHop, Nlri,
     Notification, NotificationCode, Open, Origin, OtherAttribute, PathAttributes, PathIds, Role,
-    RouteRefresh, RouteRefreshSubtype, Safi, SegmentKind, SessionKind, UpdateWriter,
+    RouteRefresh, RouteRefreshSubtype, Safi, SegmentKind, SessionKind, UpdateView, UpdateWriter,
 };
 use bytes::{Bytes, BytesMut};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -330,6 +330,54 @@ proptest! {
                 (None, None, false) => view.withdrawn_nlri(ctx).map(wide).collect(),
             };
             prop_assert_eq!(told, routes.clone());
+        }
+    }
+
+    #[test]
+    fn communities_read_as_they_print(value in any::<u32>(), large in large_community()) {
+        prop_assert_eq!(Community(value).to_string().parse(), Ok(Community(value)));
+        prop_assert_eq!(large.to_string().parse(), Ok(large));
+    }
+
+    #[test]
+    fn a_merged_path_is_as_long_as_the_one_it_came_with(
+        two in vec(segment(), 0..4),
+        four in vec(segment(), 1..4),
+    ) {
+        let (two, four) = (AsPath { segments: two }, AsPath { segments: four });
+        let attribute = |code: u8, path: &AsPath, octets: usize| {
+            let mut value = Vec::new();
+            for it in &path.segments {
+                value.push(if it.kind == SegmentKind::Set { 1 } else { 2 });
+                value.push(u8::try_from(it.asns.len()).unwrap());
+                for asn in &it.asns {
+                    // The low octets may be 0, which no AS number may be.
+                    let number = asn.get() | 1;
+                    value.extend_from_slice(&number.to_be_bytes()[4 - octets..]);
+                }
+            }
+            let length = u16::try_from(value.len()).unwrap().to_be_bytes();
+            let flags = if code == 2 { 0x50 } else { 0xd0 };
+            [&[flags, code][..], &length, &value].concat()
+        };
+        let attributes = [
+            &[0x40, 1, 1, 0, 0x40, 3, 4, 192, 0, 2, 1][..],
+            &attribute(2, &two, 2),
+            &attribute(17, &four, 4),
+        ]
+        .concat();
+        let length = u16::try_from(attributes.len()).unwrap().to_be_bytes();
+        let body = [&[0, 0][..], &length, &attributes, &[0]].concat();
+        let judgement = UpdateView::parse(&body).unwrap().judge(OLD);
+        prop_assert_eq!(judgement.fault(), None);
+        let merged = judgement.attributes().as_path().unwrap();
+        prop_assert_eq!(merged.path_len(), two.path_len());
+        prop_assert_eq!(merged.to_as_path().path_len(), two.path_len());
+        if four.path_len() <= two.path_len() {
+            let tail: Vec<_> = merged.asns().collect();
+            let said: Vec<_> = four.segments.iter().flat_map(|it| &it.asns).collect();
+            let tail = &tail[tail.len() - said.len()..];
+            prop_assert!(tail.iter().zip(said).all(|(a, b)| a.get() == b.get() | 1));
         }
     }
 
