@@ -73,7 +73,7 @@ impl Walk {
             Ok(_) => {
                 let (kind, subtype) = (record.record_type(), record.subtype());
                 let length = record.octets().len();
-                let text = format_args!("{kind} subtype {subtype} ({length} octets)");
+                let text = format_args!("{kind} subtype {subtype} (octets: {length})");
                 report.line(head, text)
             }
             Err(error) => report.unreadable_line(head, error),
@@ -158,3 +158,87 @@ fn print_message(
 
 /// The header that is before every record.
 const HEADER_LEN: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use bgp_wire::AsWidth;
+
+    use super::*;
+
+    fn record(kind: u16, subtype: u16, parts: &[&[u8]]) -> Vec<u8> {
+        let body = parts.concat();
+        let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+        let (kind, subtype) = (kind.to_be_bytes(), subtype.to_be_bytes());
+        [&[0, 0, 0, 60], &kind[..], &subtype, &length, &body].concat()
+    }
+
+    /// What is printed, how much of it is unreadable, and what is wrong.
+    fn read(file: &[u8]) -> (String, u64, Option<Fault>) {
+        let mut out = Vec::new();
+        let mut report = Report::new(&mut out, AsWidth::Four, false);
+        let input = Input::new("file", Box::new(Cursor::new(file.to_vec())));
+        let fault = match walk(input, &mut report) {
+            Ok(()) => None,
+            Err(Failure::Data { fault, .. }) => Some(fault),
+            Err(other) => panic!("{other}"),
+        };
+        report.flush().unwrap();
+        let unreadable = report.unreadable();
+        drop(report);
+        let text = String::from_utf8(out).unwrap();
+        let head = "1970-01-01T00:01:00.000000Z ";
+        (text.replace(head, ""), unreadable, fault)
+    }
+
+    /// A route to 2001:db8::/32 of peer 9 with these attributes.
+    fn route(attributes: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(attributes.len()).unwrap();
+        let begin = [0, 0, 0, 0, 32, 0x20, 1, 0x0d, 0xb8, 0, 1];
+        let entry = [0, 9, 0, 0, 0, 60, 0, length];
+        record(13, 4, &[&begin, &entry, attributes])
+    }
+
+    #[test]
+    fn a_route_that_is_no_update_is_told_with_what_it_lacks() {
+        let line = "peer 9 RIB 2001:db8::/32 without a next hop\n";
+        assert_eq!(read(&route(&[])), (line.to_owned(), 0, None));
+        let line = "peer 9 RIB <MP_REACH_NLRI of 2001:db8::/32 is malformed>\n";
+        let bad = route(&[0x80, 14, 2, 16, 0x20]);
+        assert_eq!(read(&bad), (line.to_owned(), 1, None));
+    }
+
+    #[test]
+    fn lists_that_do_not_fit_are_told_once() {
+        let peers = record(13, 1, &[&[0; 4], &[0, 1, 7], &[0, 2], &[0; 11]]);
+        let lines = "PEER_INDEX_TABLE collector 0.0.0.0 view \"\\x07\"\n\
+             peer 0: 0.0.0.0 as 0 identifier 0.0.0.0\n\
+             <the fields of the record do not fit its length>\n";
+        assert_eq!(read(&peers), (lines.to_owned(), 1, None));
+    }
+
+    #[test]
+    fn records_that_are_not_read_are_named() {
+        let lines = "TABLE_DUMP_V2 subtype 6 (octets: 1)\nrecord type 12 subtype 1 (octets: 0)\n";
+        let file = [record(13, 6, &[&[0]]), record(12, 1, &[])].concat();
+        assert_eq!(read(&file), (lines.to_owned(), 0, None));
+    }
+
+    #[test]
+    fn a_file_that_ends_within_a_record_or_claims_too_much_ends_the_walk() {
+        let whole = record(12, 1, &[b"some"]);
+        let at = u64::try_from(whole.len()).unwrap();
+        let line = "record type 12 subtype 1 (octets: 4)\n".to_owned();
+        for cut in [1, 11, 12, 15] {
+            let file = [&whole[..], &whole[..cut]].concat();
+            let expected = (line.clone(), 0, Some(Fault::Truncated(at)));
+            assert_eq!(read(&file), expected);
+        }
+        let mut claim = record(12, 1, &[]);
+        claim[8..].fill(0xff);
+        let length = u64::from(u32::MAX) + 12;
+        let fault = Some(Fault::TooLong { at, length });
+        assert_eq!(read(&[whole, claim].concat()), (line, 0, fault));
+    }
+}

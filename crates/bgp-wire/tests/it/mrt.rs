@@ -106,10 +106,39 @@ fn reach_begins(name: &str) -> Vec<[u8; 2]> {
 }
 
 #[test]
-fn frr_and_gobgp_do_not_abbreviate_mp_reach_nlri() {
+fn bird_abbreviates_mp_reach_nlri_and_frr_and_gobgp_do_not() {
+    assert_eq!(reach_begins("bird-learned-rib6"), [[16, 0x20]]);
     // The family, where the length of the next hop should be.
     assert_eq!(reach_begins("frr-rib"), [[0, 2]; 2]);
     assert_eq!(reach_begins("gobgp-rib"), [[0, 2]]);
+    assert_eq!(
+        routes("bird-learned-rib6"),
+        ["2001:db8:a::/48 from 10.77.0.1 as 64512 next-hop 2001:db8:77::1 as-path 64512"]
+    );
+}
+
+#[test]
+fn bird_writes_add_path_records() {
+    let octets = recorded("bird-add-path-rib4");
+    let Some(Ok(RecordBody::Rib(rib))) = Records::new(&octets).nth(1).map(|it| it.unwrap().body())
+    else {
+        panic!("no RIB record");
+    };
+    let ids: Vec<_> = rib.entries().map(|it| it.unwrap().path_id()).collect();
+    assert_eq!(ids, [Some(2)]);
+
+    let octets = recorded("bird-add-path-updates");
+    let mut announced = Vec::new();
+    for record in Records::new(&octets) {
+        let Ok(RecordBody::Message(record)) = record.unwrap().body() else {
+            continue;
+        };
+        if let Ok(MessageView::Update(update)) = record.message() {
+            let routes = update.announced_nlri(record.context());
+            announced.extend(routes.map(|it| it.unwrap().to_string()));
+        }
+    }
+    assert_eq!(announced, ["203.0.113.0/24 path 2"]);
 }
 
 /// How many messages, changes of state and unreadable records there are. No
@@ -139,6 +168,7 @@ fn session(name: &str) -> (usize, usize, usize) {
 #[test]
 fn the_messages_of_all_three_are_read() {
     assert_eq!(session("bird-updates"), (12, 6, 0));
+    assert_eq!(session("bird-add-path-updates"), (6, 6, 0));
     assert_eq!(session("gobgp-updates"), (9, 0, 0));
     // FRR writes its own peer's last change without the addresses.
     assert_eq!(session("frr-all"), (16, 10, 1));
