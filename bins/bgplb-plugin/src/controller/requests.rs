@@ -94,9 +94,16 @@ impl Controller {
     }
 
     /// Has the links of an endpoint made.
-    pub(crate) fn begin_join(&self, network: &str, endpoint: &str) -> Result<Plumbed, PluginError> {
+    pub(crate) fn begin_join(
+        &mut self,
+        network: &str,
+        endpoint: &str,
+    ) -> Result<Plumbed, PluginError> {
         let record = self.endpoint(network, endpoint)?;
         let ops = datapath::attach(network, endpoint, record);
+        if let Some(entry) = self.networks.get_mut(network) {
+            entry.joining.insert(endpoint.to_owned());
+        }
         Ok(self.effects.plumber.apply(ops))
     }
 

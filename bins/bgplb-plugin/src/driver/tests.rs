@@ -456,6 +456,29 @@ async fn a_container_whose_link_is_gone_is_withdrawn_and_its_link_not_made_anew(
 }
 
 #[tokio::test]
+async fn links_that_are_being_made_are_not_taken_for_left_behind() {
+    let directory = World::new("joining").directory.clone();
+    let policy = Policy {
+        reconcile_every: Duration::from_millis(5),
+        ..slow()
+    };
+    let world = World::resume(directory, SharedKernel::default(), policy);
+    assert_eq!(world.create_network(NETWORK, "10.0.0.101/32").await.0, 200);
+    let mut body = ids(ENDPOINT);
+    body["Interface"] = json!({"Address": "10.0.0.101/32"});
+    world.ok("NetworkDriver.CreateEndpoint", body).await;
+    // Docker has not got its answer yet when the comparisons come.
+    let join = |c: &mut Controller| c.begin_join(NETWORK, ENDPOINT);
+    let plumbed = world.controller.ask(join).await.unwrap().unwrap();
+    plumbed.await.unwrap().unwrap();
+    let calls = world.kernel.with(|k| k.calls());
+    world
+        .kernel_settles(|kernel| kernel.with(|k| k.calls()) > calls + 10)
+        .await;
+    assert_eq!(world.kernel.links().len(), 2);
+}
+
+#[tokio::test]
 async fn a_container_that_ended_while_no_plugin_ran_leaves_nothing_behind() {
     let first = serving("ended").await;
     let (directory, kernel) = (first.directory.clone(), first.kernel.clone());
