@@ -216,6 +216,7 @@ impl AdjRibIn {
             med: attributes.med().unwrap_or(0),
             identifier: self.negotiated.peer_identifier,
             peer_address: self.settings.address,
+            attributes: attributes.to_path_attributes()?,
         })
     }
 }

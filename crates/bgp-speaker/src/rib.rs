@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -113,6 +114,12 @@ impl Rib {
     /// How many prefixes are announced.
     pub(crate) fn len(&self) -> usize {
         self.v4.len() + self.v6.len()
+    }
+
+    /// What is announced from `from` on, IPv4 before IPv6.
+    pub(crate) fn range(&self, from: Bound<IpNet>) -> impl Iterator<Item = (IpNet, &AttributeSet)> {
+        // Each table holds one family, and prefixes order by family first.
+        self.v4.range(from).chain(self.v6.range(from))
     }
 
     /// Applies one batch; changes that change nothing leave no trace.

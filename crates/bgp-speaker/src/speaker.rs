@@ -35,7 +35,7 @@ pub struct Speaker {
 /// Access to a speaker, running or not.
 #[derive(Clone, Debug)]
 pub struct SpeakerHandle {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What the tasks and the handles share. Locks are held for moments, never

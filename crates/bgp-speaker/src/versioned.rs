@@ -80,6 +80,12 @@ impl<K: Copy + Ord, V> VersionedTable<K, V> {
         }
     }
 
+    /// The keys from `from` on that have a value, in their own order.
+    pub(crate) fn range(&self, from: Bound<K>) -> impl Iterator<Item = (K, &V)> {
+        let entries = self.entries.range((from, Bound::Unbounded));
+        entries.filter_map(|(key, entry)| Some((*key, entry.value.as_ref()?)))
+    }
+
     /// How many keys have a value.
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.tombstones.len()
