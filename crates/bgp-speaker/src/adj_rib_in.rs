@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bgp_fsm::Negotiated;
@@ -97,11 +97,8 @@ impl AdjRibIn {
         if let Some(fault) = judgement.fault() {
             warn!(peer = %self.settings.address, error = %fault.error, "faulty UPDATE: {:?}", fault.disposition);
         }
-        if attributes
-            .as_path()
-            .is_some_and(|path| path.contains(self.facts.local_as))
-        {
-            debug!(peer = %self.settings.address, "our own AS in AS_PATH: the routes are not used");
+        if let Some(what) = went_round(attributes, self.facts) {
+            debug!(peer = %self.settings.address, "{what}: the routes are not used");
             unusable = true;
         }
 
@@ -219,6 +216,20 @@ impl AdjRibIn {
             attributes: attributes.to_path_attributes()?,
         })
     }
+}
+
+/// Why routes with these attributes have been here already, if they have.
+fn went_round(attributes: &Attributes<'_>, facts: SessionFacts) -> Option<&'static str> {
+    let path = attributes.as_path();
+    if path.is_some_and(|path| path.contains(facts.local_as)) {
+        return Some("our own AS in AS_PATH");
+    }
+    let ours = Ipv4Addr::from(facts.identifier.get());
+    if attributes.originator_id() == Some(ours) {
+        // RFC 4456 section 8: a route reflector sends us our own back.
+        return Some("our own identifier in ORIGINATOR_ID");
+    }
+    None
 }
 
 impl Drop for AdjRibIn {

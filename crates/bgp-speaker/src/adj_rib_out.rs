@@ -3,8 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bgp_wire::{
-    Asn, DecodeContext, Family, MaxMessageLen, NextHop, PathAttributes, SessionKind, UpdateWriter,
-    encode_end_of_rib,
+    Asn, BgpIdentifier, DecodeContext, Family, MaxMessageLen, NextHop, PathAttributes, SessionKind,
+    UpdateWriter, encode_end_of_rib,
 };
 use bytes::BytesMut;
 use tracing::warn;
@@ -15,6 +15,7 @@ use crate::rib::{AttributeSet, Rib, RouteChange, Table};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionFacts {
     pub(crate) local_as: Asn,
+    pub(crate) identifier: BgpIdentifier,
     pub(crate) max_message_len: MaxMessageLen,
     pub(crate) context: DecodeContext,
 }

@@ -1,5 +1,6 @@
 //! What is learned from several peers at once.
 
+use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -157,6 +158,28 @@ async fn without_relaxation_only_the_same_path_is_used_together() {
     b.announce(&[PREFIX]);
     assert_eq!(router.learns().await, format!("{PREFIX} via [{a4} {b4}]"));
     stop([router, a, b, c]).await;
+}
+
+#[tokio::test]
+async fn a_route_of_our_own_that_is_reflected_to_us_is_not_used() {
+    let (mut router, mut host) = (Plan::new(64512), Plan::new(64512));
+    introduce(&mut router, &mut host);
+    let host4 = v4(&host);
+    let (mut router, host) = (router.start().await, host.start().await);
+    router.established().await;
+    host.announce(&[PREFIX]);
+    assert_eq!(router.learns().await, format!("{PREFIX} via [{host4}]"));
+    let IpAddr::V4(identifier) = router.address else {
+        unreachable!()
+    };
+    let reflected = Arc::new(PathAttributes {
+        originator_id: Some(identifier),
+        ..PathAttributes::originated()
+    });
+    host.handle
+        .apply(&[RibChange::announce(net(PREFIX), reflected)]);
+    assert_eq!(router.learns().await, format!("{PREFIX} via []"));
+    stop([router, host]).await;
 }
 
 #[tokio::test]
