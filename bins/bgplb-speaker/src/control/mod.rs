@@ -16,11 +16,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use bgp_speaker::SpeakerHandle;
-use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tracing::{info, warn};
 
-use self::routes::{Advertised, Learned};
+use self::routes::{Advertised, Filter, Learned};
 use self::socket::ControlSocket;
 use self::table::{Rows, TableBody};
 
@@ -73,14 +72,6 @@ fn router(speaker: SpeakerHandle) -> Router {
         .with_state(speaker)
 }
 
-/// What may stand behind the question mark.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Filter {
-    /// Only this prefix and those within it.
-    prefix: Option<IpNet>,
-}
-
 #[derive(Serialize)]
 struct Refusal<'a> {
     version: u32,
@@ -100,18 +91,18 @@ async fn peers(State(speaker): State<SpeakerHandle>) -> Response {
 type Asked = Result<Query<Filter>, axum::extract::rejection::QueryRejection>;
 
 async fn learned(State(speaker): State<SpeakerHandle>, asked: Asked) -> Response {
-    table(asked, |within| Learned::new(speaker, within))
+    table(asked, |filter| Learned::new(speaker, filter))
 }
 
 async fn advertised(State(speaker): State<SpeakerHandle>, asked: Asked) -> Response {
-    table(asked, |within| Advertised::new(speaker, within))
+    table(asked, |filter| Advertised::new(speaker, filter))
 }
 
 /// A table that is read while it is written, so that no copy of it is made.
-fn table<R: Rows>(asked: Asked, rows: impl FnOnce(Option<IpNet>) -> R) -> Response {
+fn table<R: Rows>(asked: Asked, rows: impl FnOnce(Filter) -> R) -> Response {
     match asked {
-        Ok(Query(Filter { prefix })) => {
-            let body = Body::new(TableBody::new(VERSION, rows(prefix)));
+        Ok(Query(filter)) => {
+            let body = Body::new(TableBody::new(VERSION, rows(filter)));
             ([(header::CONTENT_TYPE, "application/json")], body).into_response()
         }
         Err(error) => refusal(StatusCode::BAD_REQUEST, &error.body_text()),

@@ -6,38 +6,53 @@ use std::ops::Bound;
 use bgp_speaker::{AnnouncedRoute, LearnedRoute, PeerStatus, SpeakerHandle};
 use bgp_wire::{Family, PathAttributes};
 use ipnet::IpNet;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::table::{Lines, Rows};
 
 /// How many prefixes are read under one lock.
 const PAGE: usize = 256;
 
+/// Which routes are asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    /// Only this prefix and those within it.
+    prefix: Option<IpNet>,
+    /// Only routes from, or to, this peer.
+    peer: Option<IpAddr>,
+}
+
+impl Filter {
+    fn wants(&self, prefix: IpNet) -> bool {
+        self.prefix.is_none_or(|within| within.contains(&prefix))
+    }
+
+    fn wants_peer(&self, peer: IpAddr) -> bool {
+        self.peer.is_none_or(|wanted| wanted == peer)
+    }
+}
+
 /// The place in a table up to which it was written.
 #[derive(Debug)]
 struct Cursor {
     from: Bound<IpNet>,
-    /// Only this prefix and those within it.
-    within: Option<IpNet>,
+    filter: Filter,
 }
 
 impl Cursor {
-    fn new(within: Option<IpNet>) -> Self {
-        let within = within.map(|prefix| prefix.trunc());
+    fn new(filter: Filter) -> Self {
+        let prefix = filter.prefix.map(|prefix| prefix.trunc());
         Self {
             // Prefixes are in the order of their addresses, shorter ones first.
-            from: within.map_or(Bound::Unbounded, Bound::Included),
-            within,
+            from: prefix.map_or(Bound::Unbounded, Bound::Included),
+            filter,
         }
-    }
-
-    fn wants(&self, prefix: IpNet) -> bool {
-        self.within.is_none_or(|within| within.contains(&prefix))
     }
 
     /// Moves behind `last`, and tells whether anything can follow there.
     fn pass(&mut self, last: Option<IpNet>) -> bool {
-        let Some(last) = last.filter(|last| self.wants(*last)) else {
+        let Some(last) = last.filter(|last| self.filter.wants(*last)) else {
             return false;
         };
         self.from = Bound::Excluded(last);
@@ -53,8 +68,8 @@ pub(crate) struct Learned {
 }
 
 impl Learned {
-    pub(crate) fn new(speaker: SpeakerHandle, within: Option<IpNet>) -> Self {
-        let cursor = Cursor::new(within);
+    pub(crate) fn new(speaker: SpeakerHandle, filter: Filter) -> Self {
+        let cursor = Cursor::new(filter);
         Self { speaker, cursor }
     }
 }
@@ -62,7 +77,9 @@ impl Learned {
 impl Rows for Learned {
     fn next(&mut self, lines: &mut Lines) -> bool {
         let page = self.speaker.learned_page(self.cursor.from, PAGE);
-        for route in page.iter().filter(|it| self.cursor.wants(it.prefix)) {
+        let filter = &self.cursor.filter;
+        let wanted = |it: &&LearnedRoute| filter.wants(it.prefix) && filter.wants_peer(it.peer());
+        for route in page.iter().filter(wanted) {
             lines.push(&LearnedRow::from(route));
         }
         self.cursor.pass(page.last().map(|it| it.prefix))
@@ -77,8 +94,8 @@ pub(crate) struct Advertised {
 }
 
 impl Advertised {
-    pub(crate) fn new(speaker: SpeakerHandle, within: Option<IpNet>) -> Self {
-        let cursor = Cursor::new(within);
+    pub(crate) fn new(speaker: SpeakerHandle, filter: Filter) -> Self {
+        let cursor = Cursor::new(filter);
         Self { speaker, cursor }
     }
 }
@@ -89,13 +106,17 @@ impl Rows for Advertised {
         let statuses = self.speaker.peer_status();
         let [v4, v6] =
             [Family::IPV4_UNICAST, Family::IPV6_UNICAST].map(|family| listeners(&statuses, family));
-        for route in page.iter().filter(|it| self.cursor.wants(it.prefix)) {
+        let filter = &self.cursor.filter;
+        for route in page.iter().filter(|it| filter.wants(it.prefix)) {
             let AnnouncedRoute { prefix, .. } = route;
-            lines.push(&AdvertisedRow {
-                prefix: *prefix,
-                peers: if prefix.addr().is_ipv4() { &v4 } else { &v6 },
-                attributes: AttributesRow::from(&*route.attributes),
-            });
+            let peers = if prefix.addr().is_ipv4() { &v4 } else { &v6 };
+            if filter.peer.is_none() || peers.iter().any(|peer| filter.wants_peer(*peer)) {
+                lines.push(&AdvertisedRow {
+                    prefix: *prefix,
+                    peers,
+                    attributes: AttributesRow::from(&*route.attributes),
+                });
+            }
         }
         self.cursor.pass(page.last().map(|it| it.prefix))
     }

@@ -5,6 +5,7 @@ mod client;
 mod table;
 
 use std::io::{self, BufWriter, Write};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -39,6 +40,9 @@ enum RouteTable {
 struct FilterArgs {
     /// Only this prefix and those within it.
     prefix: Option<IpNet>,
+    /// Only routes from this peer, or told to it.
+    #[arg(long, value_name = "ADDRESS")]
+    peer: Option<IpAddr>,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -80,13 +84,19 @@ pub(crate) fn routes(args: &RoutesArgs, to: impl Write) -> anyhow::Result<()> {
         RouteTable::Learned(filter) => ("/v1/routes/learned", filter),
         RouteTable::Advertised(filter) => ("/v1/routes/advertised", filter),
     };
-    let FilterArgs { prefix, common } = filter;
+    let FilterArgs {
+        prefix,
+        peer,
+        common,
+    } = filter;
     // Colons and slashes may stand behind the question mark (RFC 3986
     // section 3.4).
-    let path = match prefix {
-        Some(prefix) => format!("{path}?prefix={prefix}"),
-        None => path.to_owned(),
-    };
+    let wishes = [
+        prefix.map(|prefix| format!("prefix={prefix}")),
+        peer.map(|peer| format!("peer={peer}")),
+    ];
+    let wishes = Vec::from_iter(wishes.into_iter().flatten()).join("&");
+    let path = format!("{path}?{wishes}");
     let answer = client::ask(&common.socket, &path)?;
     forgiving(to, |to| match (common.output, &args.table) {
         (Format::Json, _) => Ok(answer.copy(to)?),
