@@ -107,6 +107,10 @@ impl PeerTask {
             let full = self.fill();
             self.flush();
             let more = full && self.has_room();
+            // A socket that always has something to read would keep us going, while
+            // our timers and everybody else wait: asking whether it is ready
+            // never gives way.
+            yield_now().await;
             match self.wait(&cancel, more).await {
                 Wake::Cancelled => break,
                 wake => self.react(Instant::now(), wake),
