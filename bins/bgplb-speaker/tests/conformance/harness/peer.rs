@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use super::wire::{KEEPALIVE, NOTIFICATION, OPEN, UPDATE, header, keepalive, route_refresh};
+use super::wire::{
+    KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE, header, keepalive, route_refresh,
+};
 
 /// One connection to the speaker.
 #[derive(Debug)]
@@ -162,12 +164,13 @@ impl Peer {
         Ok(())
     }
 
-    /// The next UPDATE; KEEPALIVEs may come before it.
+    /// The next UPDATE; KEEPALIVEs may come before it, and the beginning and the
+    /// end of an answer to ROUTE-REFRESH (RFC 7313).
     pub fn next_update(&mut self) -> Result<Message, String> {
         loop {
             match self.next()? {
                 Some(message) if message.kind == UPDATE => return Ok(message),
-                Some(message) if message.kind == KEEPALIVE => {}
+                Some(message) if [KEEPALIVE, ROUTE_REFRESH].contains(&message.kind) => {}
                 Some(message) => return Err(format!("expected UPDATE, got {}", message.text())),
                 None => return Err("expected UPDATE, the connection was closed".to_owned()),
             }
