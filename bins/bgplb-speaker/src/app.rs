@@ -35,7 +35,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let plumber = Plumber::open(&config, addresses, kernel_changes, &handle)?;
 
     // Questions are answered until the very end; nothing waits for who asks.
-    let answering = control.map(|control| tokio::spawn(control.serve(handle)));
+    let answering = control.map(|control| tokio::spawn(control.serve(handle.clone())));
 
     // Whatever ends cancels this, so that the other part ends too.
     let stop = CancellationToken::new();

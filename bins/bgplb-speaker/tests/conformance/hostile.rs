@@ -99,6 +99,32 @@ fn hostile_peers_cost_little_and_disturb_nobody() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
+/// RFC 9687 section 3. The setting is not there yet, so the session stays; who
+/// adds it changes the constant.
+#[test]
+fn a_peer_that_does_not_read_loses_its_session_after_the_send_hold_time() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let neighbour = Neighbour {
+        more: "send-hold = 3",
+        ..Neighbour::EXTERNAL
+    };
+    let speaker = Speaker::start("send-hold", &[neighbour], MORE_ROUTES);
+    let mut peer = Peer::connect_narrow(address(0), speaker.address).unwrap();
+    peer.establish(&Open::new(65001).octets(), Family::BOTH)
+        .unwrap();
+    fill_every_socket(&mut peer).unwrap();
+    thread::sleep(Duration::from_secs(4));
+    let status = speaker.control.peer(address(0));
+    assert_eq!(
+        status["state"] != "Established",
+        SEND_HOLD_IS_THERE,
+        "{status}"
+    );
+}
+
+/// Whether the setting `send-hold` is there.
+const SEND_HOLD_IS_THERE: bool = false;
+
 /// A second neighbour without fault, which asks again and again how long an
 /// answer takes.
 struct Watcher {
@@ -178,18 +204,23 @@ impl Stage<'_> {
     }
 }
 
-/// Each request is worth several hundred kilobytes.
+/// Asks for everything again and again and reads nothing, until no socket takes
+/// more: each answer is worth a hundred kilobytes.
+fn fill_every_socket(peer: &mut Peer) -> Result<(), String> {
+    for _ in 0..60 {
+        peer.send(&route_refresh(1, 0))?;
+        // Requests that come together are answered together.
+        thread::sleep(Duration::from_millis(40));
+    }
+    Ok(())
+}
+
 fn never_reads(stage: &Stage<'_>) -> Result<(), String> {
     stage.everybody(|from| {
-        let mut peer = stage.connect(from)?;
-        peer.open(&Open::new(65001).octets())?;
-        peer.send(&keepalive())?;
-        for _ in 0..2_000 {
-            // The speaker may stop reading us, which is as well.
-            if peer.send(&route_refresh(1, 0)).is_err() {
-                break;
-            }
-        }
+        let peer = Peer::connect_narrow(from, stage.speaker.address);
+        let mut peer = peer.map_err(|error| error.to_string())?;
+        peer.establish(&Open::new(65001).octets(), Family::BOTH)?;
+        fill_every_socket(&mut peer)?;
         peer.abort()?;
         stage.is_taken_back(from)
     })

@@ -23,6 +23,9 @@ pub struct Neighbour {
     pub port: Option<u16>,
     /// What becomes of its routes.
     pub import: &'static str,
+    /// One more line of its settings. It is left out where the speaker does not
+    /// know the key, for whose feature the case awaits.
+    pub more: &'static str,
 }
 
 impl Neighbour {
@@ -36,6 +39,7 @@ impl Neighbour {
             families: None,
             port: None,
             import: "accept",
+            more: "",
         }
     }
 }
@@ -198,9 +202,31 @@ fn config_text(neighbours: &[Neighbour], more_routes: usize) -> String {
         if let Some(seconds) = neighbour.hold_time {
             let _ = writeln!(text, "hold-time = {seconds}");
         }
+        if is_known(neighbour.more) {
+            let _ = writeln!(text, "{}", neighbour.more);
+        }
         if let Some(families) = neighbour.families {
             let _ = writeln!(text, "families = [{families}]");
         }
     }
     text
+}
+
+/// Whether the speaker takes this line among a peer's settings.
+fn is_known(line: &str) -> bool {
+    if line.is_empty() {
+        return false;
+    }
+    let config = std::env::temp_dir().join(format!("bgplb-known-{}.toml", std::process::id()));
+    let text = "[local]\nas = 1\nrouter-id = \"192.0.2.1\"\n[[peers]]\nas = 2\n";
+    std::fs::write(&config, format!("{text}address = \"192.0.2.2\"\n{line}\n")).unwrap();
+    let checked = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
+        .args(["check-config", "--config"])
+        .arg(&config)
+        .output()
+        .unwrap();
+    std::fs::remove_file(config).unwrap();
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert!(said.is_empty() || said.contains("unknown"), "{said}");
+    checked.status.success()
 }
