@@ -400,8 +400,9 @@ const ADDRESSES: usize = 20;
 /// What there is to say to a peer: more than a socket takes at once.
 const MORE_ROUTES: usize = 20_000;
 
-/// How long a neighbour without fault may wait for an answer.
-const MOST_WAITING: Duration = Duration::from_secs(2);
+/// How long a neighbour without fault may wait for an answer: on a machine that
+/// has much else to do, and without optimization.
+const MOST_WAITING: Duration = Duration::from_secs(4);
 
 /// How often, and after which pauses, a peer tries to connect.
 const MOST_ATTEMPTS: u32 = 10;
