@@ -4,8 +4,8 @@
 mod attributes;
 mod faults;
 
-use std::fmt;
-use std::net::Ipv4Addr;
+use core::fmt;
+use core::net::Ipv4Addr;
 
 pub use self::attributes::Attributes;
 pub(crate) use self::faults::Examined;
