@@ -14,6 +14,7 @@ mod e2e;
 mod lab;
 mod packages;
 mod readme;
+mod release;
 mod scenario;
 mod suite;
 mod sys;
@@ -53,7 +54,7 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
-    /// Run all tests: unit, property, simulation, fuzz corpora, end to end.
+    /// Run all tests: unit, property, simulation, fuzz corpora, documentation, packages, end to end.
     Test {
         /// Leave the end-to-end tests out.
         #[arg(long)]
@@ -61,6 +62,8 @@ enum Task {
         /// Only tests whose name contains this.
         filter: Option<String>,
     },
+    /// Build documentation and packages as a release has them; part of the tests.
+    Publishable,
     /// Check what the compiler does not: crate graph, paths in documents, file sizes.
     Tidy,
     /// Write each crate's README from the documentation of its lib.rs.
@@ -122,6 +125,12 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { no_e2e, filter } => {
             sys::catch_termination();
             if !suite::run(filter.as_deref(), !no_e2e)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Task::Publishable => {
+            sys::catch_termination();
+            if !release::publishable()? {
                 return Ok(ExitCode::FAILURE);
             }
         }
