@@ -6,7 +6,7 @@ mod faults;
 mod message;
 mod values;
 
-use std::fmt;
+use core::fmt;
 
 pub use self::attributes::Attributes;
 pub(crate) use self::faults::Examined;

@@ -2,8 +2,8 @@
 
 mod owned;
 
-use std::fmt;
-use std::iter::FusedIterator;
+use core::fmt;
+use core::iter::FusedIterator;
 
 use self::owned::SEGMENT_LIMIT;
 pub use self::owned::{AsPath, AsPathSegment};

@@ -7,8 +7,8 @@ mod mp;
 mod other;
 mod owned;
 
-use std::fmt;
-use std::iter::FusedIterator;
+use core::fmt;
+use core::iter::FusedIterator;
 
 pub use self::as_path::{
     AsPath, AsPathSegment, AsPathSegmentView, AsPathView, AsnIter, SegmentIter, SegmentKind,

@@ -1,7 +1,7 @@
 //! MP_REACH_NLRI and MP_UNREACH_NLRI, and next hops of both IP versions.
 
-use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::{BufMut as _, BytesMut};
 

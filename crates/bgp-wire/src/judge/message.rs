@@ -1,6 +1,6 @@
 //! One UPDATE: the walk over its parts, and what only the whole can tell.
 
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 
 use super::Disposition::{AttributeDiscard, SessionReset, TreatAsWithdraw};
 use super::{Fault, Judgement};

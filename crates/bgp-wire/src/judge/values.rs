@@ -1,6 +1,6 @@
 //! The rules for each attribute (RFC 7606 section 7, in its order).
 
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 
 use super::Disposition::{
     self, AttributeDiscard as Discard, SessionReset as Reset, TreatAsWithdraw as Withdraw,

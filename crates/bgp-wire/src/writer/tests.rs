@@ -191,7 +191,7 @@ fn messages_are_filled_to_the_last_octet_that_fits() {
         ] {
             let prefix = |n: u32| -> IpNet {
                 match family.afi {
-                    Afi::IPV4 => format!("{}/32", std::net::Ipv4Addr::from_bits(n)),
+                    Afi::IPV4 => format!("{}/32", core::net::Ipv4Addr::from_bits(n)),
                     _ => format!("2001:db8::{:x}:{:x}/128", n >> 16, n & 0xffff),
                 }
                 .parse()
