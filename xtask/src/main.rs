@@ -11,6 +11,7 @@ mod bench;
 mod cmd;
 mod demo;
 mod e2e;
+mod fuzz;
 mod lab;
 mod packages;
 mod readme;
@@ -60,6 +61,14 @@ enum Task {
         #[arg(long)]
         no_e2e: bool,
         /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Run the fuzz targets under libFuzzer (needs cargo-fuzz and the nightly toolchain).
+    Fuzz {
+        /// How long each.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Only targets whose name contains this.
         filter: Option<String>,
     },
     /// Build documentation and packages as a release has them; part of the tests.
@@ -125,6 +134,12 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { no_e2e, filter } => {
             sys::catch_termination();
             if !suite::run(filter.as_deref(), !no_e2e)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Task::Fuzz { seconds, filter } => {
+            sys::catch_termination();
+            if !fuzz::run(filter.as_deref(), seconds)? {
                 return Ok(ExitCode::FAILURE);
             }
         }

@@ -78,7 +78,8 @@ fn replay_corpora(manifest: &str, filter: Option<&str>) -> Result<bool> {
     Ok(all_held)
 }
 
-fn targets(dir: &Path) -> Result<Vec<String>> {
+/// The names of the fuzz targets, sorted.
+pub(crate) fn targets(dir: &Path) -> Result<Vec<String>> {
     if !dir.is_dir() {
         return Ok(Vec::new());
     }

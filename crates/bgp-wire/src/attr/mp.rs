@@ -109,7 +109,8 @@ impl fmt::Display for NextHop {
     }
 }
 
-fn is_host_v4(address: Ipv4Addr) -> bool {
+#[inline]
+pub(crate) fn is_host_v4(address: Ipv4Addr) -> bool {
     let [first, ..] = address.octets();
     first != 0 && first != 127 && first < 224
 }

@@ -321,7 +321,8 @@ fn a_long_sequence_is_split_and_a_long_set_refused() {
     let mut buf = BytesMut::new();
     path.put(&mut buf, AsWidth::Four);
     assert_eq!(path.encoded_len(AsWidth::Four), Ok(buf.len()));
-    let view = crate::AsPathView::parse(&buf, AsWidth::Four).unwrap();
+    crate::AsPathView::check(&buf, AsWidth::Four, SessionKind::External).unwrap();
+    let view = crate::AsPathView::checked(&buf, AsWidth::Four);
     assert_eq!(view.segments().count(), 3);
     assert!(view.asns().eq(asns.iter().copied()));
     let mut set = path;
