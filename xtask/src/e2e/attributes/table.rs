@@ -40,7 +40,10 @@ fn mandatory() -> Vec<Row> {
                 json!({"origin": "EGP"}),
             ),
         path_with_set(external("as_path_with_a_set", "10.1.3.0/24"), EXTERNAL_AS),
-        long_path(external("as_path_of_300_numbers", "10.1.4.0/24")),
+        long_path(
+            external("as_path_of_300_numbers", "10.1.4.0/24"),
+            EXTERNAL_AS,
+        ),
         Row::new("as_path_without_a_number", Sender::Internal, "10.1.5.0/24").shows(
             json!({"2": {"as_paths": []}}),
             json!({"BGP.as_path": ""}),
@@ -133,6 +136,7 @@ fn two_octets() -> Vec<Row> {
                 json!({"aspath": {"string": "64514 64514"}}),
             ),
         path_with_set(row("as4_path", "10.5.2.0/24"), OLD_AS),
+        long_path(row("as4_path_of_300_numbers", "10.5.5.0/24"), OLD_AS),
         aggregator(row("aggregator_in_two_octets", "10.5.3.0/24"), OLD_AS),
         aggregator(row("as4_aggregator", "10.5.4.0/24"), LARGE_AS),
     ]

@@ -73,8 +73,8 @@ pub(super) fn path_with_set(row: Row, first: u32) -> Row {
 }
 
 /// More numbers than a segment holds: two segments, and a length of two octets.
-pub(super) fn long_path(row: Row) -> Row {
-    let asns: Vec<u32> = [EXTERNAL_AS].into_iter().chain(100_001..100_300).collect();
+pub(super) fn long_path(row: Row, first: u32) -> Row {
+    let asns: Vec<u32> = [first].into_iter().chain(100_001..100_300).collect();
     let words: Vec<String> = asns.iter().map(u32::to_string).collect();
     let (front, back) = asns.split_at(255);
     let octets = [(255, front), (45, back)].map(|(count, asns)| {
