@@ -88,6 +88,9 @@ enum Task {
     /// Copy GoBGP's table into the kernel (used inside the laboratory).
     #[command(hide = true)]
     LabFibAgent(lab::router::FibAgentArgs),
+    /// Connect standard input and output with a BGP port (used inside the laboratory).
+    #[command(hide = true)]
+    LabPipe(lab::peer::Args),
     /// Note when UPDATEs arrive (used inside the laboratory).
     #[command(hide = true)]
     LabSink,
@@ -126,6 +129,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::CleanLab => clean_lab()?,
         Task::LabClient(args) => lab::client::serve_requests(&args)?,
         Task::LabFibAgent(args) => lab::router::run_fib_agent(&args),
+        Task::LabPipe(args) => lab::peer::run_pipe(&args)?,
         Task::LabSink => bench::sink::run()?,
         Task::Demo { router, keep } => {
             sys::catch_termination();

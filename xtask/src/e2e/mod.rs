@@ -1,5 +1,6 @@
 //! End-to-end tests: real engines, real routers, our plugin as Docker users run it.
 
+mod attributes;
 mod cases;
 mod settings;
 
@@ -101,6 +102,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
         .filter(|(case, _)| wanted(&full_name("settings", case)));
     let settings: Vec<_> = settings.collect();
     let mut tally = Tally::default();
+    attributes::run(wanted, &mut tally);
     if suites.is_empty() && settings.is_empty() {
         return tally;
     }
