@@ -9,7 +9,7 @@ use bgp_wire::{
 use bytes::BytesMut;
 use tracing::warn;
 
-use crate::rib::{AttributeSet, Rib, RouteChange, Table};
+use crate::rib::{AttributeSet, Position, Rib, RouteChange, Table};
 
 /// The facts of a session that shape its UPDATEs.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,14 @@ pub(crate) struct AdjRibOut {
     facts: SessionFacts,
     streams: Vec<Stream>,
     /// The last attribute set in the form this session sends it in.
-    prepared: Option<(u64, PathAttributes)>,
+    prepared: Option<Prepared>,
+}
+
+/// An attribute set and how it is sent.
+#[derive(Debug)]
+struct Prepared {
+    set: Arc<PathAttributes>,
+    sent: PathAttributes,
 }
 
 /// One family's share of it.
@@ -36,8 +43,8 @@ struct Stream {
     table: Table,
     family: Family,
     mode: Mode,
-    /// Everything up to this version was pulled.
-    pulled: u64,
+    /// How far the table was pulled.
+    position: Position,
     /// Everything up to this version was encoded.
     encoded: u64,
     /// What was pulled, in the order it is packed in; `next` is the first not
@@ -147,7 +154,7 @@ impl Stream {
             table,
             family,
             mode: Mode::Off,
-            pulled: 0,
+            position: Position::START,
             encoded: 0,
             pending: Vec::new(),
             next: 0,
@@ -163,10 +170,11 @@ impl Stream {
             (Mode::Off, Some(new)) => {
                 // The peer knows nothing: what was withdrawn before now is not
                 // worth a word, and End-of-RIB ends what is there now.
-                let now = rib.version().0;
+                let now = rib.version();
                 rib.begin(reader, self.table, now);
+                self.position = Position::joining(now);
                 if self.end_of_rib.is_some() {
-                    self.end_of_rib = Some(now);
+                    self.end_of_rib = Some(now.0);
                 }
                 Mode::Announcing(new)
             }
@@ -177,12 +185,15 @@ impl Stream {
 
     /// What is pending goes on first, so that removals among it are not lost.
     fn start_over(&mut self) {
-        self.pulled = 0;
+        self.position.start_over();
     }
 
     /// Writes End-of-RIB if it is due, and returns how many messages that were.
     fn end_first_transfer(&mut self, out: &mut BytesMut) -> usize {
-        if self.end_of_rib.take_if(|due| *due <= self.pulled).is_none() {
+        let Some(pulled) = self.position.read_until() else {
+            return 0;
+        };
+        if self.end_of_rib.take_if(|due| *due <= pulled).is_none() {
             return 0;
         }
         encode_end_of_rib(out, self.family);
@@ -195,23 +206,26 @@ impl Stream {
         self.next = 0;
         let rib = rib.read().unwrap_or_else(PoisonError::into_inner);
         if matches!(self.mode, Mode::Off) {
-            self.pulled = rib.version().0;
+            self.position = Position::after(rib.version());
         } else {
-            self.pulled = rib.read(reader, self.table, self.pulled, BATCH, &mut self.pending);
+            let batch = &mut self.pending;
+            rib.read(reader, self.table, &mut self.position, BATCH, batch);
             if self.pending.is_empty() && matches!(self.mode, Mode::Withdrawing) {
                 self.mode = Mode::Off;
-                rib.begin(reader, self.table, u64::MAX);
+                rib.pause(reader, self.table);
             }
         }
         drop(rib);
         if self.pending.is_empty() {
-            self.encoded = self.encoded.max(self.pulled);
+            // Most peers have nothing to be told most of the time.
+            self.pending = Vec::new();
+            self.note_encoded();
             return false;
         }
         // Withdrawals first, then one attribute set after the other, so that
         // prefixes share messages.
         self.pending
-            .sort_unstable_by_key(|change| (change.value.as_ref().map(|set| set.id), change.key));
+            .sort_unstable_by_key(|change| (change.set.as_ref().map(|set| set.id), change.prefix));
         true
     }
 
@@ -219,17 +233,17 @@ impl Stream {
     fn encode(
         &mut self,
         facts: SessionFacts,
-        prepared: &mut Option<(u64, PathAttributes)>,
+        prepared: &mut Option<Prepared>,
         out: &mut BytesMut,
     ) -> usize {
         let pending = self.pending.get(self.next..).unwrap_or_default();
-        let set = pending.first().and_then(|change| change.value.as_ref());
+        let set = pending.first().and_then(|change| change.set.as_ref());
         let max = facts.max_message_len;
         let (group, writer) = match (&self.mode, set) {
             (Mode::Announcing(next_hop), Some(set)) => {
                 let attributes = prepare(prepared, set, facts);
                 let same =
-                    |change: &&RouteChange| change.value.as_ref().is_some_and(|s| s.id == set.id);
+                    |change: &&RouteChange| change.set.as_ref().is_some_and(|s| s.id == set.id);
                 let group = pending.iter().take_while(same).count();
                 let writer = UpdateWriter::announce(
                     out,
@@ -244,7 +258,7 @@ impl Stream {
             (Mode::Announcing(_), None) => {
                 let group = pending
                     .iter()
-                    .take_while(|change| change.value.is_none())
+                    .take_while(|change| change.set.is_none())
                     .count();
                 (
                     group,
@@ -266,14 +280,14 @@ impl Stream {
         };
         let mut packed = 0;
         for change in pending.iter().take(group) {
-            if writer.push(change.key).is_err() {
+            if writer.push(change.prefix).is_err() {
                 break;
             }
             packed += 1;
         }
         if packed == 0 {
             drop(writer);
-            warn!(prefix = %self.pending[self.next].key, "no room for the prefix beside its attributes; not announced");
+            warn!(prefix = %self.pending[self.next].prefix, "no room for the prefix beside its attributes; not announced");
             self.advance(1);
             return 0;
         }
@@ -285,7 +299,14 @@ impl Stream {
     fn advance(&mut self, changes: usize) {
         self.next += changes;
         if self.next >= self.pending.len() {
-            self.encoded = self.encoded.max(self.pulled);
+            self.note_encoded();
+        }
+    }
+
+    /// Everything that was pulled is encoded.
+    fn note_encoded(&mut self) {
+        if let Some(pulled) = self.position.read_until() {
+            self.encoded = self.encoded.max(pulled);
         }
     }
 }
@@ -293,26 +314,27 @@ impl Stream {
 /// `set` as this session sends it: to an external peer the path begins with
 /// our own AS (RFC 4271 section 5.1.2).
 fn prepare<'p>(
-    prepared: &'p mut Option<(u64, PathAttributes)>,
+    prepared: &'p mut Option<Prepared>,
     set: &'p AttributeSet,
     facts: SessionFacts,
 ) -> &'p PathAttributes {
     if facts.context.session == SessionKind::Internal {
         return &set.attributes;
     }
-    prepared.take_if(|(id, _)| *id != set.id);
-    let (_, attributes) = prepared.get_or_insert_with(|| {
-        let mut attributes = PathAttributes::clone(&set.attributes);
-        attributes.as_path.prepend(facts.local_as, 1);
-        (set.id, attributes)
+    prepared.take_if(|it| !Arc::ptr_eq(&it.set, &set.attributes));
+    let prepared = prepared.get_or_insert_with(|| {
+        let mut sent = PathAttributes::clone(&set.attributes);
+        sent.as_path.prepend(facts.local_as, 1);
+        let set = Arc::clone(&set.attributes);
+        Prepared { set, sent }
     });
-    attributes
+    &prepared.sent
 }
 
-/// How many changes are pulled at once: enough to fill messages of several
-/// attribute sets, few enough to hold the lock for microseconds only and to
-/// bound what a peer that never reads keeps in memory.
-const BATCH: usize = 1024;
+/// How many changes are pulled at once: enough to fill several messages of one
+/// attribute set, few enough to hold the lock for some ten microseconds only
+/// and to bound what a peer that never reads keeps in memory.
+const BATCH: usize = 4096;
 
 #[cfg(test)]
 mod tests;

@@ -143,7 +143,7 @@ fn a_large_table_is_packed_into_full_messages() {
     let mut session = Fixture::established();
     session.announce((0..10_000).map(|n| (n, 1)));
     let lines = session.says();
-    // 5 octets a prefix and about 800 in a message of 4,096; every 1,024
+    // 5 octets a prefix and about 800 in a message of 4,096; every 4,096
     // prefixes end a batch.
     assert!(lines.len() < 25, "{}", lines.len());
 }
@@ -224,4 +224,15 @@ fn an_internal_peer_gets_the_path_as_it_is() {
     session.out.facts.context.session = SessionKind::Internal;
     session.announce([(1, 1)]);
     assert_eq!(session.says()[0], "1 via 192.0.2.1 path  med 1");
+}
+
+#[test]
+fn a_new_peer_gets_full_messages_of_sets_that_are_mixed_in_the_table() {
+    let mut session = Fixture::new();
+    session.announce((0..10_000).map(|n| (n, n % 10)));
+    session.set_next_hops();
+    let lines = session.says();
+    let updates = lines.iter().filter(|line| !line.starts_with("end")).count();
+    // Two messages for the 1,000 prefixes of a set, and what batches cut.
+    assert!(updates <= 10 * 2 + 10_000 / BATCH + 1, "{updates}");
 }
