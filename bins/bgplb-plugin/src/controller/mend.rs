@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use netplumb::{Desired, Observed};
+use netplumb::{Absence, Desired, Observed};
 use tracing::{debug, warn};
 
 use super::{Controller, Timer};
@@ -78,8 +78,13 @@ impl Controller {
         for (id, network) in &self.networks {
             let endpoints = &network.record.endpoints;
             let linked = |endpoint: &str| {
-                endpoints.get(endpoint).is_some_and(|e| e.attached)
-                    || network.joining.contains(endpoint)
+                if network.joining.contains(endpoint) {
+                    return Some(Absence::Made);
+                }
+                // Its other end is the container's, which may have ended since
+                // the kernel was looked at.
+                let attached = endpoints.get(endpoint).is_some_and(|e| e.attached);
+                attached.then_some(Absence::Kept)
             };
             let delivered = network
                 .delivering
