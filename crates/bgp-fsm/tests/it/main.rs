@@ -11,6 +11,11 @@ mod notification;
 mod stop;
 mod timers;
 
+mod graceful;
+mod prefix_limit;
+mod refresh;
+mod role;
+
 mod two_peers;
 
 mod properties;
