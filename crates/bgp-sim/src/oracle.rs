@@ -73,9 +73,11 @@ pub struct Oracle {
     owes_down: bool,
     /// Idle until the next start, or for a time that a limit asks for.
     limited: bool,
-    /// Since when routes of these families are stale.
+    /// Since when routes of these families are stale, and until when the peer
+    /// has to be back for that.
     stale: BTreeSet<Family>,
     stale_since: Duration,
+    back_until: Option<Duration>,
     /// What belongs to the session.
     end_of_rib_allowed: bool,
     answering: BTreeSet<Family>,
@@ -99,6 +101,7 @@ impl Oracle {
             limited: false,
             stale: BTreeSet::new(),
             stale_since: Duration::ZERO,
+            back_until: None,
             end_of_rib_allowed: false,
             answering: BTreeSet::new(),
             repeated: BTreeSet::new(),
@@ -205,8 +208,10 @@ impl Oracle {
             assert_eq!(peer.state(), State::Idle);
             assert_eq!(peer.poll_timeout(), None);
         }
-        let late = self.solo.now().saturating_sub(self.stale_since);
-        let over = !self.stale.is_empty() && late > LONGEST_STALE;
+        let now = self.solo.now();
+        let late = now.saturating_sub(self.stale_since);
+        let away = self.back_until.is_some_and(|until| now > until);
+        let over = !self.stale.is_empty() && (away || late > LONGEST_STALE);
         assert!(!over, "stale for {late:?}:\n{}", self.solo.transcript());
         for connection in [Connection::Outgoing, Connection::Incoming] {
             let buffered = self.solo.buffered(connection);
@@ -260,6 +265,7 @@ impl Oracle {
                 assert_eq!(self.state, State::Established);
                 assert!(!negotiated.families.is_empty());
                 self.up = Some(negotiated.connection);
+                self.back_until = None;
             }
             Event::ConnectionClosed(connection, reason) => {
                 assert_ne!(self.up, Some(connection));
@@ -298,6 +304,7 @@ impl Oracle {
                 let fresh = self.stale.is_empty() && !families.is_empty() && !time.is_zero();
                 self.stale.clone_from(families);
                 self.stale_since = self.solo.now();
+                self.back_until = Some(self.stale_since + *time);
                 fresh
             }
             other => panic!("new event {other:?}"),
