@@ -104,7 +104,7 @@ pub enum Cause {
     RoleMismatch {
         /// Ours.
         local: Role,
-        /// The peer's, if it told one.
+        /// The peer's, if it told one; of several, one that differs.
         received: Option<Role>,
     },
     /// The peer announced more prefixes than it may.

@@ -189,20 +189,21 @@ fn check_role(config: &PeerConfig, capabilities: &[Capability]) -> Result<Option
     let Some((local, check)) = config.external_role() else {
         return Ok(told.next());
     };
-    let first = told.next();
-    let fits = match first {
-        Some(role) => local.fits(role) && told.all(|other| other == role),
+    let mut received = told.next();
+    let fits = match received {
+        // Several have to be the same one, and the one that differs is told.
+        Some(first) => {
+            received = told.find(|other| *other != first).or(received);
+            received == Some(first) && local.fits(first)
+        }
         None => check == RoleCheck::Lenient,
     };
     if fits {
-        return Ok(first);
+        return Ok(received);
     }
     Err(Refusal::new(
         NotificationCode::OPEN_ROLE_MISMATCH,
-        Cause::RoleMismatch {
-            local,
-            received: first,
-        },
+        Cause::RoleMismatch { local, received },
     ))
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Controls {
     pub(crate) table_complete: bool,
     /// The coming stop is the first half of a restart.
     pub(crate) restarting: bool,
+    /// What peers are told at the stop.
+    pub(crate) communication: Option<String>,
     /// Every session is about to be shut down.
     shutting_down: bool,
     /// The sessions with these peers are.
@@ -66,6 +68,12 @@ impl SpeakerHandle {
     /// keep our routes for the restart time instead of dropping them.
     pub fn set_restarting(&self, restarting: bool) {
         self.control(|controls| controls.restarting = restarting);
+    }
+
+    /// Why the coming stop is made, in words for the operators of the peers
+    /// (shutdown communication, RFC 9003); what is beyond 255 octets is cut off.
+    pub fn set_shutdown_communication(&self, text: Option<String>) {
+        self.control(|controls| controls.communication = text);
     }
 
     /// Asks a peer for all its routes again (ROUTE-REFRESH, RFC 2918), if a

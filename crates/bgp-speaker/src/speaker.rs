@@ -187,7 +187,8 @@ impl SpeakerHandle {
 
     /// Completes when the socket of every Established peer has taken
     /// everything up to `version`. Peers that are not Established do not
-    /// count, since they know nothing of us.
+    /// count: nothing can be said to them, even if they keep our routes for a
+    /// restart.
     ///
     /// A peer that does not read holds this up for as long as its session
     /// lives, so put a time limit around it.

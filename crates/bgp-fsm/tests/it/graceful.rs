@@ -1,63 +1,13 @@
-//! Graceful restart: RFC 4724, and RFC 8538 where NOTIFICATIONs count.
+//! A peer that restarts gracefully: RFC 4724, and RFC 8538 where NOTIFICATIONs
+//! count.
 
-use bgp_fsm::{Input, PeerConfig, RestartConfig, State, Support};
-use bgp_sim::{Path, Sim, Solo};
-use bgp_wire::{Capability, Family, GracefulRestart, NotificationCode};
+use bgp_fsm::{Input, State, Support};
+use bgp_sim::{Sim, Solo};
+use bgp_wire::{Family, NotificationCode};
 use expect_test::expect;
 
+use crate::restarts::*;
 use crate::support::*;
-
-const BOTH: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
-
-/// 120 s for both families.
-fn restart() -> RestartConfig {
-    RestartConfig::new(s(120)).forwarding_kept(BOTH)
-}
-
-fn graceful(config: PeerConfig) -> PeerConfig {
-    config.graceful_restart(restart())
-}
-
-/// The OPEN of a peer that keeps these families.
-fn open_keeping(families: &[(Family, bool)], notification: bool) -> Vec<u8> {
-    let mut capability = GracefulRestart::new(120);
-    capability.notification = notification;
-    capability.families = families.to_vec();
-    let mut open = open_of_b();
-    open.capabilities
-        .push(Capability::GracefulRestart(capability));
-    bytes_of(&open)
-}
-
-const KEPT: [(Family, bool); 2] = [(Family::IPV4_UNICAST, true), (Family::IPV6_UNICAST, true)];
-
-/// An Established session with a peer that keeps both families.
-fn session(config: PeerConfig, notification: bool) -> Solo {
-    let mut solo = Solo::new(graceful(config), 1);
-    solo.start();
-    solo.fail(Outgoing);
-    connect_again(&mut solo, &open_keeping(&KEPT, notification));
-    let _ = solo.transcript().take();
-    solo
-}
-
-fn connect_again(solo: &mut Solo, open: &[u8]) {
-    solo.connect(Incoming);
-    solo.receive(Incoming, open);
-    solo.receive(Incoming, &keepalive());
-}
-
-/// The lines of the transcript that tell of routes.
-#[track_caller]
-fn check_routes(solo: &mut Solo, expected: &expect_test::Expect) {
-    let all = solo.transcript().take();
-    let wanted = [" keeps ", " drops ", " up:", " down:", "NOTIFICATION"];
-    let lines = all
-        .lines()
-        .filter(|line| wanted.iter().any(|w| line.contains(w)));
-    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
-    expected.assert_eq(&text);
-}
 
 #[test]
 fn a_crashed_peer_is_waited_for_and_told_apart_from_a_new_one() {
@@ -68,7 +18,7 @@ fn a_crashed_peer_is_waited_for_and_told_apart_from_a_new_one() {
     sim.start(a);
     sim.run_for(s(100));
     let _ = sim.transcript().take();
-    sim.crash(b, b_again());
+    sim.crash(b, b_again().passive());
     sim.run_for(s(2));
     sim.start(b);
     sim.run_for(s(10));
@@ -114,11 +64,6 @@ fn a_crashed_peer_is_waited_for_and_told_apart_from_a_new_one() {
             162.000  b may send End-of-RIB
         "#]],
     );
-}
-
-/// `b` after its restart: it does not know its routes yet.
-fn b_again() -> PeerConfig {
-    b().passive().graceful_restart(restart().restarting(s(60)))
 }
 
 #[test]
@@ -371,175 +316,4 @@ fn a_dead_path_is_no_restart() {
         0.000    a down: sent Cease / Hard Reset (6/9): Cease / BFD Down (6/10)
     "#]],
     );
-}
-
-#[test]
-fn a_peer_that_lost_the_session_unheard_gets_another_at_once() {
-    let mut sim = Sim::new();
-    sim.transcript().hide_keepalives();
-    let (a, b) = sim.pair(("a", graceful(a())), ("b", graceful(b().passive())));
-    sim.start(b);
-    sim.start(a);
-    sim.run_for(s(15));
-    let _ = sim.transcript().take();
-    // The machine of b loses power: nothing tells a, whose session is its own
-    // outgoing connection.
-    sim.set_path(a, Path::Swallowing);
-    sim.crash(b, b_again_dialling());
-    sim.run_for(s(5));
-    sim.set_path(a, Path::Open);
-    sim.start(b);
-    sim.run_for(s(1));
-    check(
-        &mut sim,
-        expect![[r#"
-            15.000   a path swallowing
-            15.000   b crash
-            20.000   a path open
-            20.000   b Idle -> Connect
-            20.000   b dial
-            20.010   b > outgoing OPEN as=65002 hold=90 id=192.0.2.2 restarted
-            20.010   b Connect -> OpenSent
-            20.015   a > incoming OPEN as=65001 hold=90 id=192.0.2.1
-            20.015   a close outgoing
-            20.015   a keeps ipv4-unicast,ipv6-unicast for 120 s
-            20.015   a Established -> OpenConfirm
-            20.015   a down: peer opened another connection
-            20.020   b OpenSent -> OpenConfirm
-            20.020   b OpenConfirm -> Established
-            20.020   b up: outgoing as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced graceful=120 notification kept
-            20.025   a OpenConfirm -> Established
-            20.025   a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced graceful=120 restarted notification kept
-            20.025   a may send End-of-RIB
-        "#]],
-    );
-}
-
-fn b_again_dialling() -> PeerConfig {
-    b().graceful_restart(restart().restarting(s(60)))
-}
-
-#[test]
-fn a_young_session_is_not_given_up_for_a_late_connection() {
-    let mut solo = Solo::new(graceful(a()), 1);
-    solo.start();
-    solo.connect(Outgoing);
-    solo.receive(Outgoing, &open_keeping(&KEPT, true));
-    solo.receive(Outgoing, &keepalive());
-    assert!(!solo.renews_incoming());
-    solo.run_for(s(9));
-    solo.connect(Incoming);
-    solo.receive(Incoming, &open_keeping(&KEPT, true));
-    assert_eq!(
-        solo.peer().negotiated().map(|n| n.connection),
-        Some(Outgoing)
-    );
-    check_routes(
-        &mut solo,
-        &expect![[r#"
-        0.000    a up: outgoing as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced graceful=120 notification kept
-        9.000    a > incoming NOTIFICATION Cease / Connection Collision Resolution (6/7)
-    "#]],
-    );
-}
-
-#[test]
-fn an_incoming_session_yields_to_a_new_connection_only_if_restarts_are_graceful() {
-    let mut solo = session(a(), true);
-    assert!(!solo.renews_incoming());
-    solo.run_for(s(10));
-    assert!(solo.renews_incoming());
-
-    let mut plain = established(a(), Incoming);
-    plain.run_for(s(10));
-    assert!(!plain.renews_incoming());
-}
-
-#[test]
-fn end_of_rib_waits_for_the_table_after_a_restart() {
-    let mut sim = Sim::new();
-    sim.transcript().hide_keepalives();
-    let (a, b) = sim.pair(("a", graceful(a())), ("b", b_again()));
-    sim.start(b);
-    sim.start(a);
-    sim.run_for(s(7));
-    let _ = sim.transcript().take();
-    sim.input(b, Input::InitialTableComplete);
-    sim.run_for(s(100));
-    // From now on it has not restarted.
-    sim.cut(a);
-    sim.run_for(s(5));
-    check(
-        &mut sim,
-        expect![[r#"
-            7.000    b may send End-of-RIB
-            107.000  a cut
-            107.000  a keeps ipv4-unicast,ipv6-unicast for 120 s
-            107.000  a Established -> Idle
-            107.000  a down: TCP connection failed in Established
-            107.000  b keeps ipv4-unicast,ipv6-unicast for 120 s
-            107.000  b Established -> Idle
-            107.000  b down: TCP connection failed in Established
-            107.827  b Idle -> Active
-            107.940  a Idle -> Connect
-            107.940  a dial
-            107.950  a > outgoing OPEN as=65001 hold=90 id=192.0.2.1
-            107.950  a Connect -> OpenSent
-            107.955  b > incoming OPEN as=65002 hold=90 id=192.0.2.2
-            107.955  b Active -> OpenSent
-            107.955  b OpenSent -> OpenConfirm
-            107.960  a OpenSent -> OpenConfirm
-            107.960  a OpenConfirm -> Established
-            107.960  a up: outgoing as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced graceful=120 notification kept
-            107.960  a may send End-of-RIB
-            107.965  b OpenConfirm -> Established
-            107.965  b up: incoming as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced graceful=120 notification kept
-            107.965  b may send End-of-RIB
-        "#]],
-    );
-}
-
-#[test]
-fn end_of_rib_is_not_held_back_for_ever() {
-    let mut solo = Solo::new(a().graceful_restart(restart().restarting(s(60))), 1);
-    solo.start();
-    solo.connect(Outgoing);
-    solo.receive(Outgoing, &open_keeping(&KEPT, true));
-    solo.receive(Outgoing, &keepalive());
-    let _ = solo.transcript().take();
-    solo.transcript().hide_keepalives();
-    solo.run_for(s(80));
-    check_solo(
-        &mut solo,
-        expect![[r#"
-        60.000   a may send End-of-RIB
-    "#]],
-    );
-}
-
-#[test]
-fn the_capability_says_what_is_kept() {
-    let capability = |config: PeerConfig| {
-        let open = config.open();
-        let mut found = open.capabilities.into_iter().filter_map(|c| match c {
-            Capability::GracefulRestart(it) => Some(it),
-            _ => None,
-        });
-        let first = found.next();
-        assert_eq!(found.next(), None);
-        first
-    };
-    assert_eq!(capability(a()), None);
-    let one = restart().forwarding_kept([Family::IPV6_UNICAST]);
-    let said = capability(a().graceful_restart(one.clone())).unwrap();
-    assert_eq!(said.families, [(Family::IPV6_UNICAST, true)]);
-    assert_eq!(said.restart_seconds(), 120);
-    assert!(said.notification && !said.restarted);
-    let lost = one.restarting(s(1)).forwarding_lost();
-    let said = capability(a().graceful_restart(lost)).unwrap();
-    assert_eq!(said.families, [(Family::IPV6_UNICAST, false)]);
-    assert!(said.restarted);
-    // Twelve bits are all there is room for.
-    let long = capability(a().graceful_restart(RestartConfig::new(s(100_000))));
-    assert_eq!(long.unwrap().restart_seconds(), 4095);
 }

@@ -30,15 +30,24 @@ fn roles_that_fit_are_agreed() {
 #[test]
 fn roles_that_do_not_fit_are_refused() {
     for (roles, expected) in [
-        (&[Role::PEER][..], expect![[r#"
+        (
+            &[Role::PEER][..],
+            expect![[r#"
             0.000    a > outgoing NOTIFICATION OPEN Message Error / Role Mismatch (2/11)
-            0.000    a down: sent OPEN Message Error / Role Mismatch (2/11): peer is a peer to us, who are a customer to it"#]]),
-        (&[Role::PROVIDER, Role::PEER][..], expect![[r#"
+            0.000    a down: sent OPEN Message Error / Role Mismatch (2/11): peer is a peer to us, who are a customer to it"#]],
+        ),
+        (
+            &[Role::PROVIDER, Role::PEER][..],
+            expect![[r#"
+                0.000    a > outgoing NOTIFICATION OPEN Message Error / Role Mismatch (2/11)
+                0.000    a down: sent OPEN Message Error / Role Mismatch (2/11): peer is a peer to us, who are a customer to it"#]],
+        ),
+        (
+            &[][..],
+            expect![[r#"
             0.000    a > outgoing NOTIFICATION OPEN Message Error / Role Mismatch (2/11)
-            0.000    a down: sent OPEN Message Error / Role Mismatch (2/11): peer is a provider to us, who are a customer to it"#]]),
-        (&[][..], expect![[r#"
-            0.000    a > outgoing NOTIFICATION OPEN Message Error / Role Mismatch (2/11)
-            0.000    a down: sent OPEN Message Error / Role Mismatch (2/11): peer tells no role, we are a customer to it"#]]),
+            0.000    a down: sent OPEN Message Error / Role Mismatch (2/11): peer tells no role, we are a customer to it"#]],
+        ),
     ] {
         let mut solo = open_sent(customer(RoleCheck::Strict), Outgoing);
         solo.receive(Outgoing, &open_as(roles));

@@ -20,9 +20,8 @@ impl PeerTask {
         } else {
             // A peer that does not read is not waited for.
             let _ = timeout(WITHDRAWAL_TIME, self.withdraw()).await;
-            let stop = Input::ManualStop {
-                communication: None,
-            };
+            let communication = self.controls.borrow().communication.clone();
+            let stop = Input::ManualStop { communication };
             self.machine.handle_input(Instant::now(), stop);
             self.carry_out();
         }

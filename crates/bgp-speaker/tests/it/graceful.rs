@@ -200,6 +200,8 @@ async fn a_planned_stop_withdraws_first_and_resets_hard() {
     node.announce(&["203.0.113.1/32", "2001:db8:1::/48"]);
     let mut session = peer.connect_offering(node.address, &[graceful(true)]).await;
     session.first_transfer().await;
+    let why = Some("maintenance".to_owned());
+    node.handle.set_shutdown_communication(why);
     let (told, ()) = tokio::join!(
         async {
             let mut withdrawn = session.told().await.withdrawn;
@@ -214,7 +216,7 @@ async fn a_planned_stop_withdraws_first_and_resets_hard() {
     assert_eq!(withdrawn, [net("203.0.113.1/32"), net("2001:db8:1::/48")]);
     assert_eq!(notification.code, NotificationCode::CEASE_HARD_RESET);
     // What is inside says it is a shutdown.
-    assert_eq!(notification.data[..], [6, 2]);
+    assert_eq!(notification.data[..], b"\x06\x02\x0bmaintenance"[..]);
 }
 
 #[tokio::test]
