@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bgp_fsm::PeerConfig;
+use bgp_fsm::{PeerConfig, PrefixLimit};
 use bgp_wire::{Asn, BgpIdentifier, Family, HoldTime};
 
 use crate::md5::MAX_KEY_LEN;
-use crate::{NextHops, Secret};
+use crate::{GracefulRestart, NextHops, Restarting, Secret};
 
 /// The port of BGP (RFC 4271 section 8.2.1).
 pub const BGP_PORT: u16 = 179;
@@ -27,6 +27,9 @@ pub struct SpeakerConfig {
     pub peers: Vec<PeerSettings>,
     /// How learned routes become sets of next hops.
     pub multipath: Multipath,
+    /// Whether this program has restarted, and peers may have kept our routes;
+    /// `None`: it has not, and is complete from the beginning.
+    pub restarting: Option<Restarting>,
 }
 
 impl SpeakerConfig {
@@ -38,6 +41,7 @@ impl SpeakerConfig {
             listen: Vec::new(),
             peers: Vec::new(),
             multipath: Multipath::default(),
+            restarting: None,
         }
     }
 
@@ -93,9 +97,14 @@ pub struct PeerSettings {
     pub ttl: Ttl,
     /// What becomes of routes it announces.
     pub import: Import,
-    /// How many prefixes it may announce before the session is ended with
-    /// Cease / Maximum Number of Prefixes Reached (RFC 4486 section 4).
+    /// How many prefixes of each family it may announce before the session is
+    /// ended with Cease / Maximum Number of Prefixes Reached (RFC 4486 section
+    /// 4). Three quarters of it are worth a warning.
     pub max_prefixes: u32,
+    /// After how long such a peer is tried again, 5 minutes unless changed.
+    pub max_prefixes_pause: Duration,
+    /// Graceful restart, offered unless changed to `None`.
+    pub graceful_restart: Option<GracefulRestart>,
 }
 
 impl PeerSettings {
@@ -116,6 +125,8 @@ impl PeerSettings {
             ttl: Ttl::default(),
             import: Import::default(),
             max_prefixes: DEFAULT_MAX_PREFIXES,
+            max_prefixes_pause: DEFAULT_MAX_PREFIXES_PAUSE,
+            graceful_restart: Some(GracefulRestart::default()),
         }
     }
 
@@ -169,6 +180,16 @@ impl PeerSettings {
             .hold_time(self.hold_time);
         if let Some(time) = self.connect_retry {
             machine = machine.connect_retry_time(time);
+        }
+        if let Some(restart) = self.graceful_restart {
+            let families = self.families.iter().copied();
+            machine = machine.graceful_restart(restart.machine(families, speaker.restarting));
+        }
+        let limit = PrefixLimit::new(self.max_prefixes)
+            .warning_at(self.max_prefixes - self.max_prefixes / 4)
+            .restart_after(self.max_prefixes_pause);
+        for family in &self.families {
+            machine = machine.prefix_limit(*family, limit);
         }
         Ok(match self.initiation {
             Initiation::Active => machine,
@@ -295,3 +316,4 @@ pub enum ConfigError {
 
 /// More than the Internet's table has today, and still a bound on memory.
 const DEFAULT_MAX_PREFIXES: u32 = 2_000_000;
+const DEFAULT_MAX_PREFIXES_PAUSE: Duration = Duration::from_secs(300);

@@ -23,6 +23,18 @@
 //! every earlier one. A peer that connects later gets the whole table first,
 //! then End-of-RIB, then changes.
 //!
+//! Peers are asked to keep our routes for two minutes when a session breaks off
+//! (graceful restart). A program that comes back after a crash or an upgrade
+//! sets [`SpeakerConfig::restarting`], announces what it announced before, and
+//! then calls [`SpeakerHandle::initial_table_complete`]: only then do peers
+//! forget what it did not announce again. Cancelling withdraws everything
+//! first; [`SpeakerHandle::set_restarting`] makes it the first half of a
+//! restart instead. Without BFD a machine that dies is noticed when the hold
+//! time is over, and its routes stay in use for the restart time after that.
+//!
+//! What a peer that restarts has announced stays in use until it has told
+//! everything again, or its time is over.
+//!
 //! ```
 //! use std::net::IpAddr;
 //! use std::sync::Arc;
@@ -58,14 +70,16 @@
 //!
 //! # Standards
 //!
-//! RFC 4271 (sessions, decision process), 4760 (IPv6), 2918 (route refresh),
-//! 4724 (End-of-RIB marker), 7606 (faulty UPDATEs), 2385 (TCP MD5), 4486 (limit
-//! of prefixes). Not covered: route reflection, confederations, ADD-PATH,
-//! graceful restart, TCP-AO, GTSM.
+//! RFC 4271 (sessions, decision process), 4760 (IPv6), 2918 and 7313 (route
+//! refresh), 4724 and 8538 (graceful restart, both roles), 8326 (graceful
+//! shutdown), 7606 (faulty UPDATEs), 2385 (TCP MD5), 4486 (limit of prefixes).
+//! Not covered: route reflection, confederations, ADD-PATH, long-lived graceful
+//! restart, TCP-AO, GTSM.
 
 mod adj_rib_in;
 mod adj_rib_out;
 mod config;
+mod controls;
 mod decision;
 mod learned;
 mod listener;
@@ -74,6 +88,7 @@ mod md5;
 mod next_hop;
 mod peer_task;
 mod prefix;
+mod restart;
 mod rib;
 mod secret;
 mod session;
@@ -90,6 +105,7 @@ pub use config::{
 pub use learned::{LearnedChange, LearnedRoutes};
 pub use next_hop::{LocalAddresses, NextHops};
 pub use prefix::unroutable;
+pub use restart::{GracefulRestart, Restarting};
 pub use rib::{RibChange, RibVersion};
 pub use secret::Secret;
 pub use speaker::{Speaker, SpeakerHandle};

@@ -58,6 +58,15 @@ pub(crate) enum Table {
     V6,
 }
 
+impl Table {
+    pub(crate) const fn of(prefix: &IpNet) -> Self {
+        match prefix {
+            IpNet::V4(_) => Self::V4,
+            IpNet::V6(_) => Self::V6,
+        }
+    }
+}
+
 /// An attribute set that is in use.
 #[derive(Clone, Debug)]
 pub(crate) struct AttributeSet {

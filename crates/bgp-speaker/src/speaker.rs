@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::controls::Controls;
 use crate::learned::{LearnedRoutes, LearnedShared};
 use crate::peer_task::PeerTask;
 use crate::rib::Rib;
@@ -35,7 +36,7 @@ pub struct Speaker {
 /// Access to a speaker, running or not.
 #[derive(Clone, Debug)]
 pub struct SpeakerHandle {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What the tasks and the handles share. Locks are held for moments, never
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) sent: Vec<watch::Sender<Option<RibVersion>>>,
     pub(crate) statuses: watch::Sender<Vec<PeerStatus>>,
     pub(crate) learned: Arc<LearnedShared>,
+    pub(crate) controls: watch::Sender<Controls>,
     listening: watch::Sender<Vec<SocketAddr>>,
 }
 
@@ -70,6 +72,7 @@ impl Speaker {
             sent: peers.iter().map(|_| watch::Sender::new(None)).collect(),
             statuses: watch::Sender::new(peers.iter().map(PeerStatus::new).collect()),
             learned: Arc::new(LearnedShared::new(config.multipath)),
+            controls: watch::Sender::new(Controls::default()),
             listening: watch::Sender::new(Vec::new()),
         });
         let handle = SpeakerHandle {
@@ -85,8 +88,11 @@ impl Speaker {
         Ok((speaker, handle))
     }
 
-    /// Runs until `cancel`, then says Cease / Administrative Shutdown to every
-    /// peer and returns once that was sent, or could not be within 2 s.
+    /// Runs until `cancel`, then withdraws everything, says Cease /
+    /// Administrative Shutdown to every peer and returns once that was sent, or
+    /// could not be within 3 s. With
+    /// [`SpeakerHandle::set_restarting`] it closes the sessions without a word
+    /// instead.
     ///
     /// # Errors
     ///
@@ -181,7 +187,8 @@ impl SpeakerHandle {
 
     /// Completes when the socket of every Established peer has taken
     /// everything up to `version`. Peers that are not Established do not
-    /// count, since they know nothing of us.
+    /// count: nothing can be said to them, even if they keep our routes for a
+    /// restart.
     ///
     /// A peer that does not read holds this up for as long as its session
     /// lives, so put a time limit around it.

@@ -34,6 +34,11 @@ pub struct PeerStatus {
     pub end_of_rib: Vec<Family>,
     /// How many prefixes of this peer are candidates now.
     pub accepted_prefixes: usize,
+    /// Families with routes that are left from a session before, while the
+    /// peer restarts (RFC 4724 section 4.2).
+    pub retained: Vec<Family>,
+    /// Until when the peer has to be back for that.
+    pub retained_until: Option<SystemTime>,
 }
 
 impl PeerStatus {
@@ -50,6 +55,8 @@ impl PeerStatus {
             withheld: Vec::new(),
             end_of_rib: Vec::new(),
             accepted_prefixes: 0,
+            retained: Vec::new(),
+            retained_until: None,
         }
     }
 

@@ -51,9 +51,11 @@ fn two_speakers_that_dial_at_once_agree_on_the_connection_of_the_higher_identifi
             0.020    b close incoming
             0.020    b incoming closed: sent Cease / Connection Collision Resolution (6/7)
             0.020    b OpenConfirm -> Established
-            0.020    b up: outgoing as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            0.020    b up: outgoing as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.020    b may send End-of-RIB
             0.025    a OpenConfirm -> Established
-            0.025    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            0.025    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.025    a may send End-of-RIB
         "#]],
     );
 }
@@ -178,7 +180,8 @@ fn the_peer_may_close_the_loser_first() {
             0.000    a outgoing closed: received Cease / Connection Collision Resolution (6/7)
             0.000    a < incoming KEEPALIVE
             0.000    a OpenConfirm -> Established
-            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.000    a may send End-of-RIB
         "#]],
     );
 }
@@ -204,7 +207,8 @@ fn a_session_that_fails_beside_a_younger_connection_is_told_as_down() {
             0.000    a OpenSent -> OpenConfirm
             0.000    a < incoming KEEPALIVE
             0.000    a OpenConfirm -> Established
-            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.000    a may send End-of-RIB
         "#]],
     );
 }

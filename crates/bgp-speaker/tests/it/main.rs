@@ -4,8 +4,10 @@
 
 mod announce;
 mod flush;
+mod graceful;
 mod learn;
 mod node;
 mod password;
 mod raw_peer;
+mod refresh;
 mod session;
