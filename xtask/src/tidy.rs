@@ -22,7 +22,7 @@ const RESERVED: [(&str, &[&str]); 6] = [
         "anyhow",
         &["bgplb-plugin", "bgplb-speaker", "xtask", "bgplb-benches"],
     ),
-    ("axum", &["docker-plugin-api"]),
+    ("axum", &["docker-plugin-api", "bgplb-speaker"]),
     ("neli", &["netplumb"]),
     ("netlink-sys", &["netplumb"]),
     ("nom", &["bgp-wire"]),

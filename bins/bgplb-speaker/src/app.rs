@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::config::Config;
+use crate::control::Control;
 use crate::plumber::{AddressReader, Plumber, watch_kernel};
 
 /// Runs the speaker until SIGTERM or SIGINT, or until something ends that
@@ -25,12 +26,16 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("handle SIGINT")?;
 
+    let control = Control::open(config.control.as_ref())?;
     // The watch is open before anything is read, so that no change is missed.
     let kernel_changes = start_watch()?;
     let (addresses, local_addresses) = AddressReader::open()?;
     let (speaker, handle) = Speaker::new(config.speaker.clone(), local_addresses)?;
     handle.apply(&config.announce);
     let plumber = Plumber::open(&config, addresses, kernel_changes, &handle)?;
+
+    // Questions are answered until the very end; nothing waits for who asks.
+    let answering = control.map(|control| tokio::spawn(control.serve(handle)));
 
     // Whatever ends cancels this, so that the other part ends too.
     let stop = CancellationToken::new();
@@ -57,6 +62,10 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let spoken = speaker.await;
     stop_plumber.cancel();
     let plumbed = plumber.await;
+    if let Some(answering) = answering {
+        answering.abort();
+        let _ = answering.await;
+    }
     spoken.context("the speaker failed")??;
     plumbed.context("the plumber failed")??;
     ensure!(signal.is_some(), "a part of the program ended by itself");

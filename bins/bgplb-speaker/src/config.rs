@@ -22,6 +22,9 @@ pub(crate) struct Config {
     pub(crate) announce: Vec<RibChange>,
     /// Where learned routes go in the kernel; `None` to leave it alone.
     pub(crate) kernel: Option<KernelTable>,
+    /// Where the control socket has to be; `None` for the default path, which
+    /// may fail.
+    pub(crate) control: Option<PathBuf>,
 }
 
 /// The mark and place of the routes we install.
@@ -68,6 +71,14 @@ impl Config {
         let text = read(file)?;
         let raw = parse(file, &text)?;
         Self::from_raw(file, raw, read)
+    }
+
+    /// The same with the control socket at `path`, if one is given.
+    pub(crate) fn with_socket(self, path: Option<PathBuf>) -> Self {
+        Self {
+            control: path.or(self.control),
+            ..self
+        }
     }
 
     fn from_raw(
@@ -131,6 +142,7 @@ impl Config {
             speaker,
             announce,
             kernel,
+            control: raw.control.socket,
         })
     }
 }

@@ -3,9 +3,11 @@
 mod app;
 mod args;
 mod config;
+mod control;
 mod decode;
 mod plumber;
 mod routes;
+mod show;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -18,7 +20,10 @@ use crate::config::Config;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(file) => load(&file).map_or_else(ExitCode::from, run),
+        Command::Run(args) => match load(&args.file) {
+            Ok(config) => run(config.with_socket(args.socket)),
+            Err(code) => ExitCode::from(code),
+        },
         Command::CheckConfig(file) => match load(&file) {
             Ok(config) => {
                 let peers = config.speaker.peers.len();
@@ -32,6 +37,8 @@ fn main() -> ExitCode {
             }
             Err(code) => ExitCode::from(code),
         },
+        Command::Peers(args) => shown(show::peers(&args, io::stdout().lock())),
+        Command::Routes(args) => shown(show::routes(&args, io::stdout().lock())),
         Command::Decode(args) => match decode::run(&args, io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
@@ -63,6 +70,10 @@ fn run(config: Config) -> ExitCode {
         .build()
         .map_err(Into::into)
         .and_then(|runtime| runtime.block_on(app::run(config)));
+    shown(result)
+}
+
+fn shown(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -3,7 +3,7 @@
 mod accepted;
 
 use std::mem;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bgp_fsm::Negotiated;
@@ -165,11 +165,8 @@ impl AdjRibIn {
         if let Some(fault) = judgement.fault() {
             warn!(peer = %self.settings.address, error = %fault.error, "faulty UPDATE: {:?}", fault.disposition);
         }
-        if attributes
-            .as_path()
-            .is_some_and(|path| path.contains(via.facts.local_as))
-        {
-            debug!(peer = %self.settings.address, "our own AS in AS_PATH: the routes are not used");
+        if let Some(what) = went_round(attributes, via.facts) {
+            debug!(peer = %self.settings.address, "{what}: the routes are not used");
             unusable = true;
         }
 
@@ -283,8 +280,23 @@ impl AdjRibIn {
             med: attributes.med().unwrap_or(0),
             identifier: via.negotiated.peer_identifier,
             peer_address: self.settings.address,
+            attributes: attributes.to_path_attributes()?,
         })
     }
+}
+
+/// Why routes with these attributes have been here already, if they have.
+fn went_round(attributes: &Attributes<'_>, facts: SessionFacts) -> Option<&'static str> {
+    let path = attributes.as_path();
+    if path.is_some_and(|path| path.contains(facts.local_as)) {
+        return Some("our own AS in AS_PATH");
+    }
+    let ours = Ipv4Addr::from(facts.identifier.get());
+    if attributes.originator_id() == Some(ours) {
+        // RFC 4456 section 8: a route reflector sends us our own back.
+        return Some("our own identifier in ORIGINATOR_ID");
+    }
+    None
 }
 
 impl Drop for AdjRibIn {

@@ -4,7 +4,7 @@ mod stream;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bgp_wire::{Asn, DecodeContext, Family, MaxMessageLen, NextHop};
+use bgp_wire::{Asn, BgpIdentifier, DecodeContext, Family, MaxMessageLen, NextHop};
 use bytes::BytesMut;
 
 pub(crate) use self::stream::Finished;
@@ -15,6 +15,7 @@ use crate::rib::Rib;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionFacts {
     pub(crate) local_as: Asn,
+    pub(crate) identifier: BgpIdentifier,
     pub(crate) max_message_len: MaxMessageLen,
     pub(crate) context: DecodeContext,
 }

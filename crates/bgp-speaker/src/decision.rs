@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bgp_wire::{AsPath, Asn, BgpIdentifier, Origin, SessionKind};
+use bgp_wire::{AsPath, Asn, BgpIdentifier, Origin, PathAttributes, SessionKind};
 
 use crate::{BesideBest, Multipath};
 
@@ -25,6 +25,8 @@ pub(crate) struct Path {
     pub(crate) med: u32,
     pub(crate) identifier: BgpIdentifier,
     pub(crate) peer_address: IpAddr,
+    /// Everything the peer said about the route, for those who ask.
+    pub(crate) attributes: PathAttributes,
 }
 
 impl Path {
@@ -39,24 +41,36 @@ impl Path {
     }
 }
 
+/// What the decision process made of the paths to one prefix.
+#[derive(Debug)]
+pub(crate) struct Choice<'a> {
+    /// The one path of RFC 4271.
+    pub(crate) best: &'a Path,
+    /// It and those that are used beside it.
+    pub(crate) together: Vec<&'a Path>,
+}
+
+/// Chooses among `paths`; `None` if there is none.
+pub(crate) fn choose(paths: &[Arc<Path>], multipath: Multipath) -> Option<Choice<'_>> {
+    let mut together = survivors(paths);
+    let best = *together
+        .iter()
+        .min_by_key(|p| (p.identifier, p.peer_address))?;
+    together.retain(|path| match (best.session, multipath.beside_best) {
+        (SessionKind::Internal, _) => path.peer == best.peer,
+        (SessionKind::External, BesideBest::SameLength) => true,
+        (SessionKind::External, BesideBest::SamePath) => path.as_path == best.as_path,
+    });
+    Some(Choice { best, together })
+}
+
 /// The next hops to use for one prefix, sorted and without repetitions; empty
 /// if there is no path.
 pub(crate) fn select(paths: &[Arc<Path>], multipath: Multipath) -> Arc<[IpAddr]> {
-    let survivors = survivors(paths);
-    let Some(best) = survivors
-        .iter()
-        .min_by_key(|p| (p.identifier, p.peer_address))
-    else {
+    let Some(choice) = choose(paths, multipath) else {
         return Arc::new([]);
     };
-    let together = survivors
-        .iter()
-        .filter(|path| match (best.session, multipath.beside_best) {
-            (SessionKind::Internal, _) => path.peer == best.peer,
-            (SessionKind::External, BesideBest::SameLength) => true,
-            (SessionKind::External, BesideBest::SamePath) => path.as_path == best.as_path,
-        });
-    let mut next_hops: Vec<IpAddr> = together.map(|path| path.next_hop).collect();
+    let mut next_hops: Vec<IpAddr> = choice.together.iter().map(|path| path.next_hop).collect();
     next_hops.sort_unstable();
     next_hops.dedup();
     next_hops.truncate(multipath.max_next_hops.max(1));
@@ -91,7 +105,7 @@ fn survivors(paths: &[Arc<Path>]) -> Vec<&Path> {
 
 /// The preference of a route that names none; RFC 4271 leaves the number to
 /// us, and all implementations use this one.
-pub(crate) const DEFAULT_LOCAL_PREF: u32 = bgp_wire::PathAttributes::DEFAULT_LOCAL_PREF;
+pub(crate) const DEFAULT_LOCAL_PREF: u32 = PathAttributes::DEFAULT_LOCAL_PREF;
 
 #[cfg(test)]
 mod tests;

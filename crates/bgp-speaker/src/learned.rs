@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
@@ -120,6 +121,22 @@ impl LearnedShared {
     /// Nothing is learned any more; readers end once they have read all.
     pub(crate) fn close(&self) {
         self.lock().wake = None;
+    }
+
+    /// Hands `look` every candidate of up to `limit` prefixes from `from` on,
+    /// with the next hops that are used.
+    pub(crate) fn page(
+        &self,
+        from: Bound<IpNet>,
+        limit: usize,
+        mut look: impl FnMut(IpNet, &[Arc<Path>], Multipath, &[IpAddr]),
+    ) {
+        let routes = self.lock();
+        let prefixes = routes.candidates.range((from, Bound::Unbounded));
+        for (prefix, paths) in prefixes.take(limit) {
+            let used = routes.selected.value(prefix).map_or(&[][..], |set| set);
+            look(*prefix, paths, routes.multipath, used);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Learned> {

@@ -8,7 +8,8 @@
 //! [`SpeakerHandle::flushed`] tells when a withdrawal has left for every peer,
 //! so that what stood behind the prefix may go. [`SpeakerHandle::learned`]
 //! reads the routes accepted from peers, best paths chosen and equal ones
-//! combined.
+//! combined. [`SpeakerHandle::learned_page`] and
+//! [`SpeakerHandle::announced_page`] show both tables to people, in pieces.
 //!
 //! # What it does not do
 //!
@@ -96,6 +97,7 @@ mod socket;
 mod speaker;
 mod status;
 mod versioned;
+mod view;
 mod wire;
 
 pub use config::{
@@ -110,3 +112,4 @@ pub use rib::{RibChange, RibVersion};
 pub use secret::Secret;
 pub use speaker::{Speaker, SpeakerHandle};
 pub use status::{PeerError, PeerStatus};
+pub use view::{AnnouncedRoute, LearnedRoute};

@@ -173,6 +173,7 @@ impl PeerTask {
     }
 
     fn accept(&mut self, now: Instant, stream: TcpStream) {
+        self.notice_ends(now);
         if self.machine.renews_incoming(now) && self.incoming.take().is_some() {
             let failed = Input::TcpFailed(Connection::Incoming);
             self.machine.handle_input(now, failed);
@@ -189,6 +190,18 @@ impl PeerTask {
                 self.machine.handle_input(now, connected);
             }
             Err(error) => self.note_error(format!("accepted connection: {error}")),
+        }
+    }
+
+    /// The runtime may tell of a new connection before it tells that the old one
+    /// has ended, and a peer that was restarted is not to be sent away for that.
+    fn notice_ends(&mut self, now: Instant) {
+        for connection in [Connection::Outgoing, Connection::Incoming] {
+            let end = self.wire(connection).and_then(|wire| wire.end());
+            if let Some(error) = end {
+                self.lost(now, connection, &error);
+                self.carry_out();
+            }
         }
     }
 

@@ -4,6 +4,7 @@ mod sets;
 mod table;
 
 use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -168,6 +169,25 @@ impl Rib {
     /// How many prefixes are announced.
     pub(crate) fn len(&self) -> usize {
         self.v4.len() + self.v6.len()
+    }
+
+    /// What is announced from `from` on, IPv4 before IPv6.
+    pub(crate) fn range(
+        &self,
+        from: Bound<IpNet>,
+    ) -> impl Iterator<Item = (IpNet, &Arc<PathAttributes>)> {
+        let (v4, v6) = match from {
+            Bound::Unbounded => (Some(Bound::Unbounded), Bound::Unbounded),
+            Bound::Included(IpNet::V4(net)) => (Some(Bound::Included(net)), Bound::Unbounded),
+            Bound::Excluded(IpNet::V4(net)) => (Some(Bound::Excluded(net)), Bound::Unbounded),
+            Bound::Included(IpNet::V6(net)) => (None, Bound::Included(net)),
+            Bound::Excluded(IpNet::V6(net)) => (None, Bound::Excluded(net)),
+        };
+        let v4 = v4.into_iter().flat_map(|from| self.v4.range(from));
+        let v4 = v4.map(|(net, set)| (IpNet::V4(net), set));
+        let v6 = self.v6.range(v6);
+        v4.chain(v6.map(|(net, set)| (IpNet::V6(net), set)))
+            .filter_map(|(net, set)| Some((net, self.sets.get(set)?)))
     }
 
     /// Applies one batch; changes that change nothing leave no trace.

@@ -20,6 +20,15 @@ pub(crate) struct RawConfig {
     pub(crate) announce: Vec<RawAnnounce>,
     #[serde(default)]
     pub(crate) kernel: RawKernel,
+    #[serde(default)]
+    pub(crate) control: RawControl,
+}
+
+/// `[control]`: how the running program is asked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct RawControl {
+    pub(crate) socket: Option<PathBuf>,
 }
 
 /// `[local]`: ourselves.

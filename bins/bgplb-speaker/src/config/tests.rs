@@ -28,6 +28,9 @@ local-pref = 200
 
 [kernel]
 install = true
+
+[control]
+socket = "/run/speaker/control.sock"
 "#;
 
 fn load(text: &str) -> Result<Config, Unusable> {
@@ -73,6 +76,8 @@ fn every_key_arrives() {
         protocol: 186,
     };
     assert_eq!(config.kernel, Some(place));
+    let socket = Path::new("/run/speaker/control.sock");
+    assert_eq!(config.control.as_deref(), Some(socket));
 }
 
 #[test]

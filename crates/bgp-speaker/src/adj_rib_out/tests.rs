@@ -27,6 +27,7 @@ impl Fixture {
         let rib = Arc::new(RwLock::new(Rib::new(1)));
         let facts = SessionFacts {
             local_as: Asn::new(64512),
+            identifier: std::net::Ipv4Addr::new(192, 0, 2, 1).into(),
             max_message_len: MaxMessageLen::STANDARD,
             context: DecodeContext::new(AsWidth::Four, SessionKind::External),
         };

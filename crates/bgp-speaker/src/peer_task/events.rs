@@ -83,6 +83,7 @@ impl PeerTask {
         );
         let facts = SessionFacts {
             local_as: self.local_as,
+            identifier: self.machine.config().open().identifier,
             max_message_len: negotiated.max_message_len,
             context: negotiated.decode,
         };

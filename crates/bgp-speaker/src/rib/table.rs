@@ -110,6 +110,12 @@ impl<P: Copy + Ord> RouteTable<P> {
         self.route(*self.by_prefix.get(&prefix)?)?.set
     }
 
+    /// What is announced, from `from` on, in the order of the prefixes.
+    pub(super) fn range(&self, from: Bound<P>) -> impl Iterator<Item = (P, SetId)> {
+        let places = self.by_prefix.range((from, Bound::Unbounded));
+        places.filter_map(|(prefix, place)| Some((*prefix, self.route(*place)?.set?)))
+    }
+
     /// Announces `prefix` with `set`, or withdraws it, at `version`, which
     /// must be higher than any used before.
     pub(super) fn change(&mut self, version: u64, prefix: P, set: Option<SetId>) {
