@@ -24,7 +24,8 @@ use bgp_wire::{Asn, BgpIdentifier, Capability, Family, HoldTime, Open};
 pub struct PeerConfig {
     pub(crate) local_as: Asn,
     pub(crate) identifier: BgpIdentifier,
-    pub(crate) peer_as: Asn,
+    /// `None` for any but our own.
+    pub(crate) peer_as: Option<Asn>,
     pub(crate) hold_time: HoldTime,
     pub(crate) keepalive_time: Option<Duration>,
     pub(crate) connect_retry_time: Duration,
@@ -92,7 +93,7 @@ impl PeerConfig {
         Ok(Self {
             local_as,
             identifier,
-            peer_as,
+            peer_as: Some(peer_as),
             hold_time: HoldTime::default(),
             keepalive_time: None,
             connect_retry_time: DEFAULT_CONNECT_RETRY_TIME,
@@ -103,6 +104,19 @@ impl PeerConfig {
             initiation: Initiation::Active,
             families: BTreeSet::from([Family::IPV4_UNICAST, Family::IPV6_UNICAST]),
             extended_message: Support::Supported,
+        })
+    }
+
+    /// A peer of whatever AS but ours, with the defaults of [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// Our AS number or the identifier is 0.
+    pub fn external(local_as: Asn, identifier: BgpIdentifier) -> Result<Self, ConfigError> {
+        let machine = Self::new(local_as, identifier, local_as)?;
+        Ok(Self {
+            peer_as: None,
+            ..machine
         })
     }
 

@@ -80,7 +80,7 @@ impl AdjRibIn {
         if let Some(family) = update.is_end_of_rib() {
             return Ok(Some(family));
         }
-        if self.settings.import == Import::Accept {
+        if self.settings.import != Import::Reject {
             self.import(update, addresses)?;
         }
         Ok(None)
@@ -171,8 +171,13 @@ impl AdjRibIn {
             self.withdraw();
             return Ok(());
         };
-        self.announced
-            .retain(|prefix| unroutable(*prefix).is_none());
+        // What is no longer acceptable takes the place of what was.
+        let import = &self.settings.import;
+        let refused = |prefix: &IpNet| unroutable(*prefix).is_some() || !import.accepts(*prefix);
+        self.withdrawn.clear();
+        self.withdrawn
+            .extend(self.announced.extract_if(.., |prefix| refused(prefix)));
+        self.withdraw();
         for prefix in &self.announced {
             self.accepted.insert(*prefix);
             if self.accepted.len() > self.settings.max_prefixes as usize {
@@ -209,7 +214,11 @@ impl AdjRibIn {
             peer: self.peer,
             session: self.facts.context.session,
             next_hop,
-            local_pref: attributes.local_pref().unwrap_or(DEFAULT_LOCAL_PREF),
+            local_pref: self
+                .settings
+                .import_preference
+                .or_else(|| attributes.local_pref())
+                .unwrap_or(DEFAULT_LOCAL_PREF),
             neighbour: as_path.first(),
             as_path: as_path.to_as_path(),
             origin: attributes.origin()?,

@@ -9,6 +9,7 @@ use bgp_wire::{
 use bytes::BytesMut;
 use tracing::warn;
 
+use crate::Export;
 use crate::rib::{AttributeSet, Rib, RouteChange, Table};
 
 /// The facts of a session that shape its UPDATEs.
@@ -25,6 +26,7 @@ pub(crate) struct AdjRibOut {
     reader: usize,
     rib: Arc<RwLock<Rib>>,
     facts: SessionFacts,
+    export: Export,
     streams: Vec<Stream>,
     /// The last attribute set in the form this session sends it in.
     prepared: Option<(u64, PathAttributes)>,
@@ -72,8 +74,24 @@ impl AdjRibOut {
             reader,
             rib,
             facts,
+            export: Export::default(),
             streams,
             prepared: None,
+        }
+    }
+
+    pub(crate) fn with_export(mut self, export: Export) -> Self {
+        self.export = export;
+        self
+    }
+
+    /// Says other things of every route; if that is a change, all are
+    /// announced again.
+    pub(crate) fn set_export(&mut self, export: Export) {
+        if self.export != export {
+            self.export = export;
+            self.prepared = None;
+            self.streams.iter_mut().for_each(Stream::start_over);
         }
     }
 
@@ -109,7 +127,7 @@ impl AdjRibOut {
                     return messages;
                 }
                 if stream.next < stream.pending.len() {
-                    messages += stream.encode(self.facts, &mut self.prepared, out);
+                    messages += stream.encode(self.facts, &self.export, &mut self.prepared, out);
                 } else {
                     messages += stream.end_first_transfer(out);
                     if !stream.pull(&self.rib, self.reader) {
@@ -219,6 +237,7 @@ impl Stream {
     fn encode(
         &mut self,
         facts: SessionFacts,
+        export: &Export,
         prepared: &mut Option<(u64, PathAttributes)>,
         out: &mut BytesMut,
     ) -> usize {
@@ -227,7 +246,7 @@ impl Stream {
         let max = facts.max_message_len;
         let (group, writer) = match (&self.mode, set) {
             (Mode::Announcing(next_hop), Some(set)) => {
-                let attributes = prepare(prepared, set, facts);
+                let attributes = prepare(prepared, set, facts, export);
                 let same =
                     |change: &&RouteChange| change.value.as_ref().is_some_and(|s| s.id == set.id);
                 let group = pending.iter().take_while(same).count();
@@ -296,14 +315,18 @@ fn prepare<'p>(
     prepared: &'p mut Option<(u64, PathAttributes)>,
     set: &'p AttributeSet,
     facts: SessionFacts,
+    export: &Export,
 ) -> &'p PathAttributes {
-    if facts.context.session == SessionKind::Internal {
+    let external = facts.context.session == SessionKind::External;
+    if !external && export.is_neutral() {
         return &set.attributes;
     }
     prepared.take_if(|(id, _)| *id != set.id);
     let (_, attributes) = prepared.get_or_insert_with(|| {
         let mut attributes = PathAttributes::clone(&set.attributes);
-        attributes.as_path.prepend(facts.local_as, 1);
+        export.apply(&mut attributes);
+        let times = export.prepend + u8::from(external);
+        attributes.as_path.prepend(facts.local_as, times.into());
         (set.id, attributes)
     });
     attributes

@@ -7,7 +7,6 @@ use std::future::{Future, pending, poll_fn};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::mem;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -43,6 +42,10 @@ pub(crate) struct PeerTask {
     accepted: mpsc::Receiver<TcpStream>,
     versions: watch::Receiver<RibVersion>,
     local_addresses: watch::Receiver<Arc<LocalAddresses>>,
+    /// The settings as far as they change while the session goes on.
+    changes: watch::Receiver<PeerSettings>,
+    /// Without a connection there is nothing left to do.
+    transient: bool,
     dialing: Option<Dialing>,
     outgoing: Option<Wire>,
     incoming: Option<Wire>,
@@ -57,6 +60,7 @@ enum Wake {
     Accepted(TcpStream),
     RibChanged,
     AddressesChanged,
+    SettingsChanged,
     Dialed(io::Result<TcpStream>),
     /// The connection can be read from or written to, or has failed.
     Ready(Connection, io::Result<()>),
@@ -65,6 +69,10 @@ enum Wake {
 }
 
 impl PeerTask {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one thing the task needs"
+    )]
     pub(crate) fn new(
         index: usize,
         local_as: Asn,
@@ -73,12 +81,13 @@ impl PeerTask {
         shared: Arc<Shared>,
         local_addresses: watch::Receiver<Arc<LocalAddresses>>,
         accepted: mpsc::Receiver<TcpStream>,
+        changes: watch::Receiver<PeerSettings>,
     ) -> Self {
         // The standard library's hasher has the random keys that the jitter needs.
         let seed = RandomState::new().build_hasher().finish();
         Self {
             index,
-            options: ConnectionOptions::new(&settings, settings.remote_as != local_as),
+            options: ConnectionOptions::new(&settings, settings.remote_as.is_external(local_as)),
             settings,
             local_as,
             machine: Peer::new(machine, seed),
@@ -86,6 +95,8 @@ impl PeerTask {
             shared,
             accepted,
             local_addresses,
+            changes,
+            transient: false,
             dialing: None,
             outgoing: None,
             incoming: None,
@@ -94,8 +105,10 @@ impl PeerTask {
         }
     }
 
-    pub(crate) fn address(&self) -> IpAddr {
-        self.settings.address.to_canonical()
+    /// The same task, which ends when its first connections have.
+    pub(crate) fn leaving_with_its_session(mut self) -> Self {
+        self.transient = true;
+        self
     }
 
     /// Runs until cancelled and its last words are said.
@@ -110,6 +123,9 @@ impl PeerTask {
             match self.wait(&cancel, more).await {
                 Wake::Cancelled => break,
                 wake => self.react(Instant::now(), wake),
+            }
+            if self.transient && self.outgoing.is_none() && self.incoming.is_none() {
+                break;
             }
         }
         let stop = Input::ManualStop {
@@ -132,6 +148,7 @@ impl PeerTask {
             () = until(deadline) => Wake::Deadline,
             Some(stream) = self.accepted.recv() => Wake::Accepted(stream),
             Ok(()) = self.local_addresses.changed() => Wake::AddressesChanged,
+            Ok(()) = self.changes.changed() => Wake::SettingsChanged,
             dialed = dialed(&mut self.dialing) => Wake::Dialed(dialed),
             r = ready(self.outgoing.as_ref()) => Wake::Ready(Connection::Outgoing, r),
             r = ready(self.incoming.as_ref()) => Wake::Ready(Connection::Incoming, r),
@@ -151,12 +168,24 @@ impl PeerTask {
                     session.resolve_next_hops(&addresses);
                 }
             }
+            Wake::SettingsChanged => self.update_settings(),
             Wake::Dialed(result) => self.dialed(now, result),
             Wake::Ready(connection, ready) => self.read(now, connection, ready),
             Wake::Deadline => self.machine.handle_input(now, Input::Timeout),
             // The next round fills the buffers.
             Wake::RibChanged | Wake::FarewellSaid | Wake::Cancelled => {}
         }
+    }
+
+    fn update_settings(&mut self) {
+        self.settings = self.changes.borrow_and_update().clone();
+        let addresses = Arc::clone(&self.local_addresses.borrow());
+        if let Some(session) = &mut self.session {
+            session.update(&self.settings, &addresses);
+        }
+        let name = &self.settings.name;
+        self.shared
+            .update_status(self.index, |status| status.name.clone_from(name));
     }
 
     fn accept(&mut self, now: Instant, stream: TcpStream) {
@@ -188,7 +217,7 @@ impl PeerTask {
                 Input::TcpConnected(Connection::Outgoing)
             }
             Err(error) => {
-                let PeerSettings { address, port, .. } = self.settings;
+                let (address, port) = (self.settings.key(), self.settings.port);
                 self.note_error(format!("connect to {address} port {port}: {error}"));
                 Input::TcpFailed(Connection::Outgoing)
             }

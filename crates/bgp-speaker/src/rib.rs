@@ -83,7 +83,7 @@ pub(crate) struct Rib {
     interned: HashMap<Arc<PathAttributes>, InternedSet>,
     next_set_id: u64,
     /// Per reader and table: tombstones up to this version are of no use to it.
-    readers: Box<[[AtomicU64; 2]]>,
+    readers: Vec<[AtomicU64; 2]>,
 }
 
 #[derive(Debug)]
@@ -95,7 +95,6 @@ struct InternedSet {
 impl Rib {
     /// An empty RIB for `readers` readers.
     pub(crate) fn new(readers: usize) -> Self {
-        let idle = || [AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX)];
         Self {
             version: 0,
             v4: VersionedTable::new(),
@@ -104,6 +103,12 @@ impl Rib {
             next_set_id: 1,
             readers: (0..readers).map(|_| idle()).collect(),
         }
+    }
+
+    /// From now on there are at least `readers` readers.
+    pub(crate) fn make_room(&mut self, readers: usize) {
+        let more = readers.saturating_sub(self.readers.len());
+        self.readers.extend((0..more).map(|_| idle()));
     }
 
     pub(crate) fn version(&self) -> RibVersion {
@@ -248,6 +253,11 @@ impl Rib {
             Table::V6 => &mut self.v6,
         }
     }
+}
+
+/// Of a reader that needs nothing.
+fn idle() -> [AtomicU64; 2] {
+    [AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX)]
 }
 
 #[cfg(test)]

@@ -200,7 +200,7 @@ async fn too_many_prefixes_end_the_session() {
 }
 
 async fn router_has_candidates(router: &Node, wanted: usize) {
-    let all = |peers: &Vec<bgp_speaker::PeerStatus>| {
+    let all = |peers: &bgp_speaker::PeerStatuses| {
         peers
             .iter()
             .map(|peer| peer.accepted_prefixes)

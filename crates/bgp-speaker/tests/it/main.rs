@@ -7,5 +7,7 @@ mod flush;
 mod learn;
 mod node;
 mod password;
+mod peers;
 mod raw_peer;
 mod session;
+mod settings;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use bgp_speaker::PeerSettings;
 use bgp_wire::{
     Asn, BgpIdentifier, Capability, Family, HoldTime, MaxMessageLen, MessageType, MessageView,
-    Notification, Open, RawMessage, encode_keepalive,
+    Notification, Open, PathAttributes, RawMessage, encode_keepalive,
 };
 use bytes::BytesMut;
 use ipnet::IpNet;
@@ -67,6 +67,12 @@ impl Identity {
         socket.bind(&SocketAddr::new(self.address, 0).into())?;
         let socket = TcpSocket::from_std_stream(socket.into());
         socket.connect(speaker).await
+    }
+
+    /// Whether the speaker closes a connection before it says anything.
+    pub async fn is_turned_away(self, speaker: SocketAddr) -> bool {
+        let mut stream = soon(self.dial(speaker, None)).await.unwrap();
+        matches!(soon(stream.read(&mut [0; 1])).await, Ok(0) | Err(_))
     }
 
     /// Establishes a session.
@@ -155,6 +161,30 @@ impl RawPeer {
                     .extend(unreach.prefixes().map(Result::unwrap));
             }
             return told;
+        }
+    }
+
+    /// The attributes of the next IPv4 route announced.
+    pub async fn attributes(&mut self) -> PathAttributes {
+        loop {
+            let message = self.next().await;
+            let MessageView::Update(update) = message.view().unwrap() else {
+                continue;
+            };
+            if update.nlri().next().is_none() {
+                continue;
+            }
+            let context = bgp_wire::DecodeContext::new(
+                bgp_wire::AsWidth::Four,
+                bgp_wire::SessionKind::External,
+            );
+            let judgement = update.judge(context);
+            let seen = judgement.attributes();
+            let mut attributes = PathAttributes::originated();
+            attributes.as_path = seen.as_path().unwrap().to_as_path();
+            attributes.med = seen.med();
+            attributes.communities = seen.communities().into_iter().collect();
+            return attributes;
         }
     }
 
