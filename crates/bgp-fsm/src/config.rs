@@ -30,7 +30,8 @@ pub use self::restart::RestartConfig;
 pub struct PeerConfig {
     pub(crate) local_as: Asn,
     pub(crate) identifier: BgpIdentifier,
-    pub(crate) peer_as: Asn,
+    /// `None` for any but our own.
+    pub(crate) peer_as: Option<Asn>,
     pub(crate) hold_time: HoldTime,
     pub(crate) keepalive_time: Option<Duration>,
     pub(crate) connect_retry_time: Duration,
@@ -112,7 +113,7 @@ impl PeerConfig {
         Ok(Self {
             local_as,
             identifier,
-            peer_as,
+            peer_as: Some(peer_as),
             hold_time: HoldTime::default(),
             keepalive_time: None,
             connect_retry_time: DEFAULT_CONNECT_RETRY_TIME,
@@ -127,6 +128,19 @@ impl PeerConfig {
             refresh_time: DEFAULT_REFRESH_TIME,
             prefix_limits: BTreeMap::new(),
             role: None,
+        })
+    }
+
+    /// A peer of whatever AS but ours, with the defaults of [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// Our AS number or the identifier is 0.
+    pub fn external(local_as: Asn, identifier: BgpIdentifier) -> Result<Self, ConfigError> {
+        let machine = Self::new(local_as, identifier, local_as)?;
+        Ok(Self {
+            peer_as: None,
+            ..machine
         })
     }
 
@@ -291,7 +305,7 @@ impl PeerConfig {
 
     /// Roles are of external sessions only (RFC 9234 section 4).
     pub(crate) fn external_role(&self) -> Option<(Role, RoleCheck)> {
-        self.role.filter(|_| self.local_as != self.peer_as)
+        self.role.filter(|_| self.peer_as != Some(self.local_as))
     }
 
     /// How long one attempt to connect may take.

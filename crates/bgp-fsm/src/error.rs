@@ -95,6 +95,8 @@ pub enum Cause {
         /// What its OPEN says.
         received: Asn,
     },
+    /// The peer is in our own AS and should be in any other.
+    NotExternal(Asn),
     /// The peer has our own identifier on an internal session (RFC 6286
     /// section 2.2).
     SameBgpIdentifier(BgpIdentifier),
@@ -139,6 +141,9 @@ impl fmt::Display for Cause {
             Self::Decode(error) => error.fmt(f),
             Self::BadPeerAs { expected, received } => {
                 write!(f, "peer is in AS {received}, configured is AS {expected}")
+            }
+            Self::NotExternal(asn) => {
+                write!(f, "peer is in our own AS {asn}, configured is an external one")
             }
             Self::SameBgpIdentifier(identifier) => write!(
                 f,

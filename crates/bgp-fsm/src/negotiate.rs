@@ -89,16 +89,18 @@ pub(crate) fn negotiate(
         notification: error.notification(),
         cause: Cause::Decode(error),
     })?;
-    if open.asn != config.peer_as {
-        return Err(Refusal::new(
-            NotificationCode::OPEN_BAD_PEER_AS,
-            Cause::BadPeerAs {
-                expected: config.peer_as,
-                received: open.asn,
-            },
-        ));
+    let bad_as = match config.peer_as {
+        Some(expected) if expected != open.asn => Some(Cause::BadPeerAs {
+            expected,
+            received: open.asn,
+        }),
+        None if config.local_as == open.asn => Some(Cause::NotExternal(open.asn)),
+        _ => None,
+    };
+    if let Some(cause) = bad_as {
+        return Err(Refusal::new(NotificationCode::OPEN_BAD_PEER_AS, cause));
     }
-    let session = if config.local_as == config.peer_as {
+    let session = if config.local_as == open.asn {
         SessionKind::Internal
     } else {
         SessionKind::External

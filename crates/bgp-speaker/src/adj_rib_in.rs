@@ -86,7 +86,7 @@ impl AdjRibIn {
             return None;
         };
         let ended = update.is_end_of_rib();
-        if ended.is_none() && self.settings.import == Import::Accept {
+        if ended.is_none() && self.settings.import != Import::Reject {
             self.import(via, update);
         }
         ended
@@ -227,8 +227,13 @@ impl AdjRibIn {
             self.withdraw();
             return;
         };
-        self.announced
-            .retain(|prefix| unroutable(*prefix).is_none());
+        // What is no longer acceptable takes the place of what was.
+        let import = &self.settings.import;
+        let refused = |prefix: &IpNet| unroutable(*prefix).is_some() || !import.accepts(*prefix);
+        self.withdrawn.clear();
+        self.withdrawn
+            .extend(self.announced.extract_if(.., |prefix| refused(prefix)));
+        self.withdraw();
         for prefix in &self.announced {
             match Table::of(prefix) {
                 Table::V4 => self.v4.insert(*prefix),
@@ -267,7 +272,11 @@ impl AdjRibIn {
             .any(|it| it == Community::GRACEFUL_SHUTDOWN);
         let local_pref = match going {
             true => 0,
-            false => attributes.local_pref().unwrap_or(DEFAULT_LOCAL_PREF),
+            false => self
+                .settings
+                .import_preference
+                .or_else(|| attributes.local_pref())
+                .unwrap_or(DEFAULT_LOCAL_PREF),
         };
         Some(Path {
             peer: self.peer,

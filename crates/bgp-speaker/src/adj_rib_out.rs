@@ -9,6 +9,7 @@ use bytes::BytesMut;
 
 pub(crate) use self::stream::Finished;
 use self::stream::{Prepared, Stream};
+use crate::Export;
 use crate::rib::Rib;
 
 /// The facts of a session that shape its UPDATEs.
@@ -48,6 +49,19 @@ impl AdjRibOut {
             facts,
             streams,
             prepared: Prepared::default(),
+        }
+    }
+
+    pub(crate) fn with_export(mut self, export: Export) -> Self {
+        self.prepared.set_export(export);
+        self
+    }
+
+    /// Says other things of every route; if that is a change, all are
+    /// announced again.
+    pub(crate) fn set_export(&mut self, export: Export) {
+        if self.prepared.set_export(export) {
+            self.streams.iter_mut().for_each(Stream::start_over);
         }
     }
 

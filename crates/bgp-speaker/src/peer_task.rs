@@ -9,7 +9,6 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::mem;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,6 +46,10 @@ pub(crate) struct PeerTask {
     accepted: mpsc::Receiver<TcpStream>,
     versions: watch::Receiver<RibVersion>,
     local_addresses: watch::Receiver<Arc<LocalAddresses>>,
+    /// The settings as far as they change while the session goes on.
+    changes: watch::Receiver<PeerSettings>,
+    /// Without a connection there is nothing left to do.
+    transient: bool,
     dialing: Option<Dialing>,
     outgoing: Option<Wire>,
     incoming: Option<Wire>,
@@ -63,6 +66,10 @@ pub(crate) struct PeerTask {
 }
 
 impl PeerTask {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one thing the task needs"
+    )]
     pub(crate) fn new(
         index: usize,
         local_as: Asn,
@@ -71,6 +78,7 @@ impl PeerTask {
         shared: Arc<Shared>,
         local_addresses: watch::Receiver<Arc<LocalAddresses>>,
         accepted: mpsc::Receiver<TcpStream>,
+        changes: watch::Receiver<PeerSettings>,
     ) -> Self {
         // The standard library's hasher has the random keys that the jitter needs.
         let seed = RandomState::new().build_hasher().finish();
@@ -81,7 +89,7 @@ impl PeerTask {
             retained: false,
             controls: shared.controls.subscribe(),
             refreshes: 0,
-            options: ConnectionOptions::new(&settings, settings.remote_as != local_as),
+            options: ConnectionOptions::new(&settings, settings.remote_as.is_external(local_as)),
             settings,
             local_as,
             machine: Peer::new(machine, seed),
@@ -89,6 +97,8 @@ impl PeerTask {
             shared,
             accepted,
             local_addresses,
+            changes,
+            transient: false,
             dialing: None,
             outgoing: None,
             incoming: None,
@@ -97,8 +107,10 @@ impl PeerTask {
         }
     }
 
-    pub(crate) fn address(&self) -> IpAddr {
-        self.settings.address.to_canonical()
+    /// The same task, which ends when its first connections have.
+    pub(crate) fn leaving_with_its_session(mut self) -> Self {
+        self.transient = true;
+        self
     }
 
     /// Runs until cancelled and its last words are said.
@@ -112,6 +124,9 @@ impl PeerTask {
             match self.wait(&cancel, more).await {
                 Wake::Cancelled => break,
                 wake => self.react(Instant::now(), wake),
+            }
+            if self.transient && self.outgoing.is_none() && self.incoming.is_none() {
+                break;
             }
         }
         self.leave().await;
@@ -136,6 +151,7 @@ impl PeerTask {
                 }
             }
             Wake::ControlsChanged => self.follow_controls(),
+            Wake::SettingsChanged => self.update_settings(),
             Wake::Dialed(result) => self.dialed(now, result),
             Wake::Ready(connection, ready) => self.read(now, connection, ready),
             Wake::Deadline => self.machine.handle_input(now, Input::Timeout),
@@ -165,6 +181,17 @@ impl PeerTask {
                     .handle_input(now, Input::RequestRefresh(family));
             }
         }
+    }
+
+    fn update_settings(&mut self) {
+        self.settings = self.changes.borrow_and_update().clone();
+        let addresses = Arc::clone(&self.local_addresses.borrow());
+        if let Some(session) = &mut self.session {
+            session.update(&self.settings, &addresses);
+        }
+        let name = &self.settings.name;
+        self.shared
+            .update_status(self.index, |status| status.name.clone_from(name));
     }
 
     /// Whether the sessions with this peer are about to be shut down.
@@ -213,7 +240,7 @@ impl PeerTask {
                 Input::TcpConnected(Connection::Outgoing)
             }
             Err(error) => {
-                let PeerSettings { address, port, .. } = self.settings;
+                let (address, port) = (self.settings.key(), self.settings.port);
                 self.note_error(format!("connect to {address} port {port}: {error}"));
                 Input::TcpFailed(Connection::Outgoing)
             }

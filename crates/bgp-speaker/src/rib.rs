@@ -146,13 +146,12 @@ pub(crate) struct Rib {
     v6: RouteTable<Ipv6Net>,
     sets: AttributeSets,
     /// Per reader and table: tombstones up to this version are of no use to it.
-    readers: Box<[[AtomicU64; 2]]>,
+    readers: Vec<[AtomicU64; 2]>,
 }
 
 impl Rib {
     /// An empty RIB for `readers` readers.
     pub(crate) fn new(readers: usize) -> Self {
-        let idle = || [AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX)];
         Self {
             version: 0,
             v4: RouteTable::new(),
@@ -160,6 +159,12 @@ impl Rib {
             sets: AttributeSets::default(),
             readers: (0..readers).map(|_| idle()).collect(),
         }
+    }
+
+    /// From now on there are at least `readers` readers.
+    pub(crate) fn make_room(&mut self, readers: usize) {
+        let more = readers.saturating_sub(self.readers.len());
+        self.readers.extend((0..more).map(|_| idle()));
     }
 
     pub(crate) fn version(&self) -> RibVersion {
@@ -308,6 +313,11 @@ impl Rib {
             IpNet::V6(prefix) => self.v6.set_of(prefix),
         }
     }
+}
+
+/// Of a reader that needs nothing.
+fn idle() -> [AtomicU64; 2] {
+    [AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX)]
 }
 
 #[cfg(test)]

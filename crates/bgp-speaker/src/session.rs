@@ -42,7 +42,7 @@ impl Session {
         shared: Arc<Shared>,
     ) -> Self {
         let families = negotiated.families.iter().copied();
-        shared.sent[index].send_replace(Some(RibVersion::default()));
+        shared.set_sent(index, Some(RibVersion::default()));
         shared.update_status(index, |status| {
             status.negotiated = Some(Arc::clone(negotiated));
             status.local_address = Some(local);
@@ -55,7 +55,8 @@ impl Session {
             negotiated: Arc::clone(negotiated),
             local,
             next_hops: settings.next_hops,
-            adj_rib_out: AdjRibOut::new(index, Arc::clone(&shared.rib), facts, families),
+            adj_rib_out: AdjRibOut::new(index, Arc::clone(&shared.rib), facts, families)
+                .with_export(settings.export.clone()),
             leaving: false,
             shared,
             marks: VecDeque::new(),
@@ -98,6 +99,14 @@ impl Session {
             .update_status(self.index, |status| status.withheld = withheld);
     }
 
+    /// Takes over what can change while the session goes on, and announces
+    /// again what that changes.
+    pub(crate) fn update(&mut self, settings: &PeerSettings, addresses: &LocalAddresses) {
+        self.next_hops = settings.next_hops;
+        self.adj_rib_out.set_export(settings.export.clone());
+        self.resolve_next_hops(addresses);
+    }
+
     /// Packs what is to be said into the connection's bounded buffer and
     /// returns how many messages that were.
     pub(crate) fn fill(&mut self, wire: &mut Wire) -> usize {
@@ -121,7 +130,7 @@ impl Session {
             sent = Some(RibVersion(version));
         }
         if sent.is_some() {
-            self.shared.sent[self.index].send_replace(sent);
+            self.shared.set_sent(self.index, sent);
         }
     }
 
@@ -169,7 +178,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.shared.sent[self.index].send_replace(None);
+        self.shared.set_sent(self.index, None);
         self.shared.update_status(self.index, |status| {
             status.negotiated = None;
             status.local_address = None;

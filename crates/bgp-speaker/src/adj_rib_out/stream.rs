@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use tracing::warn;
 
 use super::SessionFacts;
+use crate::Export;
 use crate::rib::{AttributeSet, Position, Rib, RouteChange, Table};
 
 /// One family's share of it.
@@ -265,10 +266,22 @@ impl Stream {
 pub(super) struct Prepared {
     /// What it is, and what is sent.
     last: Option<(Arc<PathAttributes>, PathAttributes)>,
+    export: Export,
     shutting_down: bool,
 }
 
 impl Prepared {
+    /// What is said of every route beside its own attributes; says whether
+    /// that is news.
+    pub(super) fn set_export(&mut self, export: Export) -> bool {
+        let news = self.export != export;
+        if news {
+            self.last = None;
+            self.export = export;
+        }
+        news
+    }
+
     /// Whether routes are marked as about to go (RFC 8326); says whether that
     /// is news.
     pub(super) fn set_shutting_down(&mut self, shutting_down: bool) -> bool {
@@ -285,16 +298,16 @@ impl Prepared {
         facts: SessionFacts,
     ) -> &'p PathAttributes {
         let internal = facts.context.session == SessionKind::Internal;
-        if internal && !self.shutting_down {
+        if internal && !self.shutting_down && self.export.is_neutral() {
             return &set.attributes;
         }
         self.last
             .take_if(|(last, _)| !Arc::ptr_eq(last, &set.attributes));
         let (_, attributes) = self.last.get_or_insert_with(|| {
             let mut attributes = PathAttributes::clone(&set.attributes);
-            if !internal {
-                attributes.as_path.prepend(facts.local_as, 1);
-            }
+            self.export.apply(&mut attributes);
+            let times = self.export.prepend + u8::from(!internal);
+            attributes.as_path.prepend(facts.local_as, times.into());
             if self.shutting_down {
                 mark_shutting_down(&mut attributes, internal);
             }

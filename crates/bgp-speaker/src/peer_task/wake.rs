@@ -20,6 +20,7 @@ pub(super) enum Wake {
     RibChanged,
     AddressesChanged,
     ControlsChanged,
+    SettingsChanged,
     Dialed(io::Result<TcpStream>),
     /// The connection can be read from or written to, or has failed.
     Ready(Connection, io::Result<()>),
@@ -39,6 +40,7 @@ impl PeerTask {
             Some(stream) = self.accepted.recv() => Wake::Accepted(stream),
             Ok(()) = self.local_addresses.changed() => Wake::AddressesChanged,
             Ok(()) = self.controls.changed() => Wake::ControlsChanged,
+            Ok(()) = self.changes.changed() => Wake::SettingsChanged,
             dialed = dialed(&mut self.dialing) => Wake::Dialed(dialed),
             r = ready(self.outgoing.as_ref()) => Wake::Ready(Connection::Outgoing, r),
             r = ready(self.incoming.as_ref()) => Wake::Ready(Connection::Incoming, r),

@@ -8,6 +8,8 @@ mod graceful;
 mod learn;
 mod node;
 mod password;
+mod peers;
 mod raw_peer;
 mod refresh;
 mod session;
+mod settings;

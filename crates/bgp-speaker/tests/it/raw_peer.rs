@@ -76,6 +76,12 @@ impl Identity {
         socket.connect(speaker).await
     }
 
+    /// Whether the speaker closes a connection before it says anything.
+    pub async fn is_turned_away(self, speaker: SocketAddr) -> bool {
+        let mut stream = soon(self.dial(speaker, None)).await.unwrap();
+        matches!(soon(stream.read(&mut [0; 1])).await, Ok(0) | Err(_))
+    }
+
     /// Establishes a session.
     pub async fn connect(self, speaker: IpAddr) -> RawPeer {
         self.connect_with(SocketAddr::new(speaker, PORT), None)
@@ -224,6 +230,27 @@ impl RawPeer {
                     .extend(unreach.prefixes().map(Result::unwrap));
             }
             return told;
+        }
+    }
+
+    /// The attributes of the next IPv4 route announced.
+    pub async fn attributes(&mut self) -> PathAttributes {
+        loop {
+            let message = self.next().await;
+            let MessageView::Update(update) = message.view().unwrap() else {
+                continue;
+            };
+            if update.nlri().next().is_none() {
+                continue;
+            }
+            let context = DecodeContext::new(AsWidth::Four, SessionKind::External);
+            let judgement = update.judge(context);
+            let seen = judgement.attributes();
+            let mut attributes = PathAttributes::originated();
+            attributes.as_path = seen.as_path().unwrap().to_as_path();
+            attributes.med = seen.med();
+            attributes.communities = seen.communities().into_iter().collect();
+            return attributes;
         }
     }
 

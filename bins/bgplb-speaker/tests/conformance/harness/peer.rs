@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use super::wire::{KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE, header, keepalive, route_refresh};
+use super::wire::{
+    KEEPALIVE, NOTIFICATION, OPEN, ROUTE_REFRESH, UPDATE, header, keepalive, route_refresh,
+};
 
 /// One connection to the speaker.
 #[derive(Debug)]
