@@ -8,7 +8,7 @@ use bgp_fsm::PeerConfig;
 use bgp_wire::{Asn, BgpIdentifier, Family, HoldTime};
 
 use crate::md5::MAX_KEY_LEN;
-use crate::{NextHops, Secret};
+use crate::{BfdSettings, NextHops, Secret};
 
 /// The port of BGP (RFC 4271 section 8.2.1).
 pub const BGP_PORT: u16 = 179;
@@ -96,6 +96,9 @@ pub struct PeerSettings {
     /// How many prefixes it may announce before the session is ended with
     /// Cease / Maximum Number of Prefixes Reached (RFC 4486 section 4).
     pub max_prefixes: u32,
+    /// BFD with the peer (RFC 5882): a path found broken ends the session with
+    /// Cease / BFD Down (RFC 9384). `None` for none.
+    pub bfd: Option<BfdSettings>,
 }
 
 impl PeerSettings {
@@ -116,6 +119,7 @@ impl PeerSettings {
             ttl: Ttl::default(),
             import: Import::default(),
             max_prefixes: DEFAULT_MAX_PREFIXES,
+            bfd: None,
         }
     }
 
@@ -147,6 +151,9 @@ impl PeerSettings {
         }
         if self.ttl == Ttl::Hops(0) {
             return Err(ConfigError::TtlZero(peer));
+        }
+        if let Some(Err(error)) = self.bfd.map(|bfd| bfd.timing()) {
+            return Err(ConfigError::Bfd { peer, error });
         }
         let known = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
         if let Some(family) = self.families.iter().find(|f| !known.contains(f)) {
@@ -282,6 +289,14 @@ pub enum ConfigError {
         peer: IpAddr,
         /// The family asked for.
         family: Family,
+    },
+    /// Times that BFD cannot keep.
+    #[error("peer {peer}: {error}")]
+    Bfd {
+        /// Whose setting.
+        peer: IpAddr,
+        /// What is wrong, and what is possible.
+        error: bfd::ConfigError,
     },
     /// The state machine has an objection.
     #[error("peer {peer}: {error}")]

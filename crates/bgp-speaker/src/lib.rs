@@ -60,11 +60,13 @@
 //!
 //! RFC 4271 (sessions, decision process), 4760 (IPv6), 2918 (route refresh),
 //! 4724 (End-of-RIB marker), 7606 (faulty UPDATEs), 2385 (TCP MD5), 4486 (limit
-//! of prefixes). Not covered: route reflection, confederations, ADD-PATH,
+//! of prefixes), 5880 to 5883 (BFD, which see in the crate `bfd`), 9384 (Cease
+//! / BFD Down). Not covered: route reflection, confederations, ADD-PATH,
 //! graceful restart, TCP-AO, GTSM.
 
 mod adj_rib_in;
 mod adj_rib_out;
+mod bfd;
 mod config;
 mod decision;
 mod learned;
@@ -83,6 +85,7 @@ mod status;
 mod versioned;
 mod wire;
 
+pub use self::bfd::{BfdSettings, BfdStatus};
 pub use config::{
     BGP_PORT, BesideBest, ConfigError, Import, Initiation, Multipath, PeerSettings, SpeakerConfig,
     Ttl,

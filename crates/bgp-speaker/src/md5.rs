@@ -1,4 +1,4 @@
-//! TCP MD5 signatures (RFC 2385): one socket option, the crate's only `unsafe`.
+//! TCP MD5 signatures (RFC 2385): one socket option, and the `unsafe` it takes.
 
 use std::io;
 use std::mem;

@@ -1,5 +1,6 @@
 //! One peer's task: drives its state machine, its connections and its session.
 
+mod bfd;
 mod events;
 
 use std::collections::hash_map::RandomState;
@@ -49,6 +50,7 @@ pub(crate) struct PeerTask {
     /// Closed connections whose last octets are still on their way.
     farewells: Vec<Farewell>,
     session: Option<Session>,
+    bfd: Option<bfd::BfdWatch>,
 }
 
 /// Everything that can wake the task.
@@ -61,6 +63,8 @@ enum Wake {
     /// The connection can be read from or written to, or has failed.
     Ready(Connection, io::Result<()>),
     FarewellSaid,
+    /// BFD has news; `false` if it will have none any more.
+    Bfd(bool),
     Deadline,
 }
 
@@ -91,6 +95,7 @@ impl PeerTask {
             incoming: None,
             farewells: Vec::new(),
             session: None,
+            bfd: None,
         }
     }
 
@@ -102,6 +107,7 @@ impl PeerTask {
     pub(crate) async fn run(mut self, cancel: CancellationToken) {
         self.machine
             .handle_input(Instant::now(), Input::ManualStart);
+        self.start_bfd().await;
         loop {
             self.carry_out();
             let full = self.fill();
@@ -129,6 +135,7 @@ impl PeerTask {
         tokio::select! {
             biased;
             () = cancel.cancelled() => Wake::Cancelled,
+            changed = bfd::changed(self.bfd.as_mut()) => Wake::Bfd(changed),
             () = until(deadline) => Wake::Deadline,
             Some(stream) = self.accepted.recv() => Wake::Accepted(stream),
             Ok(()) = self.local_addresses.changed() => Wake::AddressesChanged,
@@ -153,6 +160,7 @@ impl PeerTask {
             }
             Wake::Dialed(result) => self.dialed(now, result),
             Wake::Ready(connection, ready) => self.read(now, connection, ready),
+            Wake::Bfd(changed) => self.bfd_changed(now, changed),
             Wake::Deadline => self.machine.handle_input(now, Input::Timeout),
             // The next round fills the buffers.
             Wake::RibChanged | Wake::FarewellSaid | Wake::Cancelled => {}

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::bfd::Bfd;
 use crate::learned::{LearnedRoutes, LearnedShared};
 use crate::peer_task::PeerTask;
 use crate::rib::Rib;
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) sent: Vec<watch::Sender<Option<RibVersion>>>,
     pub(crate) statuses: watch::Sender<Vec<PeerStatus>>,
     pub(crate) learned: Arc<LearnedShared>,
+    pub(crate) bfd: Bfd,
     listening: watch::Sender<Vec<SocketAddr>>,
 }
 
@@ -70,6 +72,7 @@ impl Speaker {
             sent: peers.iter().map(|_| watch::Sender::new(None)).collect(),
             statuses: watch::Sender::new(peers.iter().map(PeerStatus::new).collect()),
             learned: Arc::new(LearnedShared::new(config.multipath)),
+            bfd: Bfd::default(),
             listening: watch::Sender::new(Vec::new()),
         });
         let handle = SpeakerHandle {
@@ -120,6 +123,7 @@ impl Speaker {
         }
         drop(inboxes);
         let result = supervise(&mut tasks, &cancel).await;
+        self.shared.bfd.stop().await;
         drop(self.closing);
         result
     }

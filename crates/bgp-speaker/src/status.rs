@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use bgp_fsm::{Negotiated, State};
 use bgp_wire::{Asn, Family};
 
-use crate::PeerSettings;
+use crate::{BfdStatus, PeerSettings};
 
 /// A peer at one moment.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct PeerStatus {
     pub end_of_rib: Vec<Family>,
     /// How many prefixes of this peer are candidates now.
     pub accepted_prefixes: usize,
+    /// The BFD session; `None` without one.
+    pub bfd: Option<BfdStatus>,
 }
 
 impl PeerStatus {
@@ -50,6 +52,7 @@ impl PeerStatus {
             withheld: Vec::new(),
             end_of_rib: Vec::new(),
             accepted_prefixes: 0,
+            bfd: None,
         }
     }
 
