@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bgp_speaker::{
-    ConfigError, Import, Initiation, NextHops, PeerSettings, RibChange, Secret, SpeakerConfig, Ttl,
-    unroutable,
+    BfdSettings, ConfigError, Import, Initiation, NextHops, PeerSettings, RibChange, Secret,
+    SpeakerConfig, Ttl, unroutable,
 };
 use bgp_wire::{Family, PathAttributes};
 
-use self::raw::{RawAnnounce, RawConfig, RawFamily, RawImport, RawPeer};
+use self::raw::{RawAnnounce, RawBfd, RawConfig, RawFamily, RawImport, RawPeer};
 
 /// Everything the program needs to know.
 #[derive(Debug)]
@@ -183,7 +184,20 @@ fn peer_settings(raw: RawPeer, password: Option<Secret>) -> PeerSettings {
             RawImport::Accept => Import::Accept,
             RawImport::Reject => Import::Reject,
         },
+        bfd: raw.bfd.map(BfdSettings::from),
         ..defaults
+    }
+}
+
+impl From<RawBfd> for BfdSettings {
+    fn from(raw: RawBfd) -> Self {
+        let ms = |time: u32| Duration::from_millis(time.into());
+        let mut settings = Self::default();
+        settings.min_tx = raw.min_tx.map_or(settings.min_tx, ms);
+        settings.min_rx = raw.min_rx.map_or(settings.min_rx, ms);
+        settings.multiplier = raw.multiplier.unwrap_or(settings.multiplier);
+        settings.multihop = raw.multihop;
+        settings
     }
 }
 

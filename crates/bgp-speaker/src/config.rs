@@ -21,7 +21,7 @@ pub use self::import::{Import, PrefixRange};
 pub use self::key::{PeerKey, RemoteAs};
 pub use self::multipath::{BesideBest, Multipath};
 use crate::md5::MAX_KEY_LEN;
-use crate::{GracefulRestart, NextHops, Restarting, Secret};
+use crate::{BfdSettings, GracefulRestart, NextHops, Restarting, Secret};
 
 /// The port of BGP (RFC 4271 section 8.2.1).
 pub const BGP_PORT: u16 = 179;
@@ -161,6 +161,9 @@ pub struct PeerSettings {
     pub max_prefixes_pause: Duration,
     /// Graceful restart, offered unless changed to `None`.
     pub graceful_restart: Option<GracefulRestart>,
+    /// BFD with the peer (RFC 5882): a path found broken ends the session with
+    /// Cease / BFD Down (RFC 9384). `None` for none.
+    pub bfd: Option<BfdSettings>,
 }
 
 impl PeerSettings {
@@ -191,6 +194,7 @@ impl PeerSettings {
             max_prefixes: DEFAULT_MAX_PREFIXES,
             max_prefixes_pause: DEFAULT_MAX_PREFIXES_PAUSE,
             graceful_restart: Some(GracefulRestart::default()),
+            bfd: None,
         }
     }
 
@@ -257,6 +261,9 @@ impl PeerSettings {
         if self.export.prepend > export::MAX_PREPEND {
             let times = self.export.prepend;
             return Err(ConfigError::Prepend { peer, times });
+        }
+        if let Some(Err(error)) = self.bfd.map(|bfd| bfd.timing()) {
+            return Err(ConfigError::Bfd { peer, error });
         }
         let known = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
         if let Some(family) = self.families.iter().find(|f| !known.contains(f)) {

@@ -1,5 +1,6 @@
 //! One peer's task: drives its state machine, its connections and its session.
 
+mod bfd;
 mod events;
 mod leaving;
 mod wake;
@@ -63,6 +64,7 @@ pub(crate) struct PeerTask {
     controls: watch::Receiver<Controls>,
     /// How many of the requests to ask the peer for its routes were met.
     refreshes: u64,
+    bfd: Option<bfd::BfdWatch>,
 }
 
 impl PeerTask {
@@ -104,6 +106,7 @@ impl PeerTask {
             incoming: None,
             farewells: Vec::new(),
             session: None,
+            bfd: None,
         }
     }
 
@@ -118,6 +121,7 @@ impl PeerTask {
         self.machine
             .handle_input(Instant::now(), Input::ManualStart);
         self.follow_controls();
+        self.start_bfd().await;
         loop {
             let full = self.work();
             let more = full && self.has_room();
@@ -154,6 +158,7 @@ impl PeerTask {
             Wake::SettingsChanged => self.update_settings(),
             Wake::Dialed(result) => self.dialed(now, result),
             Wake::Ready(connection, ready) => self.read(now, connection, ready),
+            Wake::Bfd(changed) => self.bfd_changed(now, changed),
             Wake::Deadline => self.machine.handle_input(now, Input::Timeout),
             // The next round fills the buffers.
             Wake::RibChanged | Wake::FarewellSaid | Wake::Cancelled => {}

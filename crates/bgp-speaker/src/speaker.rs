@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::bfd::Bfd;
 use crate::controls::Controls;
 use crate::learned::{LearnedRoutes, LearnedShared};
 use crate::rib::Rib;
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     sent: RwLock<Vec<watch::Sender<Option<RibVersion>>>>,
     pub(crate) statuses: watch::Sender<PeerStatuses>,
     pub(crate) learned: Arc<LearnedShared>,
+    pub(crate) bfd: Bfd,
     pub(crate) controls: watch::Sender<Controls>,
     pub(crate) listening: watch::Sender<Vec<SocketAddr>>,
 }
@@ -67,6 +69,7 @@ impl Speaker {
             statuses: watch::Sender::new(PeerStatuses::new(peers)),
             learned: Arc::new(LearnedShared::new(config.multipath)),
             controls: watch::Sender::new(Controls::default()),
+            bfd: Bfd::default(),
             listening: watch::Sender::new(Vec::new()),
         });
         let (requests, receiver) = mpsc::channel(REQUESTS);
@@ -98,6 +101,7 @@ impl Speaker {
         // If this future fails, what it started ends too, and the caller's
         // token stays the caller's.
         let cancel = cancel.child_token();
+        let shared = Arc::clone(&self.shared);
         let (roster, first) = Roster::new(
             self.config,
             self.shared,
@@ -107,6 +111,7 @@ impl Speaker {
         // Dropped in the middle, it takes its tasks with it.
         let _ending = cancel.drop_guard();
         let result = roster.run(first, self.requests).await;
+        shared.bfd.stop().await;
         drop(self.closing);
         result
     }

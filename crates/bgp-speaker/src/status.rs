@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use bgp_fsm::{Negotiated, State};
 use bgp_wire::Family;
 
-use crate::{PeerKey, PeerSettings, RemoteAs};
+use crate::{BfdStatus, PeerKey, PeerSettings, RemoteAs};
 
 /// Every peer at one moment: those of the configuration in its order, and
 /// those that came later where there was room.
@@ -100,6 +100,8 @@ pub struct PeerStatus {
     pub retained: Vec<Family>,
     /// Until when the peer has to be back for that.
     pub retained_until: Option<SystemTime>,
+    /// The BFD session; `None` without one.
+    pub bfd: Option<BfdStatus>,
 }
 
 impl PeerStatus {
@@ -121,6 +123,7 @@ impl PeerStatus {
             accepted_prefixes: 0,
             retained: Vec::new(),
             retained_until: None,
+            bfd: None,
         }
     }
 

@@ -65,6 +65,18 @@ pub(crate) struct RawPeer {
     pub(crate) ttl: Option<u8>,
     #[serde(default)]
     pub(crate) import: RawImport,
+    pub(crate) bfd: Option<RawBfd>,
+}
+
+/// `[peers.bfd]`: times in milliseconds.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct RawBfd {
+    pub(crate) min_tx: Option<u32>,
+    pub(crate) min_rx: Option<u32>,
+    pub(crate) multiplier: Option<u8>,
+    #[serde(default)]
+    pub(crate) multihop: bool,
 }
 
 /// `[[announce]]`: one prefix.

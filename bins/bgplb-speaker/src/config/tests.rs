@@ -114,11 +114,34 @@ fn a_password_file_ends_at_its_newline() {
 }
 
 #[test]
+fn bfd_takes_its_times_in_milliseconds() {
+    let bfd = |text: &str| {
+        let config = load(&with("ttl = 3", text)).unwrap();
+        config.speaker.peers[0].bfd
+    };
+    assert_eq!(bfd("ttl = 3"), None);
+    let defaults = BfdSettings::default();
+    assert_eq!(bfd("bfd = {}"), Some(defaults));
+    let quick = defaults.every(Duration::from_millis(10), 5).multihop();
+    let text = "bfd = { min-tx = 10, min-rx = 10, multiplier = 5, multihop = true }";
+    assert_eq!(bfd(text), Some(quick));
+    check_refused(
+        &with("ttl = 3", "bfd = { min-tx = 0 }"),
+        expect!["speaker.toml: peer 192.168.8.40: BFD interval 0ns is not between 1 ms and 4294 s"],
+    );
+    check_refused(
+        &with("ttl = 3", "bfd = { multiplier = 0 }"),
+        expect!["speaker.toml: peer 192.168.8.40: BFD multiplier 0 is not between 1 and 255"],
+    );
+    check_refused(&with("ttl = 3", "bfd = { mintx = 5 }"), expect!["speaker.toml, line 16: unknown field `mintx`, expected one of `min-tx`, `min-rx`, `multiplier`, `multihop`"]);
+}
+
+#[test]
 fn an_unknown_key_is_named_with_line_and_alternatives() {
     check_refused(
         &with("ttl = 3", "tll = 3"),
         expect![
-            "speaker.toml, line 16: unknown field `tll`, expected one of `address`, `as`, `name`, `port`, `passive`, `password`, `password-file`, `local-address`, `hold-time`, `families`, `next-hop-v4`, `next-hop-v6`, `ttl`, `import`"
+            "speaker.toml, line 16: unknown field `tll`, expected one of `address`, `as`, `name`, `port`, `passive`, `password`, `password-file`, `local-address`, `hold-time`, `families`, `next-hop-v4`, `next-hop-v6`, `ttl`, `import`, `bfd`"
         ],
     );
     check_refused(

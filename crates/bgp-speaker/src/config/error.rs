@@ -80,6 +80,14 @@ pub enum ConfigError {
         /// The family asked for.
         family: Family,
     },
+    /// Times that BFD cannot keep.
+    #[error("peer {peer}: {error}")]
+    Bfd {
+        /// Whose setting.
+        peer: IpAddr,
+        /// What is wrong, and what is possible.
+        error: bfd::ConfigError,
+    },
     /// The state machine has an objection.
     #[error("peer {peer}: {error}")]
     StateMachine {

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dialing, Farewell, PeerTask};
+use super::{Dialing, Farewell, PeerTask, bfd};
 use crate::wire::Wire;
 
 /// Everything that can wake the task.
@@ -25,6 +25,8 @@ pub(super) enum Wake {
     /// The connection can be read from or written to, or has failed.
     Ready(Connection, io::Result<()>),
     FarewellSaid,
+    /// BFD has news; `false` if it will have none any more.
+    Bfd(bool),
     Deadline,
 }
 
@@ -36,6 +38,7 @@ impl PeerTask {
         tokio::select! {
             biased;
             () = cancel.cancelled() => Wake::Cancelled,
+            changed = bfd::changed(self.bfd.as_mut()) => Wake::Bfd(changed),
             () = until(deadline) => Wake::Deadline,
             Some(stream) = self.accepted.recv() => Wake::Accepted(stream),
             Ok(()) = self.local_addresses.changed() => Wake::AddressesChanged,

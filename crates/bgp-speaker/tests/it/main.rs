@@ -3,6 +3,8 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod announce;
+mod bfd;
+mod bfd_peer;
 mod flush;
 mod graceful;
 mod learn;
