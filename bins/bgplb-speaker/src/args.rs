@@ -18,12 +18,30 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run until SIGTERM or SIGINT.
+    /// Run until SIGTERM or SIGINT; SIGHUP reads the configuration again.
     Run(ConfigFile),
     /// Read the configuration, say whether it can be used, and end.
-    CheckConfig(ConfigFile),
+    CheckConfig(CheckedFile),
     /// Print the BGP messages in a file, one line each.
     Decode(DecodeArgs),
+}
+
+/// Which configuration to look at.
+#[derive(Args, Debug)]
+pub(crate) struct CheckedFile {
+    /// The configuration file (TOML).
+    #[arg(value_name = "FILE", required_unless_present = "config")]
+    file: Option<PathBuf>,
+    /// The same, written as for `run`.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
+}
+
+impl CheckedFile {
+    pub(crate) fn path(self) -> PathBuf {
+        // One of them is there, as its attributes demand.
+        self.file.or(self.config).unwrap_or_default()
+    }
 }
 
 /// Where the configuration is.

@@ -8,6 +8,7 @@ mod plumber;
 mod routes;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,20 +19,26 @@ use crate::config::Config;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(file) => load(&file).map_or_else(ExitCode::from, run),
-        Command::CheckConfig(file) => match load(&file) {
-            Ok(config) => {
-                let peers = config.speaker.peers.len();
-                let prefixes = config.announce.len();
-                let file = file.config.display();
-                say(
-                    io::stdout(),
-                    &format!("{file}: usable (peers: {peers}, prefixes: {prefixes})"),
-                );
-                ExitCode::SUCCESS
-            }
+        Command::Run(ConfigFile { config: file }) => match load(&file) {
+            Ok(config) => run(config, file),
             Err(code) => ExitCode::from(code),
         },
+        Command::CheckConfig(checked) => {
+            let file = checked.path();
+            match load(&file) {
+                Ok(config) => {
+                    let peers = config.speaker.peers.len();
+                    let prefixes = config.announce.len();
+                    let file = file.display();
+                    say(
+                        io::stdout(),
+                        &format!("{file}: usable (peers: {peers}, prefixes: {prefixes})"),
+                    );
+                    ExitCode::SUCCESS
+                }
+                Err(code) => ExitCode::from(code),
+            }
+        }
         Command::Decode(args) => match decode::run(&args, io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
@@ -44,14 +51,16 @@ fn main() -> ExitCode {
 
 /// Reads the configuration, or says what is wrong with it and gives the exit
 /// code.
-fn load(file: &ConfigFile) -> Result<Config, u8> {
-    Config::load(&file.config).map_err(|error| {
-        say(io::stderr(), &format!("bgplb-speaker: {error}"));
+fn load(file: &Path) -> Result<Config, u8> {
+    Config::load(file).map_err(|error| {
+        for line in error.lines() {
+            say(io::stderr(), &format!("bgplb-speaker: {line}"));
+        }
         EX_CONFIG
     })
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(config: Config, file: PathBuf) -> ExitCode {
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -62,7 +71,7 @@ fn run(config: Config) -> ExitCode {
         .enable_all()
         .build()
         .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(app::run(config)));
+        .and_then(|runtime| runtime.block_on(app::run(config, file)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
