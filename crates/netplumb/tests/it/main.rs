@@ -2,5 +2,6 @@
 //! test's own.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod lookup;
 mod netns;
 mod world;
