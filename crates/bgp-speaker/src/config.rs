@@ -61,8 +61,13 @@ impl SpeakerConfig {
         }
     }
 
-    /// Checks what no type can say.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    /// Checks what no type can say, as [`Speaker::new`](crate::Speaker::new)
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong.
+    pub fn check(&self) -> Result<(), ConfigError> {
         if self.local_as.get() == 0 {
             return Err(ConfigError::LocalAsZero);
         }
@@ -329,6 +334,14 @@ pub struct IdleHold {
     pub first: Duration,
     /// The longest.
     pub longest: Duration,
+}
+
+impl IdleHold {
+    /// What the state machine does without other orders.
+    pub const DEFAULT: Self = Self {
+        first: Duration::from_secs(1),
+        longest: Duration::from_secs(60),
+    };
 }
 
 /// Who opens the TCP connection.

@@ -5,6 +5,7 @@
 mod addresses;
 mod errors;
 mod links;
+mod lookup;
 mod neighbours;
 mod routes;
 mod watch;
