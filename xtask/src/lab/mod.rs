@@ -18,6 +18,7 @@ pub(crate) mod docker;
 pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod netns;
+pub(crate) mod pair;
 pub(crate) mod router;
 
 use std::collections::BTreeSet;
