@@ -108,6 +108,12 @@ enum Bench {
     Change,
     /// A million prefixes held and sent, a thousand idle peers: time and memory, beside BIRD.
     Speaker,
+    /// Time from the cut of a path to the end of its routes, with BFD at 10 ms times 3.
+    Bfd {
+        /// How many paths are cut.
+        #[arg(long, default_value_t = 30)]
+        turns: u32,
+    },
     /// Time and allocations of bgp-wire for a real UPDATE stream, beside other codecs.
     Codec,
 }
@@ -166,6 +172,10 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench(Bench::Latency { turns }) => {
             sys::catch_termination();
             bench::latency(turns)?;
+        }
+        Task::Bench(Bench::Bfd { turns }) => {
+            sys::catch_termination();
+            bench::bfd::run(turns)?;
         }
         Task::Bench(Bench::Codec) => {
             if !bench::codec::run()? {

@@ -21,6 +21,7 @@ pub(crate) mod netns;
 pub(crate) mod pair;
 pub(crate) mod peer;
 pub(crate) mod router;
+pub(crate) mod switched;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -5,10 +5,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::Poll;
 
-use bfd::{Arrival, Path};
-use socket2::{Domain, Protocol, Socket, Type};
+use bfd::{Arrival, Path, SENT_TTL, SINGLE_HOP_PORT};
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+use tracing::debug;
 
 use super::datagram;
 
@@ -98,6 +99,13 @@ impl Receiver {
             socket.set_freebind_v6(true)?;
         }
         datagram::tell_the_way(&socket, at.is_ipv6())?;
+        // The default may have been made larger than can be read in one go.
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        if at.port() == SINGLE_HOP_PORT
+            && let Err(error) = socket.attach_filter(&only_unforwarded(at.is_ipv6()))
+        {
+            debug!(%error, "no filter: forwarded BFD packets are refused one by one");
+        }
         socket.bind(&at.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
         Ok(Self { at, socket })
@@ -132,10 +140,70 @@ impl Receiver {
     }
 }
 
+/// Has the kernel drop packets that were forwarded (RFC 5881 section 5), so
+/// that nobody afar can fill the buffer, and with it drown the peers.
+fn only_unforwarded(v6: bool) -> [SockFilter; 4] {
+    // BPF_LD | BPF_B | BPF_ABS, BPF_JMP | BPF_JEQ | BPF_K, BPF_RET | BPF_K of
+    // `linux/bpf_common.h`.
+    let (load_octet, jump_if_equal, give_back) = (0x30, 0x15, 0x06);
+    // Where the IP header has its TTL, or Hop Limit.
+    let offset = if v6 { 7 } else { 8 };
+    [
+        SockFilter::new(load_octet, 0, 0, NETWORK_HEADER + offset),
+        SockFilter::new(jump_if_equal, 1, 0, SENT_TTL.into()),
+        SockFilter::new(give_back, 0, 0, 0),
+        SockFilter::new(give_back, 0, 0, u32::MAX),
+    ]
+}
+
+/// `SKF_NET_OFF` of `linux/filter.h`, as the instruction has it.
+const NETWORK_HEADER: u32 = 0xfff0_0000;
+
 /// No control packet is longer.
 const BUFFER: usize = 256;
 
-/// More than a socket's buffer of ordinary size holds, so that nothing that
-/// has arrived is left unread, and little enough that a flood of packets does
-/// not keep ours from leaving.
+/// The kernel doubles this, and counts at least 512 octets a packet.
+const RECEIVE_BUFFER: usize = 256 * 1024;
+
+/// As many packets as a buffer holds, so that nothing that has arrived is left
+/// unread, and few enough that a flood does not keep ours from leaving.
 const MOST_QUEUED: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::net::UdpSocket as Plain;
+
+    use super::*;
+
+    #[test]
+    fn the_kernel_drops_what_was_forwarded() {
+        for address in ["127.0.0.1", "::1"] {
+            let address: IpAddr = address.parse().unwrap();
+            let v6 = address.is_ipv6();
+            let Ok(receiver) = Plain::bind((address, 0)) else {
+                assert!(v6, "no IPv4");
+                println!("no IPv6 here: not tried with {address}");
+                continue;
+            };
+            receiver.set_nonblocking(true).unwrap();
+            let options = socket2::SockRef::from(&receiver);
+            options.attach_filter(&only_unforwarded(v6)).unwrap();
+            let sender = Plain::bind((address, 0)).unwrap();
+            let to = receiver.local_addr().unwrap();
+            let options = socket2::SockRef::from(&sender);
+            for (ttl, arrives) in [(254, false), (255, true), (64, false)] {
+                if v6 {
+                    options.set_unicast_hops_v6(ttl).unwrap();
+                } else {
+                    options.set_ttl_v4(ttl).unwrap();
+                }
+                sender.send_to(b"hello", to).unwrap();
+                let received = receiver.recv(&mut [0; 8]);
+                assert_eq!(received.is_ok(), arrives, "TTL {ttl}");
+                let kind = received.err().map(|error| error.kind());
+                assert!(kind.is_none_or(|kind| kind == ErrorKind::WouldBlock));
+            }
+        }
+    }
+}
