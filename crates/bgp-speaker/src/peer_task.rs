@@ -125,6 +125,10 @@ impl PeerTask {
         loop {
             let full = self.work();
             let more = full && self.has_room();
+            // A socket that always has something to read would keep us going, while
+            // our timers and everybody else wait: asking whether it is ready
+            // never gives way.
+            yield_now().await;
             match self.wait(&cancel, more).await {
                 Wake::Cancelled => break,
                 wake => self.react(Instant::now(), wake),
