@@ -18,6 +18,7 @@ use bgp_fsm::{Connection, Input, Output, Peer, PeerConfig};
 use bgp_wire::{Asn, Family};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
+use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
