@@ -55,13 +55,13 @@ pub(crate) fn build(out: &Path) -> Result<Artifacts> {
     })
 }
 
-/// Builds the speaker to where [`Artifacts::speaker`] points.
+/// Builds the speaker to where [`Artifacts::speaker`] points, and gives that.
 ///
 /// # Errors
 ///
 /// When the build fails.
-pub(crate) fn build_speaker() -> Result<()> {
-    compile("bgplb-speaker").map(drop)
+pub(crate) fn build_speaker() -> Result<PathBuf> {
+    compile("bgplb-speaker").map(|programs| programs.join("bgplb-speaker"))
 }
 
 /// Builds a package's program, static; gives the directory it is in.

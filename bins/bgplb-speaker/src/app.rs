@@ -3,28 +3,30 @@
 use std::thread;
 
 use anyhow::{Context, ensure};
-use bgp_speaker::Speaker;
+use bgp_speaker::{Speaker, SpeakerConfig, SpeakerHandle};
 use netplumb::Watch;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info};
 
+use crate::args::RunArgs;
 use crate::config::Config;
 use crate::control::Control;
 use crate::plumber::{AddressReader, Plumber, watch_kernel};
 
 /// Runs the speaker until SIGTERM or SIGINT, or until something ends that
-/// should not.
+/// should not. SIGHUP has the file read again.
 ///
 /// # Errors
 ///
 /// What could not be opened at the start, or what ended by itself.
-pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()> {
     // From here on the signals are ours, so that one during start is not lost.
     let mut terminate = signal(SignalKind::terminate()).context("handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("handle SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("handle SIGHUP")?;
 
     let control = Control::open(config.control.as_ref())?;
     // The watch is open before anything is read, so that no change is missed.
@@ -49,10 +51,14 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let stop_plumber = CancellationToken::new();
     let plumber = start_plumber(plumber, stop_plumber.clone(), stop.clone())?;
 
-    let signal = tokio::select! {
-        _ = terminate.recv() => Some("SIGTERM"),
-        _ = interrupt.recv() => Some("SIGINT"),
-        () = stop.cancelled() => None,
+    let signal = loop {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => break Some("SIGTERM"),
+            _ = interrupt.recv() => break Some("SIGINT"),
+            () = stop.cancelled() => break None,
+            _ = hangup.recv() => reload(&args, &mut config, &handle).await,
+        }
     };
     if let Some(signal) = signal {
         info!("{signal}: stopping");
@@ -70,6 +76,49 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     plumbed.context("the plumber failed")??;
     ensure!(signal.is_some(), "a part of the program ended by itself");
     Ok(())
+}
+
+/// Reads the configuration again and brings the running speaker from the old
+/// one to the new one. A file that cannot be used changes nothing.
+async fn reload(args: &RunArgs, config: &mut Config, speaker: &SpeakerHandle) {
+    let file_name = args.config.display();
+    let newer = match Config::load(&args.config) {
+        Ok(newer) => newer.with_socket(args.socket.clone()),
+        Err(unusable) => {
+            for line in unusable.lines() {
+                error!("{line}");
+            }
+            return error!("{file_name} was not taken over: everything stays as it is");
+        }
+    };
+    if let Some(section) = config.needs_restart(&newer) {
+        return error!(
+            "{file_name} was not taken over: changes of {section} need a new start of the \
+             program, everything stays as it is"
+        );
+    }
+    let SpeakerConfig {
+        peers,
+        dynamic_peers,
+        ..
+    } = newer.speaker.clone();
+    match speaker.set_peers(peers, dynamic_peers).await {
+        Ok(peers) => {
+            let changes = config.announcements_of(&newer);
+            speaker.apply(&changes);
+            *config = newer;
+            info!(
+                added = peers.added,
+                removed = peers.removed,
+                restarted = peers.restarted,
+                updated = peers.updated,
+                unchanged = peers.unchanged,
+                prefixes = speaker.announced_prefixes(),
+                "{file_name} was read again"
+            );
+        }
+        Err(error) => error!("{file_name} was not taken over: {error}"),
+    }
 }
 
 /// Gives the watch of the kernel a thread of its own, since waiting blocks. It

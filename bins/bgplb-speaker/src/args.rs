@@ -19,10 +19,10 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run until SIGTERM or SIGINT.
+    /// Run until SIGTERM or SIGINT; SIGHUP reads the configuration again.
     Run(RunArgs),
     /// Read the configuration, say whether it can be used, and end.
-    CheckConfig(ConfigFile),
+    CheckConfig(CheckedFile),
     /// Show the peers of the running speaker.
     Peers(PeersArgs),
     /// Show the routes of the running speaker.
@@ -31,19 +31,30 @@ pub(crate) enum Command {
     Decode(DecodeArgs),
 }
 
-/// Where the configuration is.
+/// Which configuration to look at.
 #[derive(Args, Debug)]
-pub(crate) struct ConfigFile {
+pub(crate) struct CheckedFile {
     /// The configuration file (TOML).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "config")]
+    file: Option<PathBuf>,
+    /// The same, written as for `run`.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
+}
+
+impl CheckedFile {
+    pub(crate) fn path(self) -> PathBuf {
+        // One of them is there, as its attributes demand.
+        self.file.or(self.config).unwrap_or_default()
+    }
 }
 
 /// How to run.
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) file: ConfigFile,
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
     /// The control socket, instead of the one the configuration names.
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,

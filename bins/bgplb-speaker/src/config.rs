@@ -1,19 +1,24 @@
 //! What the file says, checked and turned into what the program uses.
 
-mod raw;
+mod kinds;
+mod peer;
+mod reader;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bgp_speaker::{
-    ConfigError, Import, Initiation, NextHops, PeerSettings, RibChange, Secret, SpeakerConfig, Ttl,
-    unroutable,
+    ConfigError, DynamicPeers, Multipath, PeerSettings, RibChange, SpeakerConfig, unroutable,
 };
-use bgp_wire::{Family, PathAttributes};
+use bgp_wire::{Asn, BgpIdentifier, PathAttributes};
+use toml::de::DeTable;
 
-use self::raw::{RawAnnounce, RawConfig, RawFamily, RawImport, RawPeer};
+use self::kinds::AnyCommunity;
+use self::peer::ReadFile;
+use self::reader::{Fault, Faults, Section};
 
 /// Everything the program needs to know.
 #[derive(Debug)]
@@ -35,42 +40,66 @@ pub(crate) struct KernelTable {
     pub(crate) protocol: u8,
 }
 
-/// Why a configuration cannot be used: one sentence.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unusable {
-    #[error("{}: {error}", file.display())]
-    Read {
-        file: PathBuf,
-        error: std::io::Error,
-    },
-    #[error("{}, line {line}: {message}", file.display())]
-    Syntax {
-        file: PathBuf,
-        line: usize,
-        message: String,
-    },
-    #[error("{}: {error}", file.display())]
-    Speaker { file: PathBuf, error: ConfigError },
-    #[error("{}: {what}", file.display())]
-    Value { file: PathBuf, what: String },
+/// Why a configuration cannot be used: a line for everything wrong with it,
+/// with the place in the file.
+#[derive(Debug)]
+pub(crate) struct Unusable(Vec<String>);
+
+impl Unusable {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
 }
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Unusable {}
 
 impl Config {
     /// Reads and checks `file`.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, with the file and if possible the line.
+    /// Everything that is wrong with it, as far as it could be read.
     pub(crate) fn load(file: &Path) -> Result<Self, Unusable> {
         let read = |path: &Path| {
-            fs::read_to_string(path).map_err(|error| Unusable::Read {
-                file: path.to_owned(),
-                error,
-            })
+            let text = fs::read_to_string(path);
+            text.map_err(|error| format!("{}: {error}", path.display()))
         };
-        let text = read(file)?;
-        let raw = parse(file, &text)?;
-        Self::from_raw(file, raw, read)
+        let text = read(file).map_err(|error| Unusable(vec![error]))?;
+        // A path in the file is meant from where the file is.
+        let beside = |path: &Path| match file.parent() {
+            Some(folder) => read(&folder.join(path)),
+            None => read(path),
+        };
+        Self::parse(file, &text, &beside)
+    }
+
+    fn parse(file: &Path, text: &str, read_file: ReadFile<'_>) -> Result<Self, Unusable> {
+        let unusable = |faults: Vec<Fault>| {
+            let line = |fault: Fault| {
+                let (line, column) = position(text, fault.offset);
+                format!("{}:{line}:{column}: {}", file.display(), fault.text)
+            };
+            Unusable(faults.into_iter().map(line).collect())
+        };
+        let document = DeTable::parse(text).map_err(|error| {
+            unusable(vec![Fault {
+                offset: error.span().map_or(0, |span| span.start),
+                text: error.message().replace('\n', ", "),
+            }])
+        })?;
+        let faults = Faults::default();
+        let config = config(Section::root(&document, &faults), read_file);
+        let faults = faults.into_sorted();
+        match config {
+            Some(config) if faults.is_empty() => Ok(config),
+            _ => Err(unusable(faults)),
+        }
     }
 
     /// The same with the control socket at `path`, if one is given.
@@ -81,128 +110,236 @@ impl Config {
         }
     }
 
-    fn from_raw(
-        file: &Path,
-        raw: RawConfig,
-        read: impl Fn(&Path) -> Result<String, Unusable>,
-    ) -> Result<Self, Unusable> {
-        let value = |what: String| Unusable::Value {
-            file: file.to_owned(),
-            what,
-        };
-        let mut speaker = SpeakerConfig::new(raw.local.asn, raw.local.router_id);
-        speaker.listen = raw.local.listen;
-        for peer in raw.peers {
-            let password = match (&peer.password, &peer.password_file) {
-                (Some(_), Some(_)) => {
-                    let what = "has both password and password-file, use one";
-                    return Err(value(format!("peer {} {what}", peer.address)));
-                }
-                (Some(password), None) => Some(Secret::from(password.as_str())),
-                (None, Some(path)) => {
-                    // Editors end files with a newline; a key never does.
-                    let text = read(path)?;
-                    Some(Secret::from(text.trim_end_matches(['\r', '\n'])))
-                }
-                (None, None) => None,
-            };
-            speaker.peers.push(peer_settings(peer, password));
+    /// What of `newer` cannot be had without a new start, in words.
+    pub(crate) fn needs_restart(&self, newer: &Self) -> Option<&'static str> {
+        let (old, new) = (&self.speaker, &newer.speaker);
+        if old.local_as != new.local_as
+            || old.identifier != new.identifier
+            || old.listen != new.listen
+        {
+            return Some("[local]");
         }
-        let mut announce = Vec::with_capacity(raw.announce.len());
-        let mut seen = BTreeSet::new();
-        for wanted in raw.announce {
-            let prefix = wanted.prefix;
-            if !seen.insert(prefix.trunc()) {
-                return Err(value(format!("prefix {prefix} is announced twice")));
-            }
-            if let Some(what) = unroutable(prefix) {
-                return Err(value(format!(
-                    "prefix {prefix} cannot be announced: it is {what}"
-                )));
-            }
-            announce.push(RibChange::announce(
-                prefix.trunc(),
-                Arc::new(attributes(wanted)),
-            ));
+        if old.multipath != new.multipath {
+            return Some("[multipath]");
         }
-        // The speaker makes the remaining checks; building one starts nothing.
-        let (_, no_addresses) = tokio::sync::watch::channel(Arc::default());
-        bgp_speaker::Speaker::new(speaker.clone(), no_addresses).map_err(|error| {
-            Unusable::Speaker {
-                file: file.to_owned(),
-                error,
-            }
-        })?;
-        let kernel = raw.kernel.install.then_some(KernelTable {
-            table: raw.kernel.table,
-            metric: raw.kernel.metric,
-            protocol: raw.kernel.protocol,
-        });
-        Ok(Self {
-            speaker,
-            announce,
-            kernel,
-            control: raw.control.socket,
-        })
+        if self.control != newer.control {
+            return Some("[control]");
+        }
+        (self.kernel != newer.kernel).then_some("[kernel]")
+    }
+
+    /// The changes that lead from what `self` announces to what `newer` does.
+    pub(crate) fn announcements_of(&self, newer: &Self) -> Vec<RibChange> {
+        let kept: BTreeSet<_> = newer.announce.iter().map(|change| change.prefix).collect();
+        let gone = self.announce.iter().map(|change| change.prefix);
+        let gone = gone.filter(|prefix| !kept.contains(prefix));
+        gone.map(RibChange::withdraw)
+            .chain(newer.announce.iter().cloned())
+            .collect()
     }
 }
 
-fn parse(file: &Path, text: &str) -> Result<RawConfig, Unusable> {
-    toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        Unusable::Syntax {
-            file: file.to_owned(),
-            line: before.map_or(0, |before| before.matches('\n').count()) + 1,
-            message: error.message().replace('\n', ", "),
-        }
+/// Reads the whole document. With `None` there is a fault.
+fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
+    let speaker = local(&root);
+    let kernel = kernel(&root);
+    let control = control(&root);
+    let multipath = multipath(&root);
+    let announce = announcements(&root);
+    // Peers are checked beside a speaker that could be, so that its own faults
+    // are not told again for each of them.
+    let mut base = speaker.clone().unwrap_or_else(|| {
+        let example = BgpIdentifier::from(std::net::Ipv4Addr::LOCALHOST);
+        let mut base = SpeakerConfig::new(Asn::new(u32::MAX), example);
+        base.listen.push(([0, 0, 0, 0], 179).into());
+        base
+    });
+    let peers = peers(&root, &base, read_file);
+    let dynamic_peers = dynamic_peers(&root, &base, read_file);
+    root.finish();
+    base.multipath = multipath;
+    base.peers = peers;
+    base.dynamic_peers = dynamic_peers;
+    speaker.map(|_| Config {
+        speaker: base,
+        announce,
+        kernel,
+        control,
     })
 }
 
-fn peer_settings(raw: RawPeer, password: Option<Secret>) -> PeerSettings {
-    let defaults = PeerSettings::new(raw.address, raw.asn);
-    PeerSettings {
-        name: raw.name,
-        port: raw.port.unwrap_or(defaults.port),
-        local_address: raw.local_address,
-        password,
-        initiation: match raw.passive {
-            true => Initiation::Passive,
-            false => Initiation::Active,
-        },
-        hold_time: raw.hold_time.unwrap_or(defaults.hold_time),
-        families: match raw.families {
-            Some(families) => families.into_iter().map(Family::from).collect(),
-            None => defaults.families.clone(),
-        },
-        next_hops: NextHops {
-            v4: raw.next_hop_v4,
-            v6: raw.next_hop_v6,
-        },
-        ttl: raw.ttl.map_or(Ttl::Automatic, Ttl::Hops),
-        import: match raw.import {
-            RawImport::Accept => Import::Accept,
-            RawImport::Reject => Import::Reject,
-        },
-        ..defaults
+fn local(root: &Section<'_>) -> Option<SpeakerConfig> {
+    let Some(local) = root.section("local") else {
+        if !root.has("local") {
+            root.fault(
+                "local",
+                "missing; accepted is a table [local] with as and router-id",
+            );
+        }
+        return None;
+    };
+    let asn = local.required("as", kinds::ASN);
+    let router_id = local.required("router-id", kinds::ROUTER_ID);
+    let listen = match local.list("listen", kinds::LISTEN) {
+        // Peers shall not be blamed for a listener that is only written wrong.
+        None if local.has("listen") => vec![([0, 0, 0, 0], 179).into()],
+        listen => listen.unwrap_or_default(),
+    };
+    local.finish();
+    let mut speaker = SpeakerConfig::new(asn?, router_id?);
+    speaker.listen = listen;
+    Some(speaker)
+}
+
+fn peers(root: &Section<'_>, base: &SpeakerConfig, read_file: ReadFile<'_>) -> Vec<PeerSettings> {
+    let mut peers = Vec::new();
+    let mut seen = BTreeMap::new();
+    for (n, section) in root.sections("peers").into_iter().enumerate() {
+        if let Some(settings) = peer::peer(&section, read_file) {
+            if let Some(before) = seen.insert(settings.key(), n) {
+                let what = format!(
+                    "{} is the address of peers[{before}] already",
+                    settings.key()
+                );
+                section.fault("address", &what);
+            }
+            check(&section, base, |speaker| {
+                speaker.peers.push(settings.clone())
+            });
+            peers.push(settings);
+        }
+        section.finish();
+    }
+    peers
+}
+
+fn dynamic_peers(
+    root: &Section<'_>,
+    base: &SpeakerConfig,
+    read_file: ReadFile<'_>,
+) -> Vec<DynamicPeers> {
+    let mut all = Vec::new();
+    let mut seen = BTreeMap::new();
+    for (n, section) in root.sections("dynamic-peers").into_iter().enumerate() {
+        let prefix = section.required("prefix", kinds::PREFIX);
+        let limit = section.optional("limit", kinds::COUNT);
+        let address = prefix.map_or_else(|| [127, 0, 0, 1].into(), |prefix| prefix.addr());
+        let template = peer::common(&section, address, read_file);
+        if let (Some(prefix), Some(template)) = (prefix, template) {
+            let limit = limit.unwrap_or(DEFAULT_LIMIT) as usize;
+            let dynamic = DynamicPeers::new(prefix, limit, template);
+            if let Some(before) = seen.insert(dynamic.prefix, n) {
+                let what = format!("this is the prefix of dynamic-peers[{before}] already");
+                section.fault("prefix", &what);
+            }
+            check(&section, base, |speaker| {
+                speaker.dynamic_peers.push(dynamic.clone());
+            });
+            all.push(dynamic);
+        }
+        section.finish();
+    }
+    all
+}
+
+/// Has the speaker look at one item, beside no other.
+fn check(section: &Section<'_>, base: &SpeakerConfig, add: impl FnOnce(&mut SpeakerConfig)) {
+    let mut speaker = base.clone();
+    add(&mut speaker);
+    if let Err(error) = speaker.check() {
+        let span = match &error {
+            ConfigError::LocalAddressFamily(_) => section.span_of("local-address"),
+            ConfigError::StateMachine { .. } => section.span_of("families"),
+            ConfigError::PassiveWithoutListener(_) => section.span_of("passive"),
+            _ => section.span_of("address"),
+        };
+        section.faults.add(&span, error.to_string());
     }
 }
 
-impl From<RawFamily> for Family {
-    fn from(family: RawFamily) -> Self {
-        match family {
-            RawFamily::Ipv4Unicast => Self::IPV4_UNICAST,
-            RawFamily::Ipv6Unicast => Self::IPV6_UNICAST,
+fn announcements(root: &Section<'_>) -> Vec<RibChange> {
+    let mut announce = Vec::new();
+    let mut seen = BTreeMap::new();
+    for (n, section) in root.sections("announce").into_iter().enumerate() {
+        let prefix = section.required("prefix", kinds::PREFIX);
+        let attributes = Arc::new(attributes(&section));
+        if let Some(prefix) = prefix {
+            if let Some(before) = seen.insert(prefix.trunc(), n) {
+                let what = format!("{prefix} is announced by announce[{before}] already");
+                section.fault("prefix", &what);
+            }
+            if let Some(what) = unroutable(prefix) {
+                section.fault(
+                    "prefix",
+                    &format!("{prefix} cannot be announced: it is {what}"),
+                );
+            }
+            announce.push(RibChange::announce(prefix.trunc(), attributes));
+        }
+        section.finish();
+    }
+    announce
+}
+
+fn attributes(section: &Section<'_>) -> PathAttributes {
+    let mut attributes = PathAttributes::originated();
+    attributes.med = section.optional("med", kinds::NUMBER);
+    attributes.local_pref = section.optional("local-pref", kinds::NUMBER);
+    let communities = section.list("communities", kinds::COMMUNITY);
+    for community in communities.unwrap_or_default() {
+        match community {
+            AnyCommunity::Plain(it) => attributes.communities.push(it),
+            AnyCommunity::Large(it) => attributes.large_communities.push(it),
+            AnyCommunity::Extended(it) => attributes.extended_communities.push(it),
         }
     }
-}
-
-fn attributes(wanted: RawAnnounce) -> PathAttributes {
-    let mut attributes = PathAttributes::originated();
-    attributes.communities = wanted.communities;
-    attributes.med = wanted.med;
-    attributes.local_pref = wanted.local_pref;
     attributes
 }
+
+fn multipath(root: &Section<'_>) -> Multipath {
+    let mut multipath = Multipath::default();
+    if let Some(section) = root.section("multipath") {
+        if let Some(beside_best) = section.optional("paths", kinds::BESIDE_BEST) {
+            multipath.beside_best = beside_best;
+        }
+        if let Some(most) = section.optional("max-next-hops", kinds::COUNT) {
+            multipath.max_next_hops = most as usize;
+        }
+        section.finish();
+    }
+    multipath
+}
+
+fn kernel(root: &Section<'_>) -> Option<KernelTable> {
+    let section = root.section("kernel")?;
+    let install = section.optional("install", kinds::YES_OR_NO);
+    let table = KernelTable {
+        table: section.optional("table", kinds::COUNT).unwrap_or(254),
+        metric: section.optional("metric", kinds::METRIC).unwrap_or(30),
+        protocol: section.optional("protocol", kinds::PROTOCOL).unwrap_or(186),
+    };
+    section.finish();
+    (install == Some(true)).then_some(table)
+}
+
+fn control(root: &Section<'_>) -> Option<PathBuf> {
+    let section = root.section("control")?;
+    let socket = section.optional("socket", kinds::PATH);
+    section.finish();
+    socket
+}
+
+/// The line and the column in characters, both from 1.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.matches('\n').count() + 1;
+    let column = before.get(line_start..).unwrap_or("").chars().count() + 1;
+    (line, column)
+}
+
+/// How many dynamic peers of a prefix there may be unless said otherwise.
+const DEFAULT_LIMIT: u32 = 100;
 
 #[cfg(test)]
 mod tests;

@@ -10,33 +10,37 @@ mod routes;
 mod show;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Arguments, Command, ConfigFile};
+use crate::args::{Arguments, Command, RunArgs};
 use crate::config::Config;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(args) => match load(&args.file) {
-            Ok(config) => run(config.with_socket(args.socket)),
+        Command::Run(args) => match load(&args.config) {
+            Ok(config) => run(config.with_socket(args.socket.clone()), args),
             Err(code) => ExitCode::from(code),
         },
-        Command::CheckConfig(file) => match load(&file) {
-            Ok(config) => {
-                let peers = config.speaker.peers.len();
-                let prefixes = config.announce.len();
-                let file = file.config.display();
-                say(
-                    io::stdout(),
-                    &format!("{file}: usable (peers: {peers}, prefixes: {prefixes})"),
-                );
-                ExitCode::SUCCESS
+        Command::CheckConfig(checked) => {
+            let file = checked.path();
+            match load(&file) {
+                Ok(config) => {
+                    let peers = config.speaker.peers.len();
+                    let prefixes = config.announce.len();
+                    let file = file.display();
+                    say(
+                        io::stdout(),
+                        &format!("{file}: usable (peers: {peers}, prefixes: {prefixes})"),
+                    );
+                    ExitCode::SUCCESS
+                }
+                Err(code) => ExitCode::from(code),
             }
-            Err(code) => ExitCode::from(code),
-        },
+        }
         Command::Peers(args) => shown(show::peers(&args, io::stdout().lock())),
         Command::Routes(args) => shown(show::routes(&args, io::stdout().lock())),
         Command::Decode(args) => match decode::run(&args, io::stdout().lock()) {
@@ -51,14 +55,16 @@ fn main() -> ExitCode {
 
 /// Reads the configuration, or says what is wrong with it and gives the exit
 /// code.
-fn load(file: &ConfigFile) -> Result<Config, u8> {
-    Config::load(&file.config).map_err(|error| {
-        say(io::stderr(), &format!("bgplb-speaker: {error}"));
+fn load(file: &Path) -> Result<Config, u8> {
+    Config::load(file).map_err(|error| {
+        for line in error.lines() {
+            say(io::stderr(), &format!("bgplb-speaker: {line}"));
+        }
         EX_CONFIG
     })
 }
 
-fn run(config: Config) -> ExitCode {
+fn run(config: Config, args: RunArgs) -> ExitCode {
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -69,7 +75,7 @@ fn run(config: Config) -> ExitCode {
         .enable_all()
         .build()
         .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(app::run(config)));
+        .and_then(|runtime| runtime.block_on(app::run(config, args)));
     shown(result)
 }
 

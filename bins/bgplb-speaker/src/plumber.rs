@@ -1,12 +1,14 @@
 //! The thread with the netlink sockets: local addresses for next hops, and learned routes.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use bgp_speaker::{
-    Import, LearnedChange, LearnedRoutes, LocalAddresses, PeerStatus, SpeakerHandle,
+    LearnedChange, LearnedRoutes, LocalAddresses, PeerKey, PeerSettings, PeerStatus, PeerStatuses,
+    SpeakerHandle,
 };
 use netplumb::{Netlink, Watch};
 use tokio::sync::watch;
@@ -35,9 +37,9 @@ pub(crate) struct AddressReader {
 struct Installation {
     routes: Routes<Netlink>,
     learned: LearnedRoutes,
-    peers: watch::Receiver<Vec<PeerStatus>>,
+    peers: watch::Receiver<PeerStatuses>,
     /// Which peers' first transfers the sweep waits for.
-    importing: Vec<bool>,
+    importing: BTreeSet<PeerKey>,
     /// When the sweep comes at the latest; `None` once it is done.
     sweep_by: Option<Instant>,
     repair_at: Instant,
@@ -79,7 +81,11 @@ impl Plumber {
                     routes,
                     learned: speaker.learned(),
                     peers: speaker.peers(),
-                    importing: peers.iter().map(|p| p.import == Import::Accept).collect(),
+                    importing: peers
+                        .iter()
+                        .filter(|peer| peer.import.accepts_any())
+                        .map(PeerSettings::key)
+                        .collect(),
                     sweep_by: Some(now + SWEEP_AFTER),
                     repair_at: now + REPAIR_EVERY,
                     retry: RETRY_FIRST,
@@ -220,11 +226,12 @@ async fn next(installation: Option<&mut Installation>) -> Wake {
     }
 }
 
-/// Completes when every importing peer has told everything it had.
-async fn first_transfers(peers: &mut watch::Receiver<Vec<PeerStatus>>, importing: &[bool]) {
-    let ended = |peers: &Vec<PeerStatus>| {
-        let mut both = peers.iter().zip(importing);
-        both.all(|(peer, importing)| !importing || peer.first_transfer_ended())
+/// Completes when every importing peer has told everything it had. Those that
+/// are no longer there have nothing to tell.
+async fn first_transfers(peers: &mut watch::Receiver<PeerStatuses>, importing: &BTreeSet<PeerKey>) {
+    let ended = |peers: &PeerStatuses| {
+        let mut waited_for = peers.iter().filter(|peer| importing.contains(&peer.key()));
+        waited_for.all(PeerStatus::first_transfer_ended)
     };
     if peers.wait_for(ended).await.is_err() {
         pending().await

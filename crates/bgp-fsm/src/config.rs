@@ -1,9 +1,15 @@
 //! What is known of a peer before it speaks.
 
-use std::collections::BTreeSet;
+mod prefix_limit;
+mod restart;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bgp_wire::{Asn, BgpIdentifier, Capability, Family, HoldTime, Open};
+use bgp_wire::{Asn, BgpIdentifier, Capability, Family, HoldTime, Open, Role};
+
+pub use self::prefix_limit::PrefixLimit;
+pub use self::restart::RestartConfig;
 
 /// Configuration of one peer, checked.
 ///
@@ -24,7 +30,8 @@ use bgp_wire::{Asn, BgpIdentifier, Capability, Family, HoldTime, Open};
 pub struct PeerConfig {
     pub(crate) local_as: Asn,
     pub(crate) identifier: BgpIdentifier,
-    pub(crate) peer_as: Asn,
+    /// `None` for any but our own.
+    pub(crate) peer_as: Option<Asn>,
     pub(crate) hold_time: HoldTime,
     pub(crate) keepalive_time: Option<Duration>,
     pub(crate) connect_retry_time: Duration,
@@ -35,6 +42,21 @@ pub struct PeerConfig {
     pub(crate) initiation: Initiation,
     pub(crate) families: BTreeSet<Family>,
     pub(crate) extended_message: Support,
+    pub(crate) restart: Option<RestartConfig>,
+    pub(crate) refresh_time: Duration,
+    pub(crate) prefix_limits: BTreeMap<Family, PrefixLimit>,
+    pub(crate) role: Option<(Role, RoleCheck)>,
+    pub(crate) collision_detect_established: bool,
+}
+
+/// What becomes of a peer that does not tell its role (RFC 9234 section 4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RoleCheck {
+    /// Its role is taken to fit ours.
+    #[default]
+    Lenient,
+    /// It is refused with Role Mismatch.
+    Strict,
 }
 
 /// Whether something is offered, or was agreed.
@@ -92,7 +114,7 @@ impl PeerConfig {
         Ok(Self {
             local_as,
             identifier,
-            peer_as,
+            peer_as: Some(peer_as),
             hold_time: HoldTime::default(),
             keepalive_time: None,
             connect_retry_time: DEFAULT_CONNECT_RETRY_TIME,
@@ -103,6 +125,24 @@ impl PeerConfig {
             initiation: Initiation::Active,
             families: BTreeSet::from([Family::IPV4_UNICAST, Family::IPV6_UNICAST]),
             extended_message: Support::Supported,
+            restart: None,
+            refresh_time: DEFAULT_REFRESH_TIME,
+            prefix_limits: BTreeMap::new(),
+            role: None,
+            collision_detect_established: false,
+        })
+    }
+
+    /// A peer of whatever AS but ours, with the defaults of [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// Our AS number or the identifier is 0.
+    pub fn external(local_as: Asn, identifier: BgpIdentifier) -> Result<Self, ConfigError> {
+        let machine = Self::new(local_as, identifier, local_as)?;
+        Ok(Self {
+            peer_as: None,
+            ..machine
         })
     }
 
@@ -196,9 +236,57 @@ impl PeerConfig {
         self
     }
 
-    /// The OPEN that this configuration sends.
+    /// Graceful restart (RFC 4724). Default: not offered, and a peer's routes
+    /// go when its session does.
+    #[must_use]
+    pub fn graceful_restart(mut self, restart: RestartConfig) -> Self {
+        self.restart = Some(restart);
+        self
+    }
+
+    /// How long the answer to a ROUTE-REFRESH may take from its begin to its
+    /// end, before what it did not repeat counts as gone (RFC 7313 section 4).
+    /// Default 360 s.
+    #[must_use]
+    pub const fn refresh_time(mut self, time: Duration) -> Self {
+        self.refresh_time = time;
+        self
+    }
+
+    /// How many prefixes of `family` the peer may announce. Default: any
+    /// number.
+    #[must_use]
+    pub fn prefix_limit(mut self, family: Family, limit: PrefixLimit) -> Self {
+        self.prefix_limits.insert(family, limit);
+        self
+    }
+
+    /// What we are to the peer (RFC 9234); means nothing on an internal
+    /// session. Default: not said.
+    #[must_use]
+    pub const fn role(mut self, role: Role, check: RoleCheck) -> Self {
+        self.role = Some((role, check));
+        self
+    }
+
+    /// CollisionDetectEstablishedState: whether an Established session takes
+    /// part in collisions as well (RFC 4271 section 8.1.1), and so may be given
+    /// up for a new connection. Default: no.
+    #[must_use]
+    pub const fn collision_detect_established(mut self) -> Self {
+        self.collision_detect_established = true;
+        self
+    }
+
+    /// The OPEN that this configuration sends at first.
     #[must_use]
     pub fn open(&self) -> Open {
+        let restart = self.restart.as_ref();
+        self.open_while(restart.is_some_and(|it| it.deferral_time.is_some()))
+    }
+
+    /// The OPEN of a speaker that is restarting, or has done so.
+    pub(crate) fn open_while(&self, restarting: bool) -> Open {
         let mut capabilities: Vec<_> = self
             .families
             .iter()
@@ -206,8 +294,16 @@ impl PeerConfig {
             .map(Capability::Multiprotocol)
             .collect();
         capabilities.push(Capability::RouteRefresh);
+        capabilities.push(Capability::EnhancedRouteRefresh);
         if self.extended_message == Support::Supported {
             capabilities.push(Capability::ExtendedMessage);
+        }
+        if let Some(restart) = &self.restart {
+            let capability = restart.capability(&self.families, restarting);
+            capabilities.push(Capability::GracefulRestart(capability));
+        }
+        if let Some((role, _)) = self.external_role() {
+            capabilities.push(Capability::Role(role));
         }
         capabilities.push(Capability::FourOctetAs(self.local_as));
         Open {
@@ -216,6 +312,11 @@ impl PeerConfig {
             identifier: self.identifier,
             capabilities,
         }
+    }
+
+    /// Roles are of external sessions only (RFC 9234 section 4).
+    pub(crate) fn external_role(&self) -> Option<(Role, RoleCheck)> {
+        self.role.filter(|_| self.peer_as != Some(self.local_as))
     }
 
     /// How long one attempt to connect may take.
@@ -236,11 +337,12 @@ pub(crate) const MIN_SEND_HOLD_TIME: Duration = Duration::from_secs(480);
 
 /// The kernel repeats a lost SYN after 1, 3, 7 and 15 s; dialling anew closes
 /// the growing gaps.
-const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(10);
 
 const DEFAULT_CONNECT_RETRY_TIME: Duration = Duration::from_secs(30);
 const DEFAULT_IDLE_HOLD_TIME: Duration = Duration::from_secs(1);
 const DEFAULT_IDLE_HOLD_LIMIT: Duration = Duration::from_secs(60);
+const DEFAULT_REFRESH_TIME: Duration = Duration::from_secs(360);
 const MIN_KEEPALIVE_TIME: Duration = Duration::from_secs(1);
 
 /// A pause of nothing would let a refusing peer keep a processor busy.

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bgp_speaker::{LocalAddresses, PeerSettings, RibChange, Speaker, SpeakerConfig};
-use bgp_wire::{BgpIdentifier, PathAttributes};
+use bgp_wire::{Asn, BgpIdentifier, PathAttributes};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut config = SpeakerConfig::new(local_as.parse()?, identifier);
     config.peers.push(PeerSettings {
         port,
-        ..PeerSettings::new(peer.parse()?, peer_as.parse()?)
+        ..PeerSettings::new(peer.parse()?, peer_as.parse::<Asn>()?)
     });
 
     let (_addresses, local_addresses) = watch::channel(Arc::new(LocalAddresses::default()));

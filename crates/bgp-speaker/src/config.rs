@@ -1,14 +1,27 @@
 //! What a speaker is told, and the checks made before it starts.
 
+mod dynamic;
+mod error;
+mod export;
+mod import;
+mod key;
+mod multipath;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bgp_fsm::PeerConfig;
+use bgp_fsm::{PeerConfig, PrefixLimit};
 use bgp_wire::{Asn, BgpIdentifier, Family, HoldTime};
 
+pub use self::dynamic::DynamicPeers;
+pub use self::error::ConfigError;
+pub use self::export::Export;
+pub use self::import::{Import, PrefixRange};
+pub use self::key::{PeerKey, RemoteAs};
+pub use self::multipath::{BesideBest, Multipath};
 use crate::md5::MAX_KEY_LEN;
-use crate::{NextHops, Secret};
+use crate::{BfdSettings, GracefulRestart, NextHops, Restarting, Secret};
 
 /// The port of BGP (RFC 4271 section 8.2.1).
 pub const BGP_PORT: u16 = 179;
@@ -23,10 +36,15 @@ pub struct SpeakerConfig {
     /// Where connections are accepted; empty for no listener. An IPv6 address
     /// listed together with an IPv4 one of the same port takes IPv6 only.
     pub listen: Vec<SocketAddr>,
-    /// The peers; no two may have the same address.
+    /// The peers; no two may have the same [`PeerKey`].
     pub peers: Vec<PeerSettings>,
+    /// Who else may connect; of overlapping prefixes the longest counts.
+    pub dynamic_peers: Vec<DynamicPeers>,
     /// How learned routes become sets of next hops.
     pub multipath: Multipath,
+    /// Whether this program has restarted, and peers may have kept our routes;
+    /// `None`: it has not, and is complete from the beginning.
+    pub restarting: Option<Restarting>,
 }
 
 impl SpeakerConfig {
@@ -37,12 +55,19 @@ impl SpeakerConfig {
             identifier,
             listen: Vec::new(),
             peers: Vec::new(),
+            dynamic_peers: Vec::new(),
             multipath: Multipath::default(),
+            restarting: None,
         }
     }
 
-    /// Checks what no type can say, and configures each peer's state machine.
-    pub(crate) fn check(&self) -> Result<Vec<PeerConfig>, ConfigError> {
+    /// Checks what no type can say, as [`Speaker::new`](crate::Speaker::new)
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong.
+    pub fn check(&self) -> Result<(), ConfigError> {
         if self.local_as.get() == 0 {
             return Err(ConfigError::LocalAsZero);
         }
@@ -50,29 +75,55 @@ impl SpeakerConfig {
             return Err(ConfigError::IdentifierZero);
         }
         let mut seen = BTreeSet::new();
-        let mut machines = Vec::with_capacity(self.peers.len());
         for peer in &self.peers {
-            if !seen.insert(peer.address.to_canonical()) {
-                return Err(ConfigError::DuplicatePeer(peer.address));
+            if !seen.insert(peer.key()) {
+                return Err(ConfigError::DuplicatePeer(peer.key()));
             }
-            peer.check(!self.listen.is_empty())?;
-            machines.push(peer.machine(self)?);
+            self.check_peer(peer)?;
         }
-        Ok(machines)
+        let mut seen = BTreeSet::new();
+        for dynamic in &self.dynamic_peers {
+            if !seen.insert(dynamic.prefix) {
+                return Err(ConfigError::DuplicateDynamic(dynamic.prefix));
+            }
+            if self.listen.is_empty() {
+                return Err(ConfigError::DynamicWithoutListener(dynamic.prefix));
+            }
+            if dynamic.limit == 0 {
+                return Err(ConfigError::DynamicLimitZero(dynamic.prefix));
+            }
+            self.check_peer(&dynamic.settings(dynamic.prefix.addr()))?;
+        }
+        Ok(())
+    }
+
+    /// Checks one peer beside those there are.
+    pub(crate) fn check_peer(&self, peer: &PeerSettings) -> Result<(), ConfigError> {
+        peer.check(!self.listen.is_empty())?;
+        self.peer_machine(peer).map(drop)
+    }
+
+    /// The state machine of one peer.
+    pub(crate) fn peer_machine(&self, peer: &PeerSettings) -> Result<PeerConfig, ConfigError> {
+        peer.machine(self)
     }
 }
 
 /// One peer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerSettings {
     /// What people call it, in logs and status.
     pub name: Option<String>,
     /// Its address; connections from it are matched by this too.
     pub address: IpAddr,
+    /// The interface that a link-local address belongs to; `None` for others.
+    pub interface: Option<String>,
     /// The port to connect to, [`BGP_PORT`] unless changed.
     pub port: u16,
     /// Its autonomous system; equal to ours makes the session internal.
-    pub remote_as: Asn,
+    pub remote_as: RemoteAs,
+    /// What we say our autonomous system is; `None` for the speaker's.
+    pub local_as: Option<Asn>,
     /// The address to connect from; `None` lets the kernel choose.
     pub local_address: Option<IpAddr>,
     /// The key of TCP MD5 signatures (RFC 2385). With a key that cannot be
@@ -82,50 +133,112 @@ pub struct PeerSettings {
     pub initiation: Initiation,
     /// The Hold Time we propose, 90 s unless changed (RFC 4271 section 10).
     pub hold_time: HoldTime,
-    /// The ConnectRetryTime (RFC 4271 section 8); `None` leaves it to the
-    /// state machine's default.
+    /// The pause between KEEPALIVEs, if it shall be shorter than a third of
+    /// the hold time. `None` in this and the following timers leaves them to
+    /// the state machine's defaults.
+    pub keepalive: Option<Duration>,
+    /// The ConnectRetryTime (RFC 4271 section 8).
     pub connect_retry: Option<Duration>,
+    /// The IdleHoldTime (RFC 4271 section 8.1.1).
+    pub idle_hold: Option<IdleHold>,
+    /// The DelayOpenTime (RFC 4271 section 8.1.1).
+    pub delay_open: Option<Duration>,
+    /// The SendHoldTime (RFC 9687); zero for no end.
+    pub send_hold: Option<Duration>,
     /// The families we offer; both unless changed.
     pub families: Vec<Family>,
     /// Next hops to announce instead of those derived from the session.
     pub next_hops: NextHops,
+    /// What is said of routes to this peer alone.
+    pub export: Export,
     /// How far packets to the peer may travel.
     pub ttl: Ttl,
     /// What becomes of routes it announces.
     pub import: Import,
-    /// How many prefixes it may announce before the session is ended with
-    /// Cease / Maximum Number of Prefixes Reached (RFC 4486 section 4).
+    /// The degree of preference of its routes, whatever it says of them (RFC
+    /// 4271 section 9.1.1).
+    pub import_preference: Option<u32>,
+    /// How many prefixes of each family it may announce before the session is
+    /// ended with Cease / Maximum Number of Prefixes Reached (RFC 4486 section
+    /// 4). Three quarters of it are worth a warning.
     pub max_prefixes: u32,
+    /// After how long such a peer is tried again, 5 minutes unless changed.
+    pub max_prefixes_pause: Duration,
+    /// Graceful restart, offered unless changed to `None`.
+    pub graceful_restart: Option<GracefulRestart>,
+    /// BFD with the peer (RFC 5882): a path found broken ends the session with
+    /// Cease / BFD Down (RFC 9384). `None` for none.
+    pub bfd: Option<BfdSettings>,
 }
 
 impl PeerSettings {
     /// A peer we connect to at port 179, with both families and defaults.
-    pub fn new(address: IpAddr, remote_as: Asn) -> Self {
+    pub fn new(address: IpAddr, remote_as: impl Into<RemoteAs>) -> Self {
         Self {
             name: None,
             address,
+            interface: None,
             port: BGP_PORT,
-            remote_as,
+            remote_as: remote_as.into(),
+            local_as: None,
             local_address: None,
             password: None,
             initiation: Initiation::default(),
             hold_time: HoldTime::default(),
+            keepalive: None,
             connect_retry: None,
+            idle_hold: None,
+            delay_open: None,
+            send_hold: None,
             families: vec![Family::IPV4_UNICAST, Family::IPV6_UNICAST],
             next_hops: NextHops::default(),
+            export: Export::default(),
             ttl: Ttl::default(),
             import: Import::default(),
+            import_preference: None,
             max_prefixes: DEFAULT_MAX_PREFIXES,
+            max_prefixes_pause: DEFAULT_MAX_PREFIXES_PAUSE,
+            graceful_restart: Some(GracefulRestart::default()),
+            bfd: None,
+        }
+    }
+
+    /// What tells this peer from others.
+    pub fn key(&self) -> PeerKey {
+        PeerKey::new(self.address, self.interface.as_deref())
+    }
+
+    /// The autonomous system that we are to this peer.
+    pub(crate) fn own_as(&self, speaker: Asn) -> Asn {
+        self.local_as.unwrap_or(speaker)
+    }
+
+    /// The same peer with everything that `newer` can change while the session
+    /// goes on: if the result is `newer`, the session need not end.
+    pub(crate) fn updated_by(&self, newer: &Self) -> Self {
+        Self {
+            name: newer.name.clone(),
+            next_hops: newer.next_hops,
+            export: newer.export.clone(),
+            ..self.clone()
         }
     }
 
     fn check(&self, listening: bool) -> Result<(), ConfigError> {
         let peer = self.address;
-        if self.remote_as.get() == 0 {
+        if self.remote_as == RemoteAs::Number(Asn::new(0))
+            || self.local_as.is_some_and(|asn| asn.get() == 0)
+        {
             return Err(ConfigError::PeerAsZero(peer));
         }
         if peer.is_unspecified() || peer.is_multicast() {
             return Err(ConfigError::PeerAddress(peer));
+        }
+        if key::is_link_local(peer) != self.interface.is_some() {
+            return Err(match self.interface {
+                None => ConfigError::InterfaceMissing(peer),
+                Some(_) => ConfigError::InterfaceUseless(peer),
+            });
         }
         if self.port == 0 && self.initiation == Initiation::Active {
             return Err(ConfigError::PeerPortZero(peer));
@@ -145,8 +258,17 @@ impl PeerSettings {
                 return Err(ConfigError::PasswordLength { peer, length });
             }
         }
-        if self.ttl == Ttl::Hops(0) {
-            return Err(ConfigError::TtlZero(peer));
+        match self.ttl {
+            Ttl::Hops(0) => return Err(ConfigError::TtlZero(peer)),
+            Ttl::Security { hops: 0 | 255 } => return Err(ConfigError::TtlSecurity(peer)),
+            _ => {}
+        }
+        if self.export.prepend > export::MAX_PREPEND {
+            let times = self.export.prepend;
+            return Err(ConfigError::Prepend { peer, times });
+        }
+        if let Some(Err(error)) = self.bfd.map(|bfd| bfd.timing()) {
+            return Err(ConfigError::Bfd { peer, error });
         }
         let known = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
         if let Some(family) = self.families.iter().find(|f| !known.contains(f)) {
@@ -163,18 +285,63 @@ impl PeerSettings {
             peer: self.address,
             error,
         };
-        let mut machine = PeerConfig::new(speaker.local_as, speaker.identifier, self.remote_as)
+        let local_as = self.own_as(speaker.local_as);
+        let machine = match self.remote_as {
+            RemoteAs::Number(asn) => PeerConfig::new(local_as, speaker.identifier, asn),
+            RemoteAs::Internal => PeerConfig::new(local_as, speaker.identifier, local_as),
+            RemoteAs::External => PeerConfig::external(local_as, speaker.identifier),
+        };
+        let mut machine = machine
             .and_then(|machine| machine.families(self.families.iter().copied()))
             .map_err(wrong)?
             .hold_time(self.hold_time);
+        if let Some(time) = self.keepalive {
+            machine = machine.keepalive_time(time);
+        }
         if let Some(time) = self.connect_retry {
             machine = machine.connect_retry_time(time);
+        }
+        if let Some(IdleHold { first, longest }) = self.idle_hold {
+            machine = machine.idle_hold_time(first, longest);
+        }
+        if let Some(time) = self.delay_open {
+            machine = machine.delay_open_time(time);
+        }
+        if let Some(time) = self.send_hold {
+            machine = machine.send_hold_time(time);
+        }
+        if let Some(restart) = self.graceful_restart {
+            let families = self.families.iter().copied();
+            machine = machine.graceful_restart(restart.machine(families, speaker.restarting));
+        }
+        let limit = PrefixLimit::new(self.max_prefixes)
+            .warning_at(self.max_prefixes - self.max_prefixes / 4)
+            .restart_after(self.max_prefixes_pause);
+        for family in &self.families {
+            machine = machine.prefix_limit(*family, limit);
         }
         Ok(match self.initiation {
             Initiation::Active => machine,
             Initiation::Passive => machine.passive(),
         })
     }
+}
+
+/// The pauses after a session's failures (RFC 4271 section 8.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleHold {
+    /// After the first one; each further one doubles it.
+    pub first: Duration,
+    /// The longest.
+    pub longest: Duration,
+}
+
+impl IdleHold {
+    /// What the state machine does without other orders.
+    pub const DEFAULT: Self = Self {
+        first: Duration::from_secs(1),
+        longest: Duration::from_secs(60),
+    };
 }
 
 /// Who opens the TCP connection.
@@ -195,103 +362,14 @@ pub enum Ttl {
     Automatic,
     /// This many hops.
     Hops(u8),
-}
-
-/// What becomes of the routes that a peer announces.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Import {
-    /// They are checked and forgotten (RFC 8212's default).
-    #[default]
-    Reject,
-    /// They are candidates for [`LearnedRoutes`](crate::LearnedRoutes).
-    Accept,
-}
-
-/// When several paths to one prefix are used at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Multipath {
-    /// Which paths may stand beside the best one.
-    pub beside_best: BesideBest,
-    /// The most next hops of one prefix; at least one is always used.
-    pub max_next_hops: usize,
-}
-
-impl Default for Multipath {
-    fn default() -> Self {
-        Self {
-            beside_best: BesideBest::default(),
-            max_next_hops: 64,
-        }
-    }
-}
-
-/// Which external paths are as good as the best one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BesideBest {
-    /// Those with an AS_PATH of the same length, through whatever systems
-    /// (what others call multipath-relax).
-    #[default]
-    SameLength,
-    /// Those with the very same AS_PATH.
-    SamePath,
-}
-
-/// What is wrong with a [`SpeakerConfig`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// AS 0 is reserved (RFC 7607).
-    #[error("local AS 0 is reserved and cannot be used")]
-    LocalAsZero,
-    /// The BGP Identifier must not be zero (RFC 6286 section 2.1).
-    #[error("BGP identifier 0.0.0.0 cannot be used")]
-    IdentifierZero,
-    /// Two peers share an address.
-    #[error("peer {0} is listed twice")]
-    DuplicatePeer(IpAddr),
-    /// AS 0 is reserved (RFC 7607).
-    #[error("peer {0}: AS 0 is reserved and cannot be used")]
-    PeerAsZero(IpAddr),
-    /// The address cannot be a peer's.
-    #[error("peer {0}: not an address that a peer can have")]
-    PeerAddress(IpAddr),
-    /// Nothing can be reached at port 0.
-    #[error("peer {0}: port 0 cannot be connected to")]
-    PeerPortZero(IpAddr),
-    /// A passive peer can never come up without a listener.
-    #[error("peer {0} is passive, but there is no address to listen on")]
-    PassiveWithoutListener(IpAddr),
-    /// Local and remote address are of different families.
-    #[error("peer {0}: the local address is of the other address family")]
-    LocalAddressFamily(IpAddr),
-    /// The kernel takes keys of 1 to 80 octets.
-    #[error("peer {peer}: the password has {length} octets, 1 to 80 are possible")]
-    PasswordLength {
-        /// Whose password.
-        peer: IpAddr,
-        /// How long it is.
-        length: usize,
-    },
-    /// A packet with TTL 0 never leaves.
-    #[error("peer {0}: TTL 0 cannot be used")]
-    TtlZero(IpAddr),
-    /// A family we cannot carry.
-    #[error("peer {peer}: family {family} is not supported, ipv4-unicast and ipv6-unicast are")]
-    Family {
-        /// Whose setting.
-        peer: IpAddr,
-        /// The family asked for.
-        family: Family,
-    },
-    /// The state machine has an objection.
-    #[error("peer {peer}: {error}")]
-    StateMachine {
-        /// Whose setting.
-        peer: IpAddr,
-        /// The objection.
-        error: bgp_fsm::ConfigError,
+    /// We send with TTL 255 and the kernel drops what has come farther than
+    /// this many hops, 1 for a peer on the link (RFC 5082).
+    Security {
+        /// How far away the peer may be.
+        hops: u8,
     },
 }
 
 /// More than the Internet's table has today, and still a bound on memory.
 const DEFAULT_MAX_PREFIXES: u32 = 2_000_000;
+const DEFAULT_MAX_PREFIXES_PAUSE: Duration = Duration::from_secs(300);

@@ -1,47 +1,46 @@
-//! Accepts connections and hands each to the task of the peer it comes from.
+//! Accepts connections and hands each to the one who knows the peers.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::warn;
 
-use crate::socket::Listening;
+/// A connection that somebody opened to us.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) from: SocketAddr,
+    /// Which of the listening sockets it came to.
+    pub(crate) door: usize,
+}
 
 /// Serves one listening address until cancelled.
 pub(crate) async fn run(
-    listening: Listening,
-    peers: HashMap<IpAddr, mpsc::Sender<TcpStream>>,
+    listener: TcpListener,
+    door: usize,
+    accepted: mpsc::Sender<Accepted>,
     cancel: CancellationToken,
 ) {
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return,
-            accepted = listening.listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, from)) => {
-                let peer = from.ip().to_canonical();
-                match peers.get(&peer) {
-                    // A task that has not yet taken the last few needs no more of them.
-                    Some(task) if task.try_send(stream).is_ok() => {}
-                    Some(_) => debug!(%peer, "connection closed: the peer's task is busy"),
-                    None => debug!(%peer, "connection closed: not one of our peers"),
-                }
-            }
-            Err(error) => {
-                warn!(%error, "cannot accept a connection");
-                // Out of descriptors or memory: nothing tells when that ends.
-                tokio::select! {
-                    () = cancel.cancelled() => return,
-                    () = tokio::time::sleep(ACCEPT_AGAIN) => {}
+    let serve = async {
+        // Without room the kernel's backlog holds those who come.
+        while let Ok(room) = accepted.reserve().await {
+            match listener.accept().await {
+                Ok((stream, from)) => room.send(Accepted { stream, from, door }),
+                Err(error) => {
+                    warn!(%error, "cannot accept a connection");
+                    // Out of descriptors or memory: nothing tells when that ends.
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }
         }
+    };
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => {}
+        () = serve => {}
     }
 }
 

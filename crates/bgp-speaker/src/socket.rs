@@ -1,20 +1,24 @@
 //! Sockets with the options BGP needs, for dialing and for listening.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
+use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::{PeerSettings, Secret, Ttl, md5};
+use crate::{PeerSettings, Secret, Ttl, interface, md5, ttl_security};
 
 /// The options of a connection to one peer.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionOptions {
     peer: SocketAddr,
+    interface: Option<String>,
     local_address: Option<IpAddr>,
     password: Option<Secret>,
     hops: Option<u8>,
+    /// How far away the peer may be, if that is checked.
+    distance: Option<u8>,
 }
 
 impl ConnectionOptions {
@@ -22,12 +26,18 @@ impl ConnectionOptions {
     pub(crate) fn new(settings: &PeerSettings, external: bool) -> Self {
         Self {
             peer: SocketAddr::new(settings.address, settings.port),
+            interface: settings.interface.clone(),
             local_address: settings.local_address,
             password: settings.password.clone(),
             hops: match settings.ttl {
                 Ttl::Hops(hops) => Some(hops),
+                Ttl::Security { .. } => Some(ttl_security::SENT_TTL),
                 Ttl::Automatic if external => Some(1),
                 Ttl::Automatic => None,
+            },
+            distance: match settings.ttl {
+                Ttl::Security { hops } => Some(hops),
+                _ => None,
             },
         }
     }
@@ -41,11 +51,16 @@ impl ConnectionOptions {
     pub(crate) async fn dial(self) -> io::Result<TcpStream> {
         let socket = new_socket(self.peer.ip())?;
         if let Some(key) = &self.password {
-            md5::set_key(&socket, self.peer.ip(), key)?;
+            md5::set_key(&socket, self.peer.ip().into(), key)?;
         }
+        let scope = self
+            .interface
+            .as_deref()
+            .map(interface::index)
+            .transpose()?;
         if let Some(local) = self.local_address {
             socket
-                .bind(&SocketAddr::new(local, 0).into())
+                .bind(&scoped(SocketAddr::new(local, 0), scope).into())
                 .map_err(|error| {
                     io::Error::new(
                         error.kind(),
@@ -55,81 +70,136 @@ impl ConnectionOptions {
         }
         self.apply(&socket)?;
         TcpSocket::from_std_stream(socket.into())
-            .connect(self.peer)
+            .connect(scoped(self.peer, scope))
             .await
     }
 
     /// Makes an accepted connection like a dialed one.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel said, or that the peer is farther away than it may be.
     pub(crate) fn adopt(&self, stream: &TcpStream) -> io::Result<()> {
-        self.apply(&socket2::SockRef::from(stream))
+        let socket = socket2::SockRef::from(stream);
+        self.apply(&socket)?;
+        match self.distance {
+            Some(distance) => {
+                let v4 = self.is_v4(&socket)?;
+                ttl_security::check_accepted(stream, v4, distance)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// An IPv4 peer may have come to an IPv6 listener.
+    fn is_v4(&self, socket: &Socket) -> io::Result<bool> {
+        Ok(self.peer.is_ipv4() || socket.domain()? == Domain::IPV4)
     }
 
     fn apply(&self, socket: &Socket) -> io::Result<()> {
         socket.set_tcp_nodelay(true)?;
+        let v4 = self.is_v4(socket)?;
         if let Some(hops) = self.hops {
-            if self.peer.is_ipv4() || socket.domain()? == Domain::IPV4 {
-                socket.set_ttl_v4(u32::from(hops))?;
-            } else {
-                socket.set_unicast_hops_v6(u32::from(hops))?;
-            }
+            set_ttl(socket, v4, hops)?;
+        }
+        if let Some(distance) = self.distance {
+            ttl_security::require(socket, v4, distance)?;
         }
         Ok(())
     }
 }
 
-/// A listening socket and the peers it must not serve.
-#[derive(Debug)]
-pub(crate) struct Listening {
-    pub(crate) listener: TcpListener,
-    /// Peers whose key could not be set, with the reason: a connection from
-    /// them would run without protection.
-    pub(crate) unprotected: Vec<(IpAddr, String)>,
+fn set_ttl(socket: &Socket, v4: bool, hops: u8) -> io::Result<()> {
+    if v4 {
+        socket.set_ttl_v4(u32::from(hops))
+    } else {
+        socket.set_unicast_hops_v6(u32::from(hops))
+    }
 }
 
-/// Listens on `address`, with the keys of `passwords` in place before the
-/// first connection can arrive.
-pub(crate) fn listen(
+/// A link-local address on its link.
+fn scoped(address: SocketAddr, scope: Option<u32>) -> SocketAddr {
+    match (address, scope) {
+        (SocketAddr::V6(v6), Some(scope)) if v6.ip().is_unicast_link_local() => {
+            SocketAddrV6::new(*v6.ip(), v6.port(), v6.flowinfo(), scope).into()
+        }
+        _ => address,
+    }
+}
+
+/// A socket to listen with, and the keys of those who may connect to it.
+#[derive(Debug)]
+pub(crate) struct Door {
+    socket: Socket,
     address: SocketAddr,
     v6_only: bool,
-    passwords: &[(IpAddr, Secret)],
-) -> io::Result<Listening> {
+}
+
+impl Door {
+    /// Has the kernel ask `peers` for signatures; before the key is in place a
+    /// connection from them must not be used.
+    pub(crate) fn set_key(&self, peers: IpNet, key: &Secret) -> io::Result<()> {
+        match self.sees(peers) {
+            Some(peers) => md5::set_key(&self.socket, peers, key),
+            None => Ok(()),
+        }
+    }
+
+    /// `peers` need not sign any more.
+    pub(crate) fn remove_key(&self, peers: IpNet) {
+        if let Some(peers) = self.sees(peers) {
+            // A key that was never set needs no removal.
+            let _ = md5::remove_key(&self.socket, peers);
+        }
+    }
+
+    /// Lets connections in.
+    pub(crate) fn open(&self) -> io::Result<TcpListener> {
+        self.socket.listen(BACKLOG)?;
+        TcpListener::from_std(self.socket.try_clone()?.into())
+    }
+
+    /// How the socket writes the peers' addresses; `None` if they cannot
+    /// reach it.
+    fn sees(&self, peers: IpNet) -> Option<IpNet> {
+        match (self.address, peers) {
+            (SocketAddr::V4(_), IpNet::V4(_)) | (SocketAddr::V6(_), IpNet::V6(_)) => Some(peers),
+            // The kernel's own form of these addresses, in which the key has
+            // the length of the IPv4 prefix.
+            (SocketAddr::V6(v6), IpNet::V4(v4))
+                if !self.v6_only && *v6.ip() == Ipv6Addr::UNSPECIFIED =>
+            {
+                let mapped = v4.network().to_ipv6_mapped().into();
+                IpNet::new(mapped, 96 + v4.prefix_len()).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A socket bound to `address`, which lets nobody in before [`Door::open`].
+pub(crate) fn bind(address: SocketAddr, v6_only: bool) -> io::Result<Door> {
     let socket = new_socket(address.ip())?;
     socket.set_reuse_address(true)?;
+    // A peer that checks how far packets come checks our first one, too.
+    set_ttl(&socket, address.is_ipv4(), ttl_security::SENT_TTL)?;
     // An address that appears later, as on a machine that is booting, works then.
     match address {
         SocketAddr::V4(_) => socket.set_freebind_v4(true)?,
         SocketAddr::V6(_) => {
             socket.set_only_v6(v6_only)?;
             socket.set_freebind_v6(true)?;
+            if !v6_only {
+                set_ttl(&socket, true, ttl_security::SENT_TTL)?;
+            }
         }
     }
     socket.bind(&address.into())?;
-    let mut unprotected = Vec::new();
-    for (peer, key) in passwords {
-        let Some(peer_here) = as_seen_by(address, v6_only, *peer) else {
-            continue;
-        };
-        if let Err(error) = md5::set_key(&socket, peer_here, key) {
-            unprotected.push((*peer, error.to_string()));
-        }
-    }
-    socket.listen(BACKLOG)?;
-    Ok(Listening {
-        listener: TcpListener::from_std(socket.into())?,
-        unprotected,
+    Ok(Door {
+        socket,
+        address,
+        v6_only,
     })
-}
-
-/// How a socket bound to `address` writes the peer's address; `None` if the
-/// peer cannot reach it.
-fn as_seen_by(address: SocketAddr, v6_only: bool, peer: IpAddr) -> Option<IpAddr> {
-    match (address, peer) {
-        (SocketAddr::V4(_), IpAddr::V4(_)) | (SocketAddr::V6(_), IpAddr::V6(_)) => Some(peer),
-        (SocketAddr::V6(v6), IpAddr::V4(v4)) if !v6_only && *v6.ip() == Ipv6Addr::UNSPECIFIED => {
-            Some(v4.to_ipv6_mapped().into())
-        }
-        _ => None,
-    }
 }
 
 fn new_socket(address: IpAddr) -> io::Result<Socket> {

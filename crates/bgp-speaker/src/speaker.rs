@@ -1,32 +1,27 @@
 //! The speaker as a whole: its tasks, what they share, and the handle to it.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use bgp_fsm::PeerConfig;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
 
+use crate::bfd::Bfd;
+use crate::controls::Controls;
 use crate::learned::{LearnedRoutes, LearnedShared};
-use crate::peer_task::PeerTask;
 use crate::rib::Rib;
+use crate::roster::{Request, Roster};
 use crate::{
-    ConfigError, LocalAddresses, PeerError, PeerStatus, RibChange, RibVersion, SpeakerConfig,
-    listener, socket,
+    ConfigError, LocalAddresses, PeerStatus, PeerStatuses, RibChange, RibVersion, SpeakerConfig,
 };
 
 /// A speaker that was configured and does not run yet.
 #[derive(Debug)]
 pub struct Speaker {
     config: SpeakerConfig,
-    /// One a peer, in the same order.
-    machines: Vec<PeerConfig>,
     shared: Arc<Shared>,
+    requests: mpsc::Receiver<Request>,
     local_addresses: watch::Receiver<Arc<LocalAddresses>>,
     /// However the speaker ends, its readers hear of it.
     closing: CloseOnDrop,
@@ -36,6 +31,7 @@ pub struct Speaker {
 #[derive(Clone, Debug)]
 pub struct SpeakerHandle {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) requests: mpsc::Sender<Request>,
 }
 
 /// What the tasks and the handles share. Locks are held for moments, never
@@ -45,10 +41,12 @@ pub(crate) struct Shared {
     pub(crate) rib: Arc<RwLock<Rib>>,
     pub(crate) versions: watch::Sender<RibVersion>,
     /// Per peer, what was written to its socket; `None` unless Established.
-    pub(crate) sent: Vec<watch::Sender<Option<RibVersion>>>,
-    pub(crate) statuses: watch::Sender<Vec<PeerStatus>>,
+    sent: RwLock<Vec<watch::Sender<Option<RibVersion>>>>,
+    pub(crate) statuses: watch::Sender<PeerStatuses>,
     pub(crate) learned: Arc<LearnedShared>,
-    listening: watch::Sender<Vec<SocketAddr>>,
+    pub(crate) bfd: Bfd,
+    pub(crate) controls: watch::Sender<Controls>,
+    pub(crate) listening: watch::Sender<Vec<SocketAddr>>,
 }
 
 impl Speaker {
@@ -62,100 +60,60 @@ impl Speaker {
         config: SpeakerConfig,
         local_addresses: watch::Receiver<Arc<LocalAddresses>>,
     ) -> Result<(Self, SpeakerHandle), ConfigError> {
-        let machines = config.check()?;
+        config.check()?;
         let peers = &config.peers;
         let shared = Arc::new(Shared {
             rib: Arc::new(RwLock::new(Rib::new(peers.len()))),
             versions: watch::Sender::new(RibVersion::default()),
-            sent: peers.iter().map(|_| watch::Sender::new(None)).collect(),
-            statuses: watch::Sender::new(peers.iter().map(PeerStatus::new).collect()),
+            sent: RwLock::new(peers.iter().map(|_| watch::Sender::new(None)).collect()),
+            statuses: watch::Sender::new(PeerStatuses::new(peers)),
             learned: Arc::new(LearnedShared::new(config.multipath)),
+            controls: watch::Sender::new(Controls::default()),
+            bfd: Bfd::default(),
             listening: watch::Sender::new(Vec::new()),
         });
+        let (requests, receiver) = mpsc::channel(REQUESTS);
         let handle = SpeakerHandle {
             shared: Arc::clone(&shared),
+            requests,
         };
         let speaker = Self {
             config,
-            machines,
             shared,
+            requests: receiver,
             local_addresses,
             closing: CloseOnDrop(Arc::clone(&handle.shared)),
         };
         Ok((speaker, handle))
     }
 
-    /// Runs until `cancel`, then says Cease / Administrative Shutdown to every
-    /// peer and returns once that was sent, or could not be within 2 s.
+    /// Runs until `cancel`, then withdraws everything, says Cease /
+    /// Administrative Shutdown to every peer and returns once that was sent, or
+    /// could not be within 3 s. With
+    /// [`SpeakerHandle::set_restarting`] it closes the sessions without a word
+    /// instead.
     ///
     /// # Errors
     ///
     /// If an address cannot be listened on, or a task ended by itself, which
     /// is a bug. Trouble with a peer is none: it is in that peer's status.
     pub async fn run(self, cancel: CancellationToken) -> io::Result<()> {
-        let listening = self.listen()?;
-        let mut tasks = JoinSet::new();
-        let mut inboxes = HashMap::new();
         // If this future fails, what it started ends too, and the caller's
         // token stays the caller's.
         let cancel = cancel.child_token();
-        let peers = self.config.peers.into_iter().zip(self.machines);
-        for (index, (settings, machine)) in peers.enumerate() {
-            let (inbox, accepted) = mpsc::channel(INBOX);
-            let task = PeerTask::new(
-                index,
-                self.config.local_as,
-                settings,
-                machine,
-                Arc::clone(&self.shared),
-                self.local_addresses.clone(),
-                accepted,
-            );
-            inboxes.insert(task.address(), inbox);
-            tasks.spawn(task.run(cancel.clone()));
-        }
-        for listening in listening {
-            let inboxes = protected(&listening, &inboxes, &self.shared);
-            tasks.spawn(listener::run(listening, inboxes, cancel.clone()));
-        }
-        drop(inboxes);
-        let result = supervise(&mut tasks, &cancel).await;
+        let shared = Arc::clone(&self.shared);
+        let (roster, first) = Roster::new(
+            self.config,
+            self.shared,
+            self.local_addresses,
+            cancel.clone(),
+        );
+        // Dropped in the middle, it takes its tasks with it.
+        let _ending = cancel.drop_guard();
+        let result = roster.run(first, self.requests).await;
+        shared.bfd.stop().await;
         drop(self.closing);
         result
-    }
-
-    /// Listens on every configured address.
-    fn listen(&self) -> io::Result<Vec<socket::Listening>> {
-        let passwords: Vec<_> = self
-            .config
-            .peers
-            .iter()
-            .filter_map(|peer| Some((peer.address.to_canonical(), peer.password.clone()?)))
-            .collect();
-        let addresses = &self.config.listen;
-        let mut listening = Vec::with_capacity(addresses.len());
-        for address in addresses {
-            let v4_too = addresses
-                .iter()
-                .any(|other| other.is_ipv4() && other.port() == address.port());
-            match socket::listen(*address, v4_too, &passwords) {
-                Ok(socket) => listening.push(socket),
-                Err(error) if v4_too && is_any_v6(*address) && lacks_ipv6(&error) => {
-                    warn!(%address, "this machine has no IPv6: listening on IPv4 only");
-                }
-                Err(error) => {
-                    let text = format!("listen on {address}: {error}");
-                    return Err(io::Error::new(error.kind(), text));
-                }
-            }
-        }
-        let bound: io::Result<Vec<_>> = listening.iter().map(|l| l.listener.local_addr()).collect();
-        let bound = bound?;
-        for address in &bound {
-            info!(%address, "listening");
-        }
-        self.shared.listening.send_replace(bound);
-        Ok(listening)
     }
 }
 
@@ -181,15 +139,17 @@ impl SpeakerHandle {
 
     /// Completes when the socket of every Established peer has taken
     /// everything up to `version`. Peers that are not Established do not
-    /// count, since they know nothing of us.
+    /// count: nothing can be said to them, even if they keep our routes for a
+    /// restart.
     ///
     /// A peer that does not read holds this up for as long as its session
     /// lives, so put a time limit around it.
     pub async fn flushed(&self, version: RibVersion) {
-        for sent in &self.shared.sent {
+        // Who comes after this learns the newest version at once.
+        let all: Vec<_> = self.shared.sent().iter().map(|s| s.subscribe()).collect();
+        for mut sent in all {
             // The sender lives in `self.shared`, so waiting cannot fail.
             let _ = sent
-                .subscribe()
                 .wait_for(|sent| sent.is_none_or(|sent| sent >= version))
                 .await;
         }
@@ -198,7 +158,7 @@ impl SpeakerHandle {
     /// Whether [`flushed`](Self::flushed) would complete at once.
     pub fn is_flushed(&self, version: RibVersion) -> bool {
         let behind = |sent: &Option<RibVersion>| sent.is_some_and(|sent| sent < version);
-        !self.shared.sent.iter().any(|sent| behind(&sent.borrow()))
+        !self.shared.sent().iter().any(|sent| behind(&sent.borrow()))
     }
 
     /// The newest version of what is announced.
@@ -215,14 +175,14 @@ impl SpeakerHandle {
             .len()
     }
 
-    /// Every peer's status in the order of the configuration, as it changes.
-    pub fn peers(&self) -> watch::Receiver<Vec<PeerStatus>> {
+    /// Every peer's status as it changes.
+    pub fn peers(&self) -> watch::Receiver<PeerStatuses> {
         self.shared.statuses.subscribe()
     }
 
     /// Every peer's status now.
     pub fn peer_status(&self) -> Vec<PeerStatus> {
-        self.shared.statuses.borrow().clone()
+        self.shared.statuses.borrow().to_vec()
     }
 
     /// A reader of what the peers with [`Import::Accept`](crate::Import::Accept) announce.
@@ -248,72 +208,38 @@ impl Drop for CloseOnDrop {
 }
 
 impl Shared {
-    /// Changes the status of the peer with this index.
-    pub(crate) fn update_status(&self, index: usize, change: impl FnOnce(&mut PeerStatus)) {
+    /// Changes the status of the peer with this number.
+    pub(crate) fn update_status(&self, slot: usize, change: impl FnOnce(&mut PeerStatus)) {
         self.statuses.send_modify(|all| {
-            if let Some(status) = all.get_mut(index) {
+            if let Some(status) = all.get_mut(slot) {
                 change(status);
             }
         });
     }
-}
 
-fn is_any_v6(address: SocketAddr) -> bool {
-    address.is_ipv6() && address.ip().is_unspecified()
-}
-
-/// Whether the kernel was started without IPv6.
-fn lacks_ipv6(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::EAFNOSUPPORT)
-}
-
-/// Waits for cancellation and then for every task to end.
-async fn supervise(tasks: &mut JoinSet<()>, cancel: &CancellationToken) -> io::Result<()> {
-    let early = tokio::select! {
-        biased;
-        () = cancel.cancelled() => None,
-        // Without peers and listeners there are no tasks, and nothing to do but wait.
-        Some(ended) = tasks.join_next() => Some(ended),
-    };
-    cancel.cancel();
-    let mut result = match early {
-        None => Ok(()),
-        Some(ended) => Err(io::Error::other(match ended {
-            Ok(()) => "a task of the speaker ended by itself".to_owned(),
-            Err(error) => error.to_string(),
-        })),
-    };
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended
-            && result.is_ok()
-        {
-            result = Err(io::Error::other(error));
+    /// Notes up to which version the peer with this number was told; `None`
+    /// unless it is Established.
+    pub(crate) fn set_sent(&self, slot: usize, version: Option<RibVersion>) {
+        if let Some(sent) = self.sent().get(slot) {
+            sent.send_replace(version);
         }
     }
-    result
-}
 
-/// The peers that may be served on this socket: all but those whose password
-/// could not be set.
-fn protected(
-    listening: &socket::Listening,
-    inboxes: &HashMap<IpAddr, mpsc::Sender<TcpStream>>,
-    shared: &Shared,
-) -> HashMap<IpAddr, mpsc::Sender<TcpStream>> {
-    let mut inboxes = inboxes.clone();
-    for (peer, reason) in &listening.unprotected {
-        warn!(%peer, %reason, "connections from this peer are refused");
-        inboxes.remove(peer);
-        shared.statuses.send_modify(|all| {
-            for status in all.iter_mut().filter(|s| s.address.to_canonical() == *peer) {
-                status.last_error = Some(PeerError::now(format!(
-                    "connections from it are refused: {reason}"
-                )));
-            }
-        });
+    /// From now on peers may have numbers below `slots`.
+    pub(crate) fn make_room(&self, slots: usize) {
+        let mut rib = self.rib.write().unwrap_or_else(PoisonError::into_inner);
+        rib.make_room(slots);
+        drop(rib);
+        let mut sent = self.sent.write().unwrap_or_else(PoisonError::into_inner);
+        while sent.len() < slots {
+            sent.push(watch::Sender::new(None));
+        }
     }
-    inboxes
+
+    fn sent(&self) -> RwLockReadGuard<'_, Vec<watch::Sender<Option<RibVersion>>>> {
+        self.sent.read().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Accepted connections a peer's task may have waiting.
-const INBOX: usize = 4;
+/// Requests that may wait for the speaker.
+const REQUESTS: usize = 16;

@@ -1,23 +1,84 @@
 //! What is known of each peer, for people and programs.
 
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bgp_fsm::{Negotiated, State};
-use bgp_wire::{Asn, Family};
+use bgp_wire::Family;
 
-use crate::PeerSettings;
+use crate::{BfdStatus, PeerKey, PeerSettings, RemoteAs};
+
+/// Every peer at one moment: those of the configuration in its order, and
+/// those that came later where there was room.
+#[derive(Clone, Debug, Default)]
+pub struct PeerStatuses(Vec<PeerStatus>);
+
+impl PeerStatuses {
+    pub(crate) fn new(peers: &[PeerSettings]) -> Self {
+        let statuses = peers.iter().enumerate();
+        Self(
+            statuses
+                .map(|(slot, peer)| PeerStatus::new(slot, peer))
+                .collect(),
+        )
+    }
+
+    /// The status of the peer with this number.
+    pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut PeerStatus> {
+        let place = self.place(slot).ok()?;
+        self.0.get_mut(place)
+    }
+
+    pub(crate) fn insert(&mut self, status: PeerStatus) {
+        match self.place(status.slot) {
+            Ok(taken) => self.0[taken] = status,
+            Err(free) => self.0.insert(free, status),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, slot: usize) {
+        if let Ok(place) = self.place(slot) {
+            self.0.remove(place);
+        }
+    }
+
+    fn place(&self, slot: usize) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&slot, |status| status.slot)
+    }
+}
+
+impl Deref for PeerStatuses {
+    type Target = [PeerStatus];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for PeerStatuses {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
 
 /// A peer at one moment.
 #[derive(Clone, Debug)]
 pub struct PeerStatus {
+    /// The number of the peer's task.
+    slot: usize,
     /// The configured name.
     pub name: Option<String>,
     /// The peer's address.
     pub address: IpAddr,
+    /// The interface of a link-local address.
+    pub interface: Option<String>,
+    /// Whether it came by itself, as one of
+    /// [`DynamicPeers`](crate::DynamicPeers), and is forgotten when it goes.
+    pub dynamic: bool,
     /// Its configured autonomous system.
-    pub remote_as: Asn,
+    pub remote_as: RemoteAs,
     /// Where its state machine stands.
     pub state: State,
     /// Since when it stands there.
@@ -34,13 +95,23 @@ pub struct PeerStatus {
     pub end_of_rib: Vec<Family>,
     /// How many prefixes of this peer are candidates now.
     pub accepted_prefixes: usize,
+    /// Families with routes that are left from a session before, while the
+    /// peer restarts (RFC 4724 section 4.2).
+    pub retained: Vec<Family>,
+    /// Until when the peer has to be back for that.
+    pub retained_until: Option<SystemTime>,
+    /// The BFD session; `None` without one.
+    pub bfd: Option<BfdStatus>,
 }
 
 impl PeerStatus {
-    pub(crate) fn new(settings: &PeerSettings) -> Self {
+    pub(crate) fn new(slot: usize, settings: &PeerSettings) -> Self {
         Self {
+            slot,
             name: settings.name.clone(),
             address: settings.address,
+            interface: settings.interface.clone(),
+            dynamic: false,
             remote_as: settings.remote_as,
             state: State::Idle,
             since: SystemTime::now(),
@@ -50,7 +121,15 @@ impl PeerStatus {
             withheld: Vec::new(),
             end_of_rib: Vec::new(),
             accepted_prefixes: 0,
+            retained: Vec::new(),
+            retained_until: None,
+            bfd: None,
         }
+    }
+
+    /// What tells this peer from others.
+    pub fn key(&self) -> PeerKey {
+        PeerKey::new(self.address, self.interface.as_deref())
     }
 
     /// Whether the peer has told us everything it had when the session began.

@@ -79,17 +79,6 @@ impl<K: Copy + Ord, V> VersionedTable<K, V> {
             }
         }
     }
-
-    /// The keys from `from` on that have a value, in their own order.
-    pub(crate) fn range(&self, from: Bound<K>) -> impl Iterator<Item = (K, &V)> {
-        let entries = self.entries.range((from, Bound::Unbounded));
-        entries.filter_map(|(key, entry)| Some((*key, entry.value.as_ref()?)))
-    }
-
-    /// How many keys have a value.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len() - self.tombstones.len()
-    }
 }
 
 #[derive(Debug)]
@@ -125,7 +114,6 @@ mod tests {
         let mut table = VersionedTable::new();
         table.set(1, 10, Some('a'));
         assert_eq!(table.set(2, 10, None), Some('a'));
-        assert_eq!(table.len(), 0);
         assert_eq!(pulled(&table, 1), [(2, 10, None)]);
         table.forget_tombstones(1);
         assert_eq!(pulled(&table, 0), [(2, 10, None)]);
@@ -142,6 +130,5 @@ mod tests {
         table.set(3, 10, Some('b'));
         table.forget_tombstones(5);
         assert_eq!(pulled(&table, 0), [(3, 10, Some('b'))]);
-        assert_eq!(table.len(), 1);
     }
 }

@@ -81,9 +81,9 @@ impl SpeakerHandle {
         let rib = rib.unwrap_or_else(PoisonError::into_inner);
         let routes = rib.range(from).take(prefixes);
         routes
-            .map(|(prefix, set)| AnnouncedRoute {
+            .map(|(prefix, attributes)| AnnouncedRoute {
                 prefix,
-                attributes: Arc::clone(&set.attributes),
+                attributes: Arc::clone(attributes),
             })
             .collect()
     }

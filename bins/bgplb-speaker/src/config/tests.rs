@@ -1,3 +1,9 @@
+use std::time::Duration;
+
+use bgp_speaker::{
+    BfdSettings, GracefulRestart, Import, Initiation, PrefixRange, RemoteAs, Secret, Ttl,
+};
+use bgp_wire::Family;
 use expect_test::{Expect, expect};
 
 use super::*;
@@ -34,16 +40,19 @@ socket = "/run/speaker/control.sock"
 "#;
 
 fn load(text: &str) -> Result<Config, Unusable> {
-    let file = Path::new("speaker.toml");
-    let raw = parse(file, text)?;
-    Config::from_raw(file, raw, |path| {
-        assert_eq!(path, Path::new("/run/key"));
-        Ok("s3cret\n".to_owned())
-    })
+    Config::parse(
+        Path::new("speaker.toml"),
+        text,
+        &|path| match path.to_str() {
+            Some("/run/key") => Ok("s3cret\n".to_owned()),
+            Some("/run/empty") => Ok("\n".to_owned()),
+            _ => Err("/run/other: No such file or directory (os error 2)".to_owned()),
+        },
+    )
 }
 
-fn check_refused(text: &str, expected: Expect) {
-    expected.assert_eq(&load(text).unwrap_err().to_string());
+fn refused(text: &str) -> String {
+    load(text).unwrap_err().to_string()
 }
 
 /// The full example with one line replaced.
@@ -81,6 +90,77 @@ fn every_key_arrives() {
 }
 
 #[test]
+fn every_rarer_key_arrives() {
+    let config = load(
+        r#"
+        [local]
+        as = 65500
+        router-id = "192.0.2.1"
+        listen = ["[::]:179"]
+        [multipath]
+        paths = "same-path"
+        max-next-hops = 8
+        [[peers]]
+        address = "fe80::2"
+        interface = "eth1"
+        as = "external"
+        local-as = 65501
+        port = 1179
+        keepalive = 2
+        connect-retry = 5
+        idle-hold = 3
+        idle-hold-max = 30
+        delay-open = 0
+        send-hold = 60
+        ttl-security = 1
+        import = ["192.0.2.0/24", { prefix = "198.51.100.0/22", ge = 24, le = 32 }]
+        import-local-pref = 120
+        max-prefixes = 1000
+        communities = ["no-export", "64512:1:2", "target:64512:100"]
+        med = 5
+        local-pref = 90
+        prepend = 2
+        [[dynamic-peers]]
+        prefix = "203.0.113.9/24"
+        as = "internal"
+        limit = 7
+        password-file = "/run/key"
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.speaker.multipath.max_next_hops, 8);
+    let peer = &config.speaker.peers[0];
+    assert_eq!(peer.key().to_string(), "fe80::2%eth1");
+    assert_eq!(peer.remote_as, RemoteAs::External);
+    assert_eq!(peer.local_as.map(Asn::get), Some(65501));
+    assert_eq!(peer.port, 1179);
+    assert_eq!(peer.keepalive, Some(Duration::from_secs(2)));
+    assert_eq!(peer.connect_retry, Some(Duration::from_secs(5)));
+    assert_eq!(peer.idle_hold.unwrap().longest, Duration::from_secs(30));
+    assert_eq!(peer.delay_open, Some(Duration::ZERO));
+    assert_eq!(peer.send_hold, Some(Duration::from_secs(60)));
+    assert_eq!(peer.ttl, Ttl::Security { hops: 1 });
+    let list = [
+        PrefixRange::exactly("192.0.2.0/24".parse().unwrap()),
+        PrefixRange::within("198.51.100.0/22".parse().unwrap(), 24, 32).unwrap(),
+    ];
+    assert_eq!(peer.import, Import::Listed(Arc::new(list)));
+    assert_eq!(peer.import_preference, Some(120));
+    assert_eq!(peer.max_prefixes, 1000);
+    assert_eq!(peer.export.communities.len(), 1);
+    assert_eq!(peer.export.large_communities.len(), 1);
+    assert_eq!(peer.export.extended_communities.len(), 1);
+    assert_eq!(peer.export.med, Some(5));
+    assert_eq!(peer.export.local_pref, Some(90));
+    assert_eq!(peer.export.prepend, 2);
+    let dynamic = &config.speaker.dynamic_peers[0];
+    assert_eq!(dynamic.prefix.to_string(), "203.0.113.0/24");
+    assert_eq!(dynamic.limit, 7);
+    assert_eq!(dynamic.template.remote_as, RemoteAs::Internal);
+    assert_eq!(dynamic.template.password, Some(Secret::from("s3cret")));
+}
+
+#[test]
 fn what_is_left_out_has_its_default() {
     let config = load(
         r#"
@@ -94,95 +174,113 @@ fn what_is_left_out_has_its_default() {
     )
     .unwrap();
     let peer = &config.speaker.peers[0];
-    assert_eq!(peer.port, 179);
-    assert_eq!(peer.initiation, Initiation::Active);
-    assert_eq!(peer.import, Import::Reject);
-    assert_eq!(peer.ttl, Ttl::Automatic);
-    assert_eq!(peer.families.len(), 2);
+    assert_eq!(*peer, PeerSettings::new(peer.address, Asn::new(64512)));
     assert_eq!(config.kernel, None);
     assert!(config.announce.is_empty());
 }
 
 #[test]
-fn a_password_file_ends_at_its_newline() {
-    let text = with(r#"password = "hunter2""#, r#"password-file = "/run/key""#);
-    let config = load(&text).unwrap();
+fn everything_wrong_is_told_at_once_in_the_order_of_the_file() {
+    let text = with("as = 65500", "as = 0")
+        .replacen("hold-time = 9", "hold-time = 2", 1)
+        .replacen("install = true", "instal = true", 1);
+    expect![[r#"
+        speaker.toml:3:6: local.as = 0: accepted is an AS number, 1 to 4294967295
+        speaker.toml:13:13: peers[0].hold-time = 2: accepted is 0 or 3 to 65535 seconds
+        speaker.toml:26:1: kernel.instal: unknown key; did you mean install?"#]]
+    .assert_eq(&refused(&text));
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let long = format!("password = \"{}\"", "x".repeat(81));
+    let said = refused(&with(r#"password = "hunter2""#, &long));
+    assert!(
+        said.contains("peers[0].password = …: accepted is"),
+        "{said}"
+    );
+    assert!(!said.contains("xxx"), "{said}");
+}
+
+#[test]
+fn a_change_of_what_only_a_start_can_change_is_named() {
+    let old = load(FULL).unwrap();
+    let restart = |text: &str| old.needs_restart(&load(text).unwrap());
+    assert_eq!(restart(FULL), None);
+    assert_eq!(restart(&with("med = 7", "med = 8")), None);
+    assert_eq!(restart(&with("as = 65500", "as = 65501")), Some("[local]"));
     assert_eq!(
-        config.speaker.peers[0].password,
-        Some(Secret::from("s3cret"))
+        restart(&with("install = true", "metric = 31")),
+        Some("[kernel]")
     );
 }
 
 #[test]
-fn an_unknown_key_is_named_with_line_and_alternatives() {
-    check_refused(
-        &with("ttl = 3", "tll = 3"),
-        expect![
-            "speaker.toml, line 16: unknown field `tll`, expected one of `address`, `as`, `name`, `port`, `passive`, `password`, `password-file`, `local-address`, `hold-time`, `families`, `next-hop-v4`, `next-hop-v6`, `ttl`, `import`"
-        ],
-    );
-    check_refused(
-        &with("install = true", "instal = true"),
-        expect![
-            "speaker.toml, line 26: unknown field `instal`, expected one of `install`, `metric`, `protocol`, `table`"
-        ],
-    );
+fn changes_of_announcements_withdraw_what_is_gone() {
+    let old = load(FULL).unwrap();
+    let new = load(&with("203.0.113.0/24", "203.0.113.0/25")).unwrap();
+    let changes = old.announcements_of(&new);
+    let said: Vec<_> = changes
+        .iter()
+        .map(|change| format!("{} {}", change.prefix, change.announce.is_some()))
+        .collect();
+    assert_eq!(said, ["203.0.113.0/24 false", "203.0.113.0/25 true"]);
+}
+
+mod bad_files;
+
+proptest::proptest! {
+    #[test]
+    fn any_file_is_either_used_or_refused_with_a_reason(
+        cut in 0..FULL.len(),
+        length in 0..40_usize,
+        inserted in "[\\PC\n]{0,12}",
+    ) {
+        let mut text = FULL.to_owned();
+        text.replace_range(cut..(cut + length).min(FULL.len()), &inserted);
+        if let Err(unusable) = load(&text) {
+            proptest::prop_assert!(unusable.lines().count() > 0);
+            let whole = |line: &str| line.starts_with("speaker.toml:") && !line.contains('\n');
+            proptest::prop_assert!(unusable.lines().all(whole), "{unusable}");
+        }
+    }
 }
 
 #[test]
-fn a_bad_value_is_named_with_its_line() {
-    check_refused(
-        &with("as = 65500", "as = 0"),
-        expect!["speaker.toml, line 3: AS 0 is reserved (RFC 7607)"],
-    );
-    check_refused(
-        &with("192.168.8.137", "fe80::1"),
-        expect![
-            "speaker.toml, line 4: router-id `fe80::1` is not an IPv4 address other than 0.0.0.0"
-        ],
-    );
-    check_refused(
-        &with("0.0.0.0:179", "0.0.0.0"),
-        expect!["speaker.toml, line 5: invalid socket address syntax"],
-    );
-    check_refused(
-        &with("hold-time = 9", "hold-time = 2"),
-        expect!["speaker.toml, line 13: hold time of 2 s is not allowed: use 0 or at least 3"],
-    );
-    check_refused(
-        &with("203.0.113.0/24", "203.0.113.0/33"),
-        expect!["speaker.toml, line 20: invalid IP address syntax"],
-    );
-    check_refused(
-        &with("no-export", "no-exprot"),
-        expect![
-            "speaker.toml, line 21: not a community: use asn:value, asn:value:value for a large one, name:asn:value for an extended one"
-        ],
-    );
-    check_refused(
-        &with("install = true", "metric = 20"),
-        expect![
-            "speaker.toml, line 26: metric 20 is FRR's own, which deletes such routes at its start; use another"
-        ],
-    );
+fn bfd_takes_its_times_in_milliseconds() {
+    let bfd = |text: &str| {
+        let config = load(&with("ttl = 3", text)).unwrap();
+        config.speaker.peers[0].bfd
+    };
+    assert_eq!(bfd("ttl = 3"), None);
+    let defaults = BfdSettings::default();
+    assert_eq!(bfd("bfd = {}"), Some(defaults));
+    let quick = defaults.every(Duration::from_millis(10), 5).multihop();
+    let text = "bfd = { min-tx = 10, min-rx = 10, multiplier = 5, multihop = true }";
+    assert_eq!(bfd(text), Some(quick));
+    let wrong = with("ttl = 3", "bfd = { min-tx = 0, multiplier = 0, mintx = 5 }");
+    expect![[r#"
+        speaker.toml:16:18: peers[0].bfd.min-tx = 0: accepted is a number of milliseconds, 1 to 4294000
+        speaker.toml:16:34: peers[0].bfd.multiplier = 0: accepted is how many packets, 1 to 255
+        speaker.toml:16:37: peers[0].bfd.mintx: unknown key; did you mean min-tx?"#]].assert_eq(&refused(&wrong));
 }
 
 #[test]
-fn what_contradicts_itself_is_refused() {
-    check_refused(
-        &with(r#"listen = ["0.0.0.0:179", "[::]:179"]"#, ""),
-        expect!["speaker.toml: peer 192.168.8.40 is passive, but there is no address to listen on"],
-    );
-    check_refused(
-        &with("203.0.113.0/24", "127.0.0.1/32"),
-        expect!["speaker.toml: prefix 127.0.0.1/32 cannot be announced: it is a loopback address"],
-    );
-    check_refused(
-        &with(r#"password = "hunter2""#, r#"password = """#),
-        expect!["speaker.toml: peer 192.168.8.40: the password has 0 octets, 1 to 80 are possible"],
-    );
-    check_refused(
-        &format!("{FULL}\n[[announce]]\nprefix = \"203.0.113.9/24\"\n"),
-        expect!["speaker.toml: prefix 203.0.113.9/24 is announced twice"],
-    );
+fn graceful_restart_is_offered_unless_it_is_switched_off() {
+    let restart = |text: &str| {
+        let config = load(&with("ttl = 3", text)).unwrap();
+        config.speaker.peers[0].graceful_restart
+    };
+    let defaults = GracefulRestart::default();
+    assert_eq!(restart("ttl = 3"), Some(defaults));
+    assert_eq!(restart("graceful-restart = { enabled = false }"), None);
+    let text = "graceful-restart = { restart-time = 30, stale-time = 60, notifications = false }";
+    let other = GracefulRestart {
+        restart_time: Duration::from_secs(30),
+        stale_time: Duration::from_secs(60),
+        notification: false,
+    };
+    assert_eq!(restart(text), Some(other));
+    let wrong = with("ttl = 3", "graceful-restart = { restart-time = 4096 }");
+    expect!["speaker.toml:16:37: peers[0].graceful-restart.restart-time = 4096: accepted is a number of seconds, 1 to 4095"].assert_eq(&refused(&wrong));
 }

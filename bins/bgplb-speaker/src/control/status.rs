@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bgp_speaker::PeerStatus;
+use bgp_speaker::{PeerStatus, RemoteAs};
+use bgp_wire::Asn;
 use serde::Serialize;
 
 /// The answer to `/v1/peers`.
@@ -23,9 +24,13 @@ impl<'a> Peers<'a> {
 #[derive(Serialize)]
 struct PeerRow<'a> {
     address: IpAddr,
+    interface: Option<&'a str>,
     name: Option<&'a str>,
+    dynamic: bool,
+    /// Known from the configuration, or from the session.
     #[serde(rename = "as")]
-    asn: u32,
+    asn: Option<u32>,
+    remote_as: String,
     state: String,
     /// Seconds since 1970.
     since: u64,
@@ -65,10 +70,17 @@ impl<'a> From<&'a PeerStatus> for PeerRow<'a> {
             family: family.to_string(),
             reason,
         });
+        let asn = match peer.remote_as {
+            RemoteAs::Number(asn) => Some(asn),
+            _ => peer.negotiated.as_ref().map(|session| session.peer_as),
+        };
         Self {
             address: peer.address,
+            interface: peer.interface.as_deref(),
             name: peer.name.as_deref(),
-            asn: peer.remote_as.get(),
+            dynamic: peer.dynamic,
+            asn: asn.map(Asn::get),
+            remote_as: peer.remote_as.to_string(),
             state: peer.state.to_string(),
             since: seconds(peer.since),
             accepted_prefixes: peer.accepted_prefixes,

@@ -75,9 +75,11 @@ pub(crate) struct PeerList {
 #[derive(Debug, Deserialize)]
 struct Peer {
     address: String,
+    interface: Option<String>,
     name: Option<String>,
     #[serde(rename = "as")]
-    asn: u32,
+    asn: Option<u32>,
+    remote_as: String,
     state: String,
     since: u64,
     accepted_prefixes: u64,
@@ -97,8 +99,12 @@ pub(crate) fn peers(list: &PeerList, to: &mut impl Write) -> io::Result<()> {
         let since = UNIX_EPOCH + Duration::from_secs(peer.since);
         let error = peer.last_error.as_ref().map(|error| error.text.clone());
         table.line(&[
-            peer.address.clone(),
-            peer.asn.to_string(),
+            match &peer.interface {
+                Some(interface) => format!("{}%{interface}", peer.address),
+                None => peer.address.clone(),
+            },
+            peer.asn
+                .map_or_else(|| peer.remote_as.clone(), |asn| asn.to_string()),
             peer.state.clone(),
             ago(now.duration_since(since).unwrap_or_default()),
             peer.accepted_prefixes.to_string(),

@@ -3,6 +3,7 @@
 
 mod control;
 mod decode;
+mod reload;
 
 use std::fs;
 use std::path::PathBuf;
@@ -75,7 +76,7 @@ fn a_bad_configuration_ends_both_commands_with_one_sentence_and_78() {
         assert_eq!(said.lines().count(), 1, "{said}");
         assert!(
             said.contains(
-                "line 4: unknown field `listen-on`, expected one of `as`, `router-id`, `listen`"
+                ":4:1: local.listen-on: unknown key; known here are as, listen, router-id"
             ),
             "{said}"
         );

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use bgp_speaker::{BesideBest, Import, NextHops, PeerSettings, PeerStatus, RibChange};
+use bgp_speaker::{BesideBest, Import, NextHops, PeerSettings, RibChange};
 use bgp_wire::{AsPath, Asn, NotificationCode, PathAttributes};
 
 use crate::node::{Node, Plan, introduce, net, soon};
@@ -73,7 +73,7 @@ async fn pages_show_every_candidate_and_which_of_them_are_used() {
     a.announce(&[PREFIX, other]);
     b.announce(&[PREFIX]);
     c.handle.apply(&[RibChange::announce(net(PREFIX), longer)]);
-    let told = |peers: &Vec<PeerStatus>| {
+    let told = |peers: &bgp_speaker::PeerStatuses| {
         let accepted: Vec<_> = peers.iter().map(|p| p.accepted_prefixes).collect();
         accepted == [2, 1, 1]
     };
@@ -282,7 +282,7 @@ async fn too_many_prefixes_end_the_session() {
 }
 
 async fn router_has_candidates(router: &Node, wanted: usize) {
-    let all = |peers: &Vec<PeerStatus>| {
+    let all = |peers: &bgp_speaker::PeerStatuses| {
         peers
             .iter()
             .map(|peer| peer.accepted_prefixes)

@@ -3,9 +3,15 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod announce;
+mod bfd;
+mod bfd_peer;
 mod flush;
+mod graceful;
 mod learn;
 mod node;
 mod password;
+mod peers;
 mod raw_peer;
+mod refresh;
 mod session;
+mod settings;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bgp_fsm::State;
 use bgp_speaker::{
-    Import, LearnedRoutes, LocalAddresses, NextHops, PeerSettings, PeerStatus, RibChange,
-    RibVersion, Speaker, SpeakerConfig, SpeakerHandle,
+    Import, LearnedRoutes, LocalAddresses, NextHops, PeerSettings, PeerStatus, PeerStatuses,
+    RibChange, RibVersion, Speaker, SpeakerConfig, SpeakerHandle,
 };
 use bgp_wire::{Asn, BgpIdentifier, PathAttributes};
 use ipnet::IpNet;
@@ -175,7 +175,7 @@ impl Node {
     }
 
     pub async fn established(&self) {
-        let all = |peers: &Vec<PeerStatus>| peers.iter().all(|p| p.state == State::Established);
+        let all = |peers: &PeerStatuses| peers.iter().all(|p| p.state == State::Established);
         soon(self.handle.peers().wait_for(all)).await.unwrap();
     }
 

@@ -275,7 +275,7 @@ fn what_cannot_work_is_refused() {
     };
     assert_eq!(refused(|_| {}), None);
     assert_eq!(
-        text(|p| p.remote_as = Asn::new(0)),
+        text(|p| p.remote_as = Asn::new(0).into()),
         "AS 0 is reserved and cannot be used"
     );
     assert_eq!(
@@ -296,7 +296,7 @@ fn what_cannot_work_is_refused() {
     twice.add_peer(settings.clone());
     let (_, addresses) = tokio::sync::watch::channel(Default::default());
     let error = Speaker::new(twice.config, addresses).unwrap_err();
-    assert_eq!(error, ConfigError::DuplicatePeer(settings.address));
+    assert_eq!(error, ConfigError::DuplicatePeer(settings.key()));
 }
 
 /// A port that no other test listens on, since a wildcard takes it on every

@@ -2,6 +2,7 @@
 
 mod addr;
 mod link;
+mod lookup;
 mod message;
 mod neigh;
 mod route;
@@ -10,6 +11,7 @@ mod watch;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -62,6 +64,18 @@ impl Netlink {
         let addrs = self.connection.addrs(&names(&links));
         let addrs = addrs.map_err(|cause| Error::new("list addresses", cause))?;
         Ok(group_by_link(&addrs.into_iter().collect()))
+    }
+
+    /// The route that packets to `address` take, in whatever table; `None` if
+    /// they take none or one whose link is down, and for an address of this
+    /// machine's own.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel cannot be asked.
+    pub fn route_to(&mut self, address: IpAddr) -> Result<Option<RouteKey>, Error> {
+        let way = self.connection.route_to(address);
+        way.map_err(|cause| Error::new(format!("find the way to {address}"), cause))
     }
 
     fn links(&mut self) -> Result<Vec<link::RawLink>, Error> {
@@ -154,7 +168,7 @@ fn names(links: &[link::RawLink]) -> Names {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Names, addr, link, neigh, route};
+    use super::{Names, addr, link, lookup, neigh, route};
 
     proptest! {
         #[test]
@@ -167,6 +181,7 @@ mod tests {
             _ = link::RawLink::read(&payload).and_then(|link| link.resolve(&names));
             _ = addr::read(&payload);
             _ = neigh::read(&payload, &names);
+            _ = lookup::read(&payload);
             _ = route::RawRoute::read(&payload).and_then(|route| route.resolve(&names));
         }
     }

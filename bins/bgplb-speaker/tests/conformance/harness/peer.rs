@@ -192,9 +192,16 @@ impl Peer {
     pub fn barrier(&mut self, family: Family) -> Result<(), String> {
         self.send(&route_refresh(family.afi(), 0))?;
         loop {
-            let message = self.next_update()?;
-            if family.is_own_route(&message.body) {
-                return Ok(());
+            match self.next()? {
+                // The beginning and the end of the answer, if these were agreed.
+                Some(message) if message.kind == ROUTE_REFRESH => {}
+                Some(message) if message.kind == KEEPALIVE => {}
+                Some(message) if message.kind != UPDATE => {
+                    return Err(format!("expected UPDATE, got {}", message.text()));
+                }
+                Some(message) if family.is_own_route(&message.body) => return Ok(()),
+                Some(_) => {}
+                None => return Err("expected UPDATE, the connection was closed".to_owned()),
             }
         }
     }

@@ -1,0 +1,93 @@
+//! What tells a peer from others, and from whom we expect to be called.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use bgp_wire::Asn;
+
+/// Which peer: no two have the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerKey {
+    address: IpAddr,
+    interface: Option<Box<str>>,
+}
+
+impl PeerKey {
+    /// The peer at `address`, on `interface` if that address is link-local;
+    /// the interface of others does not count.
+    pub fn new(address: IpAddr, interface: Option<&str>) -> Self {
+        let address = address.to_canonical();
+        Self {
+            address,
+            interface: interface.filter(|_| is_link_local(address)).map(Box::from),
+        }
+    }
+
+    /// The peer's address.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The interface of a link-local address.
+    pub fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
+    }
+}
+
+impl From<IpAddr> for PeerKey {
+    fn from(address: IpAddr) -> Self {
+        Self::new(address, None)
+    }
+}
+
+impl fmt::Display for PeerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.interface {
+            None => write!(f, "{}", self.address),
+            Some(interface) => write!(f, "{}%{interface}", self.address),
+        }
+    }
+}
+
+/// Whether the address means nothing without an interface.
+pub(crate) fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// The autonomous system a peer has to be of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemoteAs {
+    /// This one.
+    Number(Asn),
+    /// Ours.
+    Internal,
+    /// Any but ours.
+    External,
+}
+
+impl RemoteAs {
+    /// Whether the session with a speaker of `local_as` is an external one.
+    pub fn is_external(self, local_as: Asn) -> bool {
+        match self {
+            Self::Number(asn) => asn != local_as,
+            Self::Internal => false,
+            Self::External => true,
+        }
+    }
+}
+
+impl From<Asn> for RemoteAs {
+    fn from(asn: Asn) -> Self {
+        Self::Number(asn)
+    }
+}
+
+impl fmt::Display for RemoteAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(asn) => asn.fmt(f),
+            Self::Internal => f.write_str("internal"),
+            Self::External => f.write_str("external"),
+        }
+    }
+}

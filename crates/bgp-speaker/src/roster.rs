@@ -1,0 +1,436 @@
+//! Who our peers are: the one owner of their tasks and of the listening sockets.
+
+mod doors;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use self::doors::Doors;
+use crate::listener::Accepted;
+use crate::peer_task::PeerTask;
+use crate::requests::PeersChange;
+use crate::speaker::Shared;
+use crate::status::PeerStatus;
+use crate::{
+    ConfigError, DynamicPeers, LocalAddresses, PeerError, PeerKey, PeerSettings, SpeakerConfig,
+    interface, listener,
+};
+
+/// What may be asked of the roster.
+#[derive(Debug)]
+pub(crate) enum Request {
+    SetPeers {
+        peers: Vec<PeerSettings>,
+        dynamic_peers: Vec<DynamicPeers>,
+        answer: oneshot::Sender<Result<PeersChange, ConfigError>>,
+    },
+    AddPeer {
+        settings: Box<PeerSettings>,
+        answer: oneshot::Sender<Result<(), ConfigError>>,
+    },
+    RemovePeer {
+        key: PeerKey,
+        answer: oneshot::Sender<bool>,
+    },
+}
+
+/// The peers there should be, and those there are.
+pub(crate) struct Roster {
+    /// The speaker itself, and the templates of dynamic peers; its list of
+    /// peers is in `wanted`.
+    config: SpeakerConfig,
+    wanted: BTreeMap<PeerKey, PeerSettings>,
+    members: HashMap<PeerKey, Member>,
+    slots: BTreeSet<usize>,
+    doors: Doors,
+    shared: Arc<Shared>,
+    local_addresses: watch::Receiver<Arc<LocalAddresses>>,
+    tasks: JoinSet<Ended>,
+    cancel: CancellationToken,
+}
+
+/// A peer whose task runs.
+struct Member {
+    /// The number of its task, which nobody else has meanwhile.
+    slot: usize,
+    settings: watch::Sender<PeerSettings>,
+    inbox: mpsc::Sender<TcpStream>,
+    /// The prefix it came from, if it came by itself.
+    dynamic: Option<IpNet>,
+    /// Listening sockets that do not check its signatures.
+    unprotected: Vec<usize>,
+    cancel: CancellationToken,
+}
+
+/// A task that has ended.
+enum Ended {
+    Listener,
+    Peer(PeerKey),
+}
+
+/// What [`Roster::settle`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    Unchanged,
+    Started,
+    Updated,
+    Leaving,
+}
+
+impl Roster {
+    pub(crate) fn new(
+        mut config: SpeakerConfig,
+        shared: Arc<Shared>,
+        local_addresses: watch::Receiver<Arc<LocalAddresses>>,
+        cancel: CancellationToken,
+    ) -> (Self, Vec<PeerSettings>) {
+        let peers = std::mem::take(&mut config.peers);
+        let wanted = peers.iter().map(|peer| (peer.key(), peer.clone()));
+        let roster = Self {
+            config,
+            wanted: wanted.collect(),
+            members: HashMap::new(),
+            slots: BTreeSet::new(),
+            doors: Doors::default(),
+            shared,
+            local_addresses,
+            tasks: JoinSet::new(),
+            cancel,
+        };
+        (roster, peers)
+    }
+
+    /// Runs until cancelled and every task has ended.
+    pub(crate) async fn run(
+        mut self,
+        first: Vec<PeerSettings>,
+        mut requests: mpsc::Receiver<Request>,
+    ) -> io::Result<()> {
+        self.doors = Doors::bind(&self.config.listen)?;
+        for dynamic in &self.config.dynamic_peers {
+            self.doors.protect_prefix(dynamic);
+        }
+        // In the order of the configuration, in which their statuses stand.
+        for peer in first {
+            self.settle(&peer.key());
+        }
+        let (connections, mut accepted) = mpsc::channel(CONNECTIONS);
+        for (door, listener) in self.doors.open(&self.shared)?.into_iter().enumerate() {
+            let task = listener::run(listener, door, connections.clone(), self.cancel.clone());
+            self.tasks.spawn(async move {
+                task.await;
+                Ended::Listener
+            });
+        }
+        drop(connections);
+        let mut result = loop {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => break Ok(()),
+                Some(ended) = self.tasks.join_next() => {
+                    if let Err(error) = self.ended(ended) {
+                        break Err(error);
+                    }
+                }
+                Some(request) = requests.recv() => self.answer(request),
+                Some(connection) = accepted.recv() => self.admit(connection),
+            }
+        };
+        self.cancel.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended
+                && result.is_ok()
+            {
+                result = Err(io::Error::other(error));
+            }
+        }
+        result
+    }
+
+    /// Who asked may have gone meanwhile; that changes nothing.
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::SetPeers {
+                peers,
+                dynamic_peers,
+                answer,
+            } => drop(answer.send(self.set_peers(peers, dynamic_peers))),
+            Request::AddPeer { settings, answer } => drop(answer.send(self.add(*settings))),
+            Request::RemovePeer { key, answer } => {
+                let known = self.wanted.remove(&key).is_some();
+                self.settle(&key);
+                let _ = answer.send(known);
+            }
+        }
+    }
+
+    fn add(&mut self, settings: PeerSettings) -> Result<(), ConfigError> {
+        let key = settings.key();
+        if self.wanted.contains_key(&key) {
+            return Err(ConfigError::DuplicatePeer(key));
+        }
+        self.config.check_peer(&settings)?;
+        self.wanted.insert(key.clone(), settings);
+        self.settle(&key);
+        Ok(())
+    }
+
+    fn set_peers(
+        &mut self,
+        peers: Vec<PeerSettings>,
+        dynamic_peers: Vec<DynamicPeers>,
+    ) -> Result<PeersChange, ConfigError> {
+        let mut config = SpeakerConfig {
+            peers,
+            dynamic_peers,
+            ..self.config.clone()
+        };
+        config.check()?;
+        let peers = std::mem::take(&mut config.peers);
+        let keys: Vec<_> = peers.iter().map(PeerSettings::key).collect();
+        let wanted = keys.iter().cloned().zip(peers).collect();
+        let before = std::mem::replace(&mut self.wanted, wanted);
+        self.set_dynamic_peers(config.dynamic_peers);
+
+        let mut change = PeersChange::default();
+        for key in before.keys() {
+            if !self.wanted.contains_key(key) {
+                change.removed += 1;
+                self.settle(key);
+            }
+        }
+        for key in &keys {
+            let settled = self.settle(key);
+            *match settled {
+                _ if !before.contains_key(key) => &mut change.added,
+                Settled::Unchanged => &mut change.unchanged,
+                Settled::Updated => &mut change.updated,
+                Settled::Started | Settled::Leaving => &mut change.restarted,
+            } += 1;
+        }
+        Ok(change)
+    }
+
+    fn set_dynamic_peers(&mut self, now: Vec<DynamicPeers>) {
+        let before = std::mem::replace(&mut self.config.dynamic_peers, now);
+        for old in &before {
+            self.doors.unprotect_prefix(old);
+        }
+        for new in &self.config.dynamic_peers {
+            self.doors.protect_prefix(new);
+        }
+        let visiting: Vec<_> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.dynamic.is_some())
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in visiting {
+            self.settle(&key);
+        }
+    }
+
+    /// The settings the peer should have, if it should be there.
+    fn wanted(&self, key: &PeerKey) -> Option<PeerSettings> {
+        let member = self.members.get(key);
+        if let Some(prefix) = member.and_then(|member| member.dynamic)
+            && !self.wanted.contains_key(key)
+        {
+            let mut templates = self.config.dynamic_peers.iter();
+            let template = templates.find(|dynamic| dynamic.prefix == prefix)?;
+            return Some(template.settings(key.address()));
+        }
+        self.wanted.get(key).cloned()
+    }
+
+    /// Brings one peer from what it is to what it should be. One whose task
+    /// has to end first is looked at again when it has.
+    fn settle(&mut self, key: &PeerKey) -> Settled {
+        let wanted = self.wanted(key);
+        match (self.members.get(key), wanted) {
+            (None, None) => Settled::Unchanged,
+            (None, Some(settings)) => {
+                self.start(key, settings, None);
+                Settled::Started
+            }
+            (Some(member), _) if member.cancel.is_cancelled() => Settled::Leaving,
+            (Some(member), Some(settings)) => {
+                let current = member.settings.borrow().clone();
+                if current == settings {
+                    Settled::Unchanged
+                } else if current.updated_by(&settings) == settings {
+                    member.settings.send_replace(settings);
+                    Settled::Updated
+                } else {
+                    info!(peer = %key, "its settings have changed: the session begins anew");
+                    member.cancel.cancel();
+                    Settled::Leaving
+                }
+            }
+            (Some(member), None) => {
+                info!(peer = %key, "no peer of ours any more");
+                member.cancel.cancel();
+                Settled::Leaving
+            }
+        }
+    }
+
+    /// Starts the task of a peer that is not there.
+    fn start(&mut self, key: &PeerKey, settings: PeerSettings, dynamic: Option<IpNet>) {
+        let machine = match self.config.peer_machine(&settings) {
+            Ok(machine) => machine,
+            // It was checked, so this is a bug, and yet no reason to end all.
+            Err(error) => return warn!(%error, "this peer cannot be"),
+        };
+        let slot = self.free_slot();
+        self.slots.insert(slot);
+        self.shared.make_room(slot + 1);
+        let mut status = PeerStatus::new(slot, &settings);
+        status.dynamic = dynamic.is_some();
+        let unprotected = match dynamic {
+            // Its prefix has a key.
+            Some(_) => Vec::new(),
+            None => self.doors.protect(&settings),
+        };
+        if let Some((_, reason)) = unprotected.first() {
+            warn!(peer = %key, %reason, "connections from this peer are refused");
+            let text = format!("connections from it are refused: {reason}");
+            status.last_error = Some(PeerError::now(text));
+        }
+        self.shared.statuses.send_modify(|all| all.insert(status));
+        let (inbox, accepted) = mpsc::channel(INBOX);
+        let (sender, changes) = watch::channel(settings.clone());
+        let mut task = PeerTask::new(
+            slot,
+            settings.own_as(self.config.local_as),
+            settings,
+            machine,
+            Arc::clone(&self.shared),
+            self.local_addresses.clone(),
+            accepted,
+            changes,
+        );
+        if dynamic.is_some() {
+            task = task.leaving_with_its_session();
+        }
+        let cancel = self.cancel.child_token();
+        let running = task.run(cancel.clone());
+        self.tasks.spawn({
+            let key = key.clone();
+            async move {
+                running.await;
+                Ended::Peer(key)
+            }
+        });
+        let member = Member {
+            slot,
+            settings: sender,
+            inbox,
+            dynamic,
+            unprotected: unprotected.into_iter().map(|(door, _)| door).collect(),
+            cancel,
+        };
+        self.members.insert(key.clone(), member);
+    }
+
+    fn free_slot(&self) -> usize {
+        let taken = self.slots.iter().enumerate();
+        taken.take_while(|(place, slot)| place == *slot).count()
+    }
+
+    /// Takes note of a task's end.
+    ///
+    /// # Errors
+    ///
+    /// It should not have ended, which is a bug.
+    fn ended(&mut self, ended: Result<Ended, JoinError>) -> io::Result<()> {
+        let by_itself = || io::Error::other("a task of the speaker ended by itself");
+        let Ended::Peer(key) = ended.map_err(io::Error::other)? else {
+            return Err(by_itself());
+        };
+        let member = self.members.remove(&key).ok_or_else(by_itself)?;
+        if member.dynamic.is_none() && !member.cancel.is_cancelled() {
+            return Err(by_itself());
+        }
+        if member.dynamic.is_none() {
+            self.doors.unprotect(&member.settings.borrow());
+        }
+        self.slots.remove(&member.slot);
+        self.shared
+            .statuses
+            .send_modify(|all| all.remove(member.slot));
+        self.settle(&key);
+        Ok(())
+    }
+
+    /// Hands a connection to the peer it comes from.
+    fn admit(&mut self, connection: Accepted) {
+        let Accepted { stream, from, door } = connection;
+        let key = key_of(from);
+        if !self.members.contains_key(&key)
+            && let Err(why) = self.welcome(&key, door)
+        {
+            debug!(peer = %key, "connection closed: {why}");
+            return;
+        }
+        let Some(member) = self.members.get(&key) else {
+            return;
+        };
+        if member.unprotected.contains(&door) {
+            debug!(peer = %key, "connection closed: its signatures are not checked here");
+        } else if member.cancel.is_cancelled() || member.inbox.try_send(stream).is_err() {
+            // A task that has not yet taken the last few needs no more of them.
+            debug!(peer = %key, "connection closed: the peer's task is busy");
+        }
+    }
+
+    /// Makes a peer of a stranger if there is room for such.
+    fn welcome(&mut self, key: &PeerKey, door: usize) -> Result<(), &'static str> {
+        let address = key.address();
+        let ours = self.config.dynamic_peers.iter();
+        let ours = ours.filter(|dynamic| dynamic.prefix.contains(&address));
+        let Some(dynamic) = ours.max_by_key(|dynamic| dynamic.prefix.prefix_len()) else {
+            return Err("not one of our peers");
+        };
+        if key.interface().is_some() {
+            return Err("link-local peers have to be configured one by one");
+        }
+        if self.doors.leaves_unprotected(dynamic, door) {
+            return Err("its signatures are not checked here");
+        }
+        let prefix = dynamic.prefix;
+        let members = self.members.values();
+        let there = members.filter(|member| member.dynamic == Some(prefix));
+        if there.count() >= dynamic.limit {
+            return Err("as many dynamic peers of its prefix as allowed are there");
+        }
+        let settings = dynamic.settings(address);
+        info!(peer = %key, %prefix, "a dynamic peer");
+        self.start(key, settings, Some(prefix));
+        Ok(())
+    }
+}
+
+/// Whose connection this is.
+fn key_of(from: SocketAddr) -> PeerKey {
+    let interface = match from {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => interface::name(v6.scope_id()),
+        _ => None,
+    };
+    PeerKey::new(IpAddr::to_canonical(&from.ip()), interface.as_deref())
+}
+
+/// Accepted connections a peer's task may have waiting.
+const INBOX: usize = 4;
+
+/// Accepted connections that may wait for the roster.
+const CONNECTIONS: usize = 16;
