@@ -6,6 +6,7 @@ mod config;
 mod decode;
 mod plumber;
 mod routes;
+mod ways;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};

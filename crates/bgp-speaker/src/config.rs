@@ -18,6 +18,7 @@ pub use self::dynamic::DynamicPeers;
 pub use self::error::ConfigError;
 pub use self::export::Export;
 pub use self::import::{Import, PrefixRange};
+pub(crate) use self::key::is_link_local;
 pub use self::key::{PeerKey, RemoteAs};
 pub use self::multipath::{BesideBest, Multipath};
 use crate::md5::MAX_KEY_LEN;
@@ -42,6 +43,10 @@ pub struct SpeakerConfig {
     pub dynamic_peers: Vec<DynamicPeers>,
     /// How learned routes become sets of next hops.
     pub multipath: Multipath,
+    /// Whether routes wait until
+    /// [`SpeakerHandle::set_reachable_next_hops`](crate::SpeakerHandle::set_reachable_next_hops)
+    /// tells that their next hops can be reached; no unless changed.
+    pub track_next_hops: bool,
 }
 
 impl SpeakerConfig {
@@ -54,6 +59,7 @@ impl SpeakerConfig {
             peers: Vec::new(),
             dynamic_peers: Vec::new(),
             multipath: Multipath::default(),
+            track_next_hops: false,
         }
     }
 
@@ -219,7 +225,7 @@ impl PeerSettings {
         if peer.is_unspecified() || peer.is_multicast() {
             return Err(ConfigError::PeerAddress(peer));
         }
-        if key::is_link_local(peer) != self.interface.is_some() {
+        if is_link_local(peer) != self.interface.is_some() {
             return Err(match self.interface {
                 None => ConfigError::InterfaceMissing(peer),
                 Some(_) => ConfigError::InterfaceUseless(peer),

@@ -9,5 +9,6 @@ mod node;
 mod password;
 mod peers;
 mod raw_peer;
+mod reachability;
 mod session;
 mod settings;
