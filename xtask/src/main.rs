@@ -63,6 +63,8 @@ enum Task {
         /// Only tests whose name contains this.
         filter: Option<String>,
     },
+    /// Try `bgplb-speaker` with other BGP programs and write docs/interoperability.md.
+    InteropTable,
     /// Run the fuzz targets under libFuzzer (needs cargo-fuzz and the nightly toolchain).
     Fuzz {
         /// How long each.
@@ -148,6 +150,10 @@ fn run(task: Task) -> Result<ExitCode> {
             if !suite::run(filter.as_deref(), !no_e2e)? {
                 return Ok(ExitCode::FAILURE);
             }
+        }
+        Task::InteropTable => {
+            sys::catch_termination();
+            e2e::interop::write_table()?;
         }
         Task::Fuzz { seconds, filter } => {
             sys::catch_termination();

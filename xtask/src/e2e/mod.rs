@@ -3,6 +3,7 @@
 mod attributes;
 mod bfd;
 mod cases;
+pub(crate) mod interop;
 mod settings;
 
 use std::path::PathBuf;
@@ -104,6 +105,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     let settings: Vec<_> = settings.collect();
     let mut tally = Tally::default();
     attributes::run(wanted, &mut tally);
+    interop::run(wanted, &mut tally);
     run_bfd(wanted, &mut tally);
     if suites.is_empty() && settings.is_empty() {
         return tally;

@@ -12,6 +12,7 @@
 //! `-h2`. Nothing is made in the machine's own network namespace. Dropping a [`Lab`] removes it
 //! all; [`cleanup`] can do the same for one that a killed run left behind.
 
+pub(crate) mod cable;
 pub(crate) mod cleanup;
 pub(crate) mod client;
 pub(crate) mod docker;

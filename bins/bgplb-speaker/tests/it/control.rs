@@ -83,7 +83,7 @@ const CONFIG: &str = r#"
     [[announce]]
     prefix = "203.0.113.0/24"
     med = 7
-    communities = ["65500:1", "no-export"]
+    communities = ["65500:1", "no-export", "65500:1:2", "target:65500:3"]
     [[announce]]
     prefix = "203.0.113.128/25"
     [[announce]]
@@ -100,7 +100,9 @@ fn what_is_announced_can_be_read_whole_and_by_prefix() {
         "{\"version\":1,\"routes\":[\n\
          {\"prefix\":\"198.51.100.0/24\",\"peers\":[],\"origin\":\"igp\",\"as_path\":\"\"},\n\
          {\"prefix\":\"203.0.113.0/24\",\"peers\":[],\"origin\":\"igp\",\"as_path\":\"\",\"med\":7,\
-         \"communities\":[\"65500:1\",\"no-export\"]},\n\
+         \"communities\":[\"65500:1\",\"no-export\"],\
+         \"extended_communities\":[\"target:65500:3\"],\
+         \"large_communities\":[\"65500:1:2\"]},\n\
          {\"prefix\":\"203.0.113.128/25\",\"peers\":[],\"origin\":\"igp\",\"as_path\":\"\"},\n\
          {\"prefix\":\"2001:db8::/32\",\"peers\":[],\"origin\":\"igp\",\"as_path\":\"\"}\n]}\n"
     );
