@@ -44,6 +44,7 @@ pub fn bfd_session(data: &[u8]) {
             1 => world.input(node, Input::AdminDown),
             2 => world.input(node, Input::Retime(timing(amount))),
             3 => world.run(Duration::from_micros(500 << amount)),
+            4 if amount == 15 => world.input(node, Input::Overslept(Duration::from_millis(100))),
             4 => world.deliver(node),
             5 => world.flights.clear(),
             6 => world.input(node, Input::Timeout),

@@ -15,7 +15,8 @@ use bytes::BytesMut;
 /// is set for a passive peer, bit 1 for hold time zero, bit 2 for graceful
 /// restart, bit 3 for one of our own that is going on, bit 4 for no N bit,
 /// bit 5 for a limit of prefixes, bit 6 for a pause after it, bit 7 for a
-/// delayed OPEN. The second is the seed. Then come operations of two octets,
+/// delayed OPEN. The second is the seed, and from 128 on an Established session
+/// takes part in collisions. Then come operations of two octets,
 /// [`Operation`]s in their order in the low four bits of the first: bit 7 of
 /// it means the incoming connection or IPv6, the second octet is a number or
 /// choice. A message of odd octets takes as many more as that number says.
@@ -27,7 +28,11 @@ pub fn peer_machine(data: &[u8]) {
     let &[choice, seed, ref operations @ ..] = data else {
         return;
     };
-    let mut oracle = Oracle::new(config(choice), seed.into());
+    let mut config = config(choice);
+    if seed >= 0x80 {
+        config = config.collision_detect_established();
+    }
+    let mut oracle = Oracle::new(config, seed.into());
     let mut rest = operations;
     for _ in 0..MAX_OPERATIONS {
         let Some(operation) = take_operation(&mut rest) else {

@@ -158,6 +158,8 @@ fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
     let dynamic_peers = dynamic_peers(&root, &base, read_file);
     root.finish();
     base.multipath = multipath;
+    // Only who asks the kernel can tell.
+    base.track_next_hops = kernel.is_some();
     base.peers = peers;
     base.dynamic_peers = dynamic_peers;
     speaker.map(|_| Config {

@@ -8,6 +8,7 @@ mod decode;
 mod plumber;
 mod routes;
 mod show;
+mod ways;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;

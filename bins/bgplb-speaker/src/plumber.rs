@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::pending;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,11 @@ use netplumb::{Netlink, Watch};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::config::Config;
 use crate::routes::{Outcome, Routes};
+use crate::ways::Ways;
 
 /// What the plumber's thread works with. Its calls block, so nothing else may
 /// run on that thread.
@@ -44,6 +46,11 @@ struct Installation {
     sweep_by: Option<Instant>,
     repair_at: Instant,
     retry: Duration,
+    speaker: SpeakerHandle,
+    /// Asks for the ways to next hops.
+    lookup: Netlink,
+    next_hops: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
+    ways: Ways,
 }
 
 /// Everything that can wake the thread.
@@ -52,6 +59,7 @@ enum Wake {
     /// `false` when nobody watches any more.
     KernelChanged(bool),
     Learned(Option<LearnedChange>),
+    NextHopsChanged,
     SweepDue,
     RepairDue,
 }
@@ -89,6 +97,10 @@ impl Plumber {
                     sweep_by: Some(now + SWEEP_AFTER),
                     repair_at: now + REPAIR_EVERY,
                     retry: RETRY_FIRST,
+                    speaker: speaker.clone(),
+                    lookup: Netlink::open().context("open netlink for next hops")?,
+                    next_hops: speaker.next_hops(),
+                    ways: Ways::default(),
                 })
             }
         };
@@ -114,6 +126,7 @@ impl Plumber {
                     anyhow::ensure!(watched, "the kernel is no longer watched");
                     self.addresses.publish()?;
                     if let Some(installation) = installation {
+                        installation.find_ways();
                         installation.repair_by(Instant::now() + SETTLE);
                     }
                 }
@@ -185,6 +198,7 @@ impl Installation {
         };
         tokio::select! {
             biased;
+            Ok(()) = self.next_hops.changed() => Wake::NextHopsChanged,
             change = self.learned.recv() => Wake::Learned(change),
             () = sweep => Wake::SweepDue,
             () = sleep_until(self.repair_at) => Wake::RepairDue,
@@ -193,13 +207,16 @@ impl Installation {
 
     fn react(&mut self, wake: Wake) {
         let outcome = match wake {
-            Wake::Learned(Some(change)) => self.routes.apply(&change),
+            Wake::Learned(Some(change)) => self.routes.apply(&change, &self.ways),
+            Wake::NextHopsChanged => return self.find_ways(),
             Wake::SweepDue => {
                 self.sweep_by = None;
                 self.routes.sweep()
             }
             Wake::RepairDue => {
                 self.repair_at = Instant::now() + REPAIR_EVERY;
+                // What could not be asked is asked again.
+                self.find_ways();
                 let outcome = self.routes.repair();
                 if outcome == Outcome::Complete {
                     self.retry = RETRY_FIRST;
@@ -212,6 +229,38 @@ impl Installation {
             self.repair_by(Instant::now() + self.retry);
             self.retry = (self.retry * 2).min(RETRY_MOST);
         }
+    }
+
+    /// Asks the kernel for the way to each next hop, and tells the speaker.
+    fn find_ways(&mut self) {
+        let next_hops = Arc::clone(&self.next_hops.borrow_and_update());
+        let mut ways = Ways::default();
+        match self.lookup.routes_to(next_hops.iter().copied()) {
+            Ok(answers) => {
+                for (next_hop, answer) in next_hops.iter().zip(answers) {
+                    ways.take(*next_hop, answer, self.routes.desired(), &self.ways);
+                }
+            }
+            Err(error) => {
+                warn!("{error}");
+                self.repair_by(Instant::now() + self.retry);
+                for next_hop in next_hops.iter() {
+                    ways.keep(*next_hop, &self.ways);
+                }
+            }
+        }
+        if ways == self.ways {
+            return;
+        }
+        debug!(?ways, "the ways to next hops have changed");
+        // What is lost and found again is told anew, and so goes other ways.
+        let as_before = ways.reachable_as_before(&self.ways);
+        let reachable = ways.reachable();
+        if as_before != reachable {
+            self.speaker.set_reachable_next_hops(Arc::new(as_before));
+        }
+        self.speaker.set_reachable_next_hops(Arc::new(reachable));
+        self.ways = ways;
     }
 
     fn repair_by(&mut self, at: Instant) {

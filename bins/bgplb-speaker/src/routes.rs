@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::net::IpAddr;
 
 use bgp_speaker::LearnedChange;
 use ipnet::IpNet;
-use netplumb::{Desired, Kernel, NextHopSpec, Op, Owned, Report, RouteKey, RouteSpec, reconcile};
+use netplumb::{Desired, Kernel, NextHops, Op, Owned, Report, RouteKey, RouteSpec, reconcile};
 use tracing::{debug, info, warn};
 
 use crate::config::KernelTable;
+use crate::ways::Ways;
 
 /// The routes that should be installed, and the kernel they go to.
 #[derive(Debug)]
@@ -60,8 +60,10 @@ impl<K: Kernel> Routes<K> {
     }
 
     /// Carries out one change.
-    pub(crate) fn apply(&mut self, change: &LearnedChange) -> Outcome {
-        let route = self.route(change.prefix, &change.next_hops);
+    pub(crate) fn apply(&mut self, change: &LearnedChange, ways: &Ways) -> Outcome {
+        let next_hops = change.next_hops.iter();
+        let next_hops = next_hops.flat_map(|hop| ways.gateways(hop)).collect();
+        let route = self.route(change.prefix, next_hops);
         let key = route.key();
         self.inherited.remove(&key);
         let op = if change.next_hops.is_empty() {
@@ -75,7 +77,8 @@ impl<K: Kernel> Routes<K> {
         };
         match self.kernel.apply(&op) {
             Ok(()) => {
-                info!(prefix = %change.prefix, next_hops = ?change.next_hops, "route changed");
+                let next_hops: Vec<_> = change.next_hops.iter().map(ToString::to_string).collect();
+                info!(prefix = %change.prefix, ?next_hops, "route changed");
                 Outcome::Complete
             }
             Err(error) => {
@@ -131,11 +134,15 @@ impl<K: Kernel> Routes<K> {
         }
     }
 
-    fn route(&self, prefix: IpNet, next_hops: &[IpAddr]) -> RouteSpec {
-        let gateways = next_hops.iter().copied().map(NextHopSpec::via);
+    /// What should be installed.
+    pub(crate) fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
+    fn route(&self, prefix: IpNet, next_hops: NextHops) -> RouteSpec {
         RouteSpec {
             protocol: self.place.protocol,
-            ..RouteSpec::new(prefix, Vec::from_iter(gateways))
+            ..RouteSpec::new(prefix, next_hops)
                 .with_table(self.place.table)
                 .with_metric(self.place.metric)
         }

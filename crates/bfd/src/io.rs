@@ -26,6 +26,10 @@ pub enum Input {
         /// The TTL or hop limit it arrived with.
         ttl: u8,
     },
+    /// The driver could not listen for this long, most often because the whole
+    /// machine stood still. That was no silence of the peer's: the Detection
+    /// Time stops meanwhile. Give it before [`Input::Timeout`].
+    Overslept(Duration),
     /// The deadline of [`Session::poll_timeout`](crate::Session::poll_timeout)
     /// came. Too early does no harm.
     Timeout,

@@ -20,7 +20,9 @@
 //! sleep until something happens, but no longer than
 //! [`Session::poll_timeout`] says. Hand in every packet that has arrived
 //! before [`Input::Timeout`]: only that input judges the peer's silence, so a
-//! driver that woke up late does not take its own delay for the peer's.
+//! driver that woke up late does not take its own delay for the peer's. If the
+//! peer runs on the same machine it may have stood still too:
+//! [`Input::Overslept`] is for that.
 //!
 //! ```
 //! use std::time::{Duration, Instant};

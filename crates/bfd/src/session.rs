@@ -115,6 +115,10 @@ impl Session {
                 Ok(()) => answer = self.receive(now, &packet),
                 Err(why) => self.tell(Event::Discarded(why)),
             },
+            Input::Overslept(time) => {
+                let later = |at: Instant| at.checked_add(time).unwrap_or(now).min(now);
+                self.last_received = self.last_received.map(later);
+            }
             // Only here is silence judged: a driver that reads what has arrived
             // before it looks at the clock blames no peer for its own delay.
             Input::Timeout => self.judge_silence(now),

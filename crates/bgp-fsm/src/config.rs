@@ -46,6 +46,7 @@ pub struct PeerConfig {
     pub(crate) refresh_time: Duration,
     pub(crate) prefix_limits: BTreeMap<Family, PrefixLimit>,
     pub(crate) role: Option<(Role, RoleCheck)>,
+    pub(crate) collision_detect_established: bool,
 }
 
 /// What becomes of a peer that does not tell its role (RFC 9234 section 4.2).
@@ -128,6 +129,7 @@ impl PeerConfig {
             refresh_time: DEFAULT_REFRESH_TIME,
             prefix_limits: BTreeMap::new(),
             role: None,
+            collision_detect_established: false,
         })
     }
 
@@ -264,6 +266,15 @@ impl PeerConfig {
     #[must_use]
     pub const fn role(mut self, role: Role, check: RoleCheck) -> Self {
         self.role = Some((role, check));
+        self
+    }
+
+    /// CollisionDetectEstablishedState: whether an Established session takes
+    /// part in collisions as well (RFC 4271 section 8.1.1), and so may be given
+    /// up for a new connection. Default: no.
+    #[must_use]
+    pub const fn collision_detect_established(mut self) -> Self {
+        self.collision_detect_established = true;
         self
     }
 

@@ -80,8 +80,8 @@
 //!   [`Input::Timeout`] says so: a driver that reads what has arrived before
 //!   it looks at the clock never drops a peer for its own delay.
 //! * An Established session is not given up for a new connection
-//!   (CollisionDetectEstablishedState is off), unless its peer restarts
-//!   gracefully: then it has lost the session. RFC 4724 asks for that as soon
+//!   (CollisionDetectEstablishedState is off unless configured), unless its
+//!   peer restarts gracefully: then it has lost the session. RFC 4724 asks for that as soon
 //!   as TCP is up; here the new connection's OPEN has to be acceptable too,
 //!   where both can exist, and the session at least 10 s old, so that neither
 //!   a probe of the port nor two speakers that dial at once end a session.

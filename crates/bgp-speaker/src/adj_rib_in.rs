@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use bgp_fsm::Negotiated;
 use bgp_wire::{
-    Attributes, Community, Disposition, Family, MessageView, NextHop, RawMessage, UpdateView,
+    Attributes, BgpIdentifier, Community, Disposition, ExtendedValue, Family, MessageView, NextHop,
+    RawMessage, UpdateView,
 };
 use ipnet::IpNet;
 use tracing::{debug, warn};
 
 use self::accepted::Accepted;
 use crate::adj_rib_out::SessionFacts;
+use crate::config::is_link_local;
 use crate::decision::{DEFAULT_LOCAL_PREF, Path};
 use crate::learned::LearnedShared;
 use crate::next_hop::is_global;
@@ -287,7 +289,17 @@ impl AdjRibIn {
             as_path: as_path.to_as_path(),
             origin: attributes.origin()?,
             med: attributes.med().unwrap_or(0),
-            identifier: via.negotiated.peer_identifier,
+            identifier: attributes
+                .originator_id()
+                .map_or(via.negotiated.peer_identifier, BgpIdentifier::from),
+            reflections: attributes.cluster_list().into_iter().count(),
+            rate: rate(attributes),
+            interface: self
+                .settings
+                .interface
+                .as_deref()
+                .filter(|_| is_link_local(next_hop))
+                .map(Arc::from),
             peer_address: self.settings.address,
             attributes: attributes.to_path_attributes()?,
         })
@@ -315,6 +327,21 @@ impl Drop for AdjRibIn {
 }
 
 const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
+/// What the link bandwidth communities say, in octets a second.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a fraction of an octet does not matter, and the decoder lets no negative rate pass"
+)]
+fn rate(attributes: &Attributes<'_>) -> Option<u64> {
+    let mut rates = attributes.extended_communities().into_iter();
+    rates.find_map(|community| match community.value()? {
+        ExtendedValue::LinkBandwidth {
+            octets_per_second, ..
+        } => Some(octets_per_second as u64),
+        _ => None,
+    })
+}
 
 /// How many prefixes are taken back under one lock.
 const PIECE: usize = 1024;

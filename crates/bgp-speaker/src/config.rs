@@ -18,6 +18,7 @@ pub use self::dynamic::DynamicPeers;
 pub use self::error::ConfigError;
 pub use self::export::Export;
 pub use self::import::{Import, PrefixRange};
+pub(crate) use self::key::is_link_local;
 pub use self::key::{PeerKey, RemoteAs};
 pub use self::multipath::{BesideBest, Multipath};
 use crate::md5::MAX_KEY_LEN;
@@ -45,6 +46,10 @@ pub struct SpeakerConfig {
     /// Whether this program has restarted, and peers may have kept our routes;
     /// `None`: it has not, and is complete from the beginning.
     pub restarting: Option<Restarting>,
+    /// Whether routes wait until
+    /// [`SpeakerHandle::set_reachable_next_hops`](crate::SpeakerHandle::set_reachable_next_hops)
+    /// tells that their next hops can be reached; no unless changed.
+    pub track_next_hops: bool,
 }
 
 impl SpeakerConfig {
@@ -58,6 +63,7 @@ impl SpeakerConfig {
             dynamic_peers: Vec::new(),
             multipath: Multipath::default(),
             restarting: None,
+            track_next_hops: false,
         }
     }
 
@@ -234,7 +240,7 @@ impl PeerSettings {
         if peer.is_unspecified() || peer.is_multicast() {
             return Err(ConfigError::PeerAddress(peer));
         }
-        if key::is_link_local(peer) != self.interface.is_some() {
+        if is_link_local(peer) != self.interface.is_some() {
             return Err(match self.interface {
                 None => ConfigError::InterfaceMissing(peer),
                 Some(_) => ConfigError::InterfaceUseless(peer),

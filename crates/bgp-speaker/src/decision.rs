@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bgp_wire::{AsPath, Asn, BgpIdentifier, Origin, PathAttributes, SessionKind};
 
-use crate::{BesideBest, Multipath};
+use crate::gateway::weights;
+use crate::reachability::NextHopTable;
+use crate::{BesideBest, Gateway, Multipath};
 
 /// What the decision needs to know of a learned route; all prefixes of an
 /// UPDATE share one.
@@ -23,10 +25,17 @@ pub(crate) struct Path {
     pub(crate) origin: Origin,
     /// Missing counts as the best, 0 (RFC 4271 section 9.1.2.2 c).
     pub(crate) med: u32,
+    /// The peer's, or that of who brought the route into the AS.
     pub(crate) identifier: BgpIdentifier,
     pub(crate) peer_address: IpAddr,
     /// Everything the peer said about the route, for those who ask.
     pub(crate) attributes: PathAttributes,
+    /// How many route reflectors it passed (RFC 4456 section 9).
+    pub(crate) reflections: usize,
+    /// What the link behind it carries, in octets a second.
+    pub(crate) rate: Option<u64>,
+    /// Where a link-local next hop is.
+    pub(crate) interface: Option<Arc<str>>,
 }
 
 impl Path {
@@ -39,6 +48,10 @@ impl Path {
             self.origin,
         )
     }
+
+    fn gateway(&self) -> (IpAddr, Option<&str>) {
+        (self.next_hop, self.interface.as_deref())
+    }
 }
 
 /// What the decision process made of the paths to one prefix.
@@ -50,12 +63,18 @@ pub(crate) struct Choice<'a> {
     pub(crate) together: Vec<&'a Path>,
 }
 
-/// Chooses among `paths`; `None` if there is none.
-pub(crate) fn choose(paths: &[Arc<Path>], multipath: Multipath) -> Option<Choice<'_>> {
-    let mut together = survivors(paths);
+/// Chooses among those of `paths` whose next hops can be reached; `None` if
+/// there is none.
+pub(crate) fn choose<'a>(
+    paths: &'a [Arc<Path>],
+    multipath: Multipath,
+    next_hops: &NextHopTable,
+) -> Option<Choice<'a>> {
+    let mut together = survivors(paths, next_hops);
+    // Steps f and g, with those of RFC 4456 section 9.
     let best = *together
         .iter()
-        .min_by_key(|p| (p.identifier, p.peer_address))?;
+        .min_by_key(|p| (p.identifier, p.reflections, p.peer_address))?;
     together.retain(|path| match (best.session, multipath.beside_best) {
         (SessionKind::Internal, _) => path.peer == best.peer,
         (SessionKind::External, BesideBest::SameLength) => true,
@@ -66,28 +85,42 @@ pub(crate) fn choose(paths: &[Arc<Path>], multipath: Multipath) -> Option<Choice
 
 /// The next hops to use for one prefix, sorted and without repetitions; empty
 /// if there is no path.
-pub(crate) fn select(paths: &[Arc<Path>], multipath: Multipath) -> Arc<[IpAddr]> {
-    let Some(choice) = choose(paths, multipath) else {
-        return Arc::new([]);
-    };
-    let mut next_hops: Vec<IpAddr> = choice.together.iter().map(|path| path.next_hop).collect();
-    next_hops.sort_unstable();
-    next_hops.dedup();
-    next_hops.truncate(multipath.max_next_hops.max(1));
-    next_hops.into()
+pub(crate) fn select(
+    paths: &[Arc<Path>],
+    multipath: Multipath,
+    next_hops: &NextHopTable,
+) -> Arc<[Gateway]> {
+    let choice = choose(paths, multipath, next_hops);
+    let mut together = choice.map(|it| it.together).unwrap_or_default();
+    // Of two paths by one next hop the one with the higher rate counts.
+    together.sort_unstable_by_key(|path| (path.gateway(), Reverse(path.rate)));
+    together.dedup_by_key(|path| path.gateway());
+    together.truncate(multipath.max_next_hops.max(1));
+    let rates: Vec<_> = together.iter().map(|path| path.rate).collect();
+    let weights = weights(&rates);
+    let gateways = together.into_iter().zip(weights);
+    gateways
+        .map(|(path, weight)| Gateway {
+            weight,
+            interface: path.interface.clone(),
+            ..Gateway::new(path.next_hop)
+        })
+        .collect()
 }
 
 /// The paths that are equal up to the point where only identifiers and
 /// addresses are left to decide.
-fn survivors(paths: &[Arc<Path>]) -> Vec<&Path> {
-    let Some(best) = paths.iter().map(|p| p.rank()).min() else {
-        return Vec::new();
-    };
+fn survivors<'a>(paths: &'a [Arc<Path>], next_hops: &NextHopTable) -> Vec<&'a Path> {
+    // A route whose next hop cannot be reached takes no part (section 9.1.2.1).
     let mut left: Vec<&Path> = paths
         .iter()
         .map(AsRef::as_ref)
-        .filter(|p| p.rank() == best)
+        .filter(|path| next_hops.metric(path.next_hop).is_some())
         .collect();
+    let Some(best) = left.iter().map(|path| path.rank()).min() else {
+        return Vec::new();
+    };
+    left.retain(|path| path.rank() == best);
     // Step c: MED decides among the paths through one neighbouring system only.
     let beaten = |path: &Path, left: &[&Path]| {
         left.iter()
@@ -100,6 +133,12 @@ fn survivors(paths: &[Arc<Path>]) -> Vec<&Path> {
     if left.iter().any(|p| p.session == SessionKind::External) {
         left.retain(|p| p.session == SessionKind::External);
     }
+    // Step e: the nearest next hop.
+    let nearest = left
+        .iter()
+        .filter_map(|path| next_hops.metric(path.next_hop))
+        .min();
+    left.retain(|path| next_hops.metric(path.next_hop) == nearest);
     left
 }
 

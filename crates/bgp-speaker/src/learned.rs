@@ -1,6 +1,6 @@
 //! What peers announced to us: candidate paths, the chosen next hops, and their readers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ipnet::IpNet;
 use tokio::sync::watch;
 
-use crate::Multipath;
-use crate::decision::{Path, select};
+use crate::decision::{Choice, Path, choose, select};
+use crate::reachability::{NextHopTable, ReachableNextHops};
 use crate::versioned::VersionedTable;
+use crate::{Gateway, Multipath};
 
 /// The next hops of one learned prefix have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct LearnedChange {
     /// The prefix.
     pub prefix: IpNet,
     /// The whole new set, sorted; empty when the prefix is no longer reachable.
-    pub next_hops: Vec<IpAddr>,
+    pub next_hops: Vec<Gateway>,
 }
 
 /// A reader of learned routes, made by
@@ -72,9 +73,10 @@ pub(crate) struct LearnedShared {
 }
 
 impl LearnedShared {
-    pub(crate) fn new(multipath: Multipath) -> Self {
+    pub(crate) fn new(multipath: Multipath, track_next_hops: bool) -> Self {
         let routes = Learned {
             multipath,
+            next_hops: NextHopTable::new(track_next_hops),
             version: 0,
             candidates: BTreeMap::new(),
             selected: VersionedTable::new(),
@@ -110,10 +112,40 @@ impl LearnedShared {
         for prefix in prefixes {
             routes.replace(peer, prefix, path);
         }
-        if routes.version != before {
-            routes.forget_tombstones();
-            if let Some(wake) = &routes.wake {
-                wake.send_replace(());
+        routes.wake_since(before);
+    }
+
+    /// The next hops of all candidates, as they change.
+    pub(crate) fn next_hops(&self) -> watch::Receiver<Arc<BTreeSet<IpAddr>>> {
+        self.lock().next_hops.subscribe()
+    }
+
+    /// Decides again where the way to a next hop has changed; in pieces, so
+    /// that peers get at the routes in between.
+    pub(crate) fn set_reachable(&self, reachable: Arc<ReachableNextHops>) {
+        let changed = self.lock().next_hops.set_reachable(reachable);
+        if changed.is_empty() {
+            return;
+        }
+        let mut from = Bound::Unbounded;
+        loop {
+            let mut routes = self.lock();
+            let before = routes.version;
+            let rest = routes.candidates.range((from, Bound::Unbounded));
+            let piece: Vec<_> = rest
+                .take(BATCH)
+                .map(|(prefix, paths)| {
+                    let concerned = paths.iter().any(|path| changed.contains(&path.next_hop));
+                    (*prefix, concerned)
+                })
+                .collect();
+            for (prefix, _) in piece.iter().filter(|(_, concerned)| *concerned) {
+                routes.decide(*prefix);
+            }
+            routes.wake_since(before);
+            match piece.last() {
+                Some((last, _)) => from = Bound::Excluded(*last),
+                None => return,
             }
         }
     }
@@ -129,13 +161,14 @@ impl LearnedShared {
         &self,
         from: Bound<IpNet>,
         limit: usize,
-        mut look: impl FnMut(IpNet, &[Arc<Path>], Multipath, &[IpAddr]),
+        mut look: impl FnMut(IpNet, &[Arc<Path>], Option<Choice<'_>>, &[Gateway]),
     ) {
         let routes = self.lock();
         let prefixes = routes.candidates.range((from, Bound::Unbounded));
         for (prefix, paths) in prefixes.take(limit) {
             let used = routes.selected.value(prefix).map_or(&[][..], |set| set);
-            look(*prefix, paths, routes.multipath, used);
+            let choice = choose(paths, routes.multipath, &routes.next_hops);
+            look(*prefix, paths, choice, used);
         }
     }
 
@@ -147,10 +180,11 @@ impl LearnedShared {
 #[derive(Debug)]
 struct Learned {
     multipath: Multipath,
+    next_hops: NextHopTable,
     version: u64,
     /// Every candidate, at most one a peer and prefix.
     candidates: BTreeMap<IpNet, Vec<Arc<Path>>>,
-    selected: VersionedTable<IpNet, Arc<[IpAddr]>>,
+    selected: VersionedTable<IpNet, Arc<[Gateway]>>,
     readers: BTreeMap<u64, Reader>,
     next_reader: u64,
     /// Wakes readers; `None` once the speaker has ended.
@@ -167,16 +201,39 @@ struct Reader {
 impl Learned {
     fn replace(&mut self, peer: usize, prefix: IpNet, path: Option<&Arc<Path>>) {
         let candidates = self.candidates.entry(prefix).or_default();
-        candidates.retain(|candidate| candidate.peer != peer);
+        // The new one first, so that a next hop that stays is not let go.
+        if let Some(path) = path {
+            self.next_hops.take(path.next_hop);
+        }
+        for gone in candidates.extract_if(.., |candidate| candidate.peer == peer) {
+            self.next_hops.release(gone.next_hop);
+        }
         candidates.extend(path.cloned());
-        let next_hops = select(candidates, self.multipath);
         if candidates.is_empty() {
             self.candidates.remove(&prefix);
         }
+        self.decide(prefix);
+    }
+
+    /// Chooses among the candidates of one prefix.
+    fn decide(&mut self, prefix: IpNet) {
+        let candidates = self.candidates.get(&prefix).map_or(&[][..], Vec::as_slice);
+        let next_hops = select(candidates, self.multipath, &self.next_hops);
         let wanted = (!next_hops.is_empty()).then_some(next_hops);
         if self.selected.value(&prefix) != wanted.as_ref() {
             self.version += 1;
             self.selected.set(self.version, prefix, wanted);
+        }
+    }
+
+    /// Tells readers if something has changed since `version`.
+    fn wake_since(&mut self, version: u64) {
+        if self.version == version {
+            return;
+        }
+        self.forget_tombstones();
+        if let Some(wake) = &self.wake {
+            wake.send_replace(());
         }
     }
 

@@ -14,10 +14,12 @@
 //!
 //! # What it does not do
 //!
-//! It knows no policy beyond accepting or rejecting a peer's routes, passes
-//! nothing on from one peer to another, and never touches the kernel's routes:
-//! who runs it tells it the machine's addresses ([`LocalAddresses`]) and
-//! installs what it learns.
+//! It knows no policy beyond what [`PeerSettings`] say of a peer's routes and of
+//! ours to it, passes nothing on from one peer to another, and never asks the
+//! kernel about routes nor changes them: who runs it tells it the machine's
+//! addresses ([`LocalAddresses`]) and, if routes shall follow them, the ways to
+//! next hops ([`SpeakerHandle::set_reachable_next_hops`]), and installs what it
+//! learns.
 //!
 //! # The contract
 //!
@@ -85,6 +87,7 @@ mod bfd;
 mod config;
 mod controls;
 mod decision;
+mod gateway;
 #[allow(unsafe_code)]
 mod interface;
 mod learned;
@@ -94,6 +97,7 @@ mod md5;
 mod next_hop;
 mod peer_task;
 mod prefix;
+mod reachability;
 mod requests;
 mod restart;
 mod rib;
@@ -114,9 +118,11 @@ pub use config::{
     BGP_PORT, BesideBest, ConfigError, DynamicPeers, Export, IdleHold, Import, Initiation,
     Multipath, PeerKey, PeerSettings, PrefixRange, RemoteAs, SpeakerConfig, Ttl,
 };
+pub use gateway::Gateway;
 pub use learned::{LearnedChange, LearnedRoutes};
 pub use next_hop::{LocalAddresses, NextHops};
 pub use prefix::unroutable;
+pub use reachability::ReachableNextHops;
 pub use requests::{ChangeError, PeersChange};
 pub use restart::{GracefulRestart, Restarting};
 pub use rib::{RibChange, RibVersion};

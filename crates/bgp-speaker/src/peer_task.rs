@@ -18,6 +18,7 @@ use bgp_fsm::{Connection, Input, Output, Peer, PeerConfig};
 use bgp_wire::{Asn, Family};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
+use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -125,6 +126,10 @@ impl PeerTask {
         loop {
             let full = self.work();
             let more = full && self.has_room();
+            // A socket that always has something to read would keep us going, while
+            // our timers and everybody else wait: asking whether it is ready
+            // never gives way.
+            yield_now().await;
             match self.wait(&cancel, more).await {
                 Wake::Cancelled => break,
                 wake => self.react(Instant::now(), wake),

@@ -67,7 +67,7 @@ impl Speaker {
             versions: watch::Sender::new(RibVersion::default()),
             sent: RwLock::new(peers.iter().map(|_| watch::Sender::new(None)).collect()),
             statuses: watch::Sender::new(PeerStatuses::new(peers)),
-            learned: Arc::new(LearnedShared::new(config.multipath)),
+            learned: Arc::new(LearnedShared::new(config.multipath, config.track_next_hops)),
             controls: watch::Sender::new(Controls::default()),
             bfd: Bfd::default(),
             listening: watch::Sender::new(Vec::new()),

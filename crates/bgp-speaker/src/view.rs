@@ -8,7 +8,7 @@ use bgp_wire::PathAttributes;
 use ipnet::IpNet;
 
 use crate::SpeakerHandle;
-use crate::decision::{Path, choose};
+use crate::decision::Path;
 
 /// A route accepted from a peer, whether it is used or not.
 #[derive(Clone, Debug)]
@@ -57,8 +57,7 @@ impl SpeakerHandle {
     pub fn learned_page(&self, from: Bound<IpNet>, prefixes: usize) -> Vec<LearnedRoute> {
         let mut page = Vec::new();
         let learned = &self.shared.learned;
-        learned.page(from, prefixes, |prefix, paths, multipath, next_hops| {
-            let choice = choose(paths, multipath);
+        learned.page(from, prefixes, |prefix, paths, choice, gateways| {
             page.extend(paths.iter().map(|path| {
                 let is = |other: &Path| std::ptr::eq(other, Arc::as_ptr(path));
                 let choice = choice.as_ref();
@@ -66,7 +65,7 @@ impl SpeakerHandle {
                     prefix,
                     best: choice.is_some_and(|choice| is(choice.best)),
                     used: choice.is_some_and(|choice| choice.together.iter().any(|it| is(it)))
-                        && next_hops.contains(&path.next_hop),
+                        && gateways.iter().any(|it| it.address == path.next_hop),
                     path: Arc::clone(path),
                 }
             }));

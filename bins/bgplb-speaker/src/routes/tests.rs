@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use netplumb::Observed;
+use bgp_speaker::Gateway;
+use netplumb::{NextHopSpec, Observed};
 
 use super::*;
 
@@ -57,7 +59,10 @@ impl Kernel for FakeKernel {
 fn change(prefix: &str, next_hops: &[&str]) -> LearnedChange {
     LearnedChange {
         prefix: prefix.parse().unwrap(),
-        next_hops: next_hops.iter().map(|hop| hop.parse().unwrap()).collect(),
+        next_hops: next_hops
+            .iter()
+            .map(|hop| Gateway::new(hop.parse().unwrap()))
+            .collect(),
     }
 }
 
@@ -91,8 +96,11 @@ fn installed(routes: &Routes<FakeKernel>) -> Vec<String> {
 #[test]
 fn each_change_is_one_operation() {
     let mut routes = start(&[]);
-    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]));
-    routes.apply(&change("2001:db8:1::/48", &["2001:db8::1", "2001:db8::2"]));
+    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]), &Ways::default());
+    routes.apply(
+        &change("2001:db8:1::/48", &["2001:db8::1", "2001:db8::2"]),
+        &Ways::default(),
+    );
     assert_eq!(
         installed(&routes),
         [
@@ -100,8 +108,11 @@ fn each_change_is_one_operation() {
             "2001:db8:1::/48 metric 30 via 2001:db8::1 2001:db8::2",
         ]
     );
-    routes.apply(&change("198.51.100.0/24", &["192.0.2.1", "192.0.2.2"]));
-    routes.apply(&change("2001:db8:1::/48", &[]));
+    routes.apply(
+        &change("198.51.100.0/24", &["192.0.2.1", "192.0.2.2"]),
+        &Ways::default(),
+    );
+    routes.apply(&change("2001:db8:1::/48", &[]), &Ways::default());
     assert_eq!(
         installed(&routes),
         ["198.51.100.0/24 metric 30 via 192.0.2.1 192.0.2.2"]
@@ -113,7 +124,7 @@ fn each_change_is_one_operation() {
 fn a_prefix_that_was_never_installed_needs_no_deletion() {
     let mut routes = start(&[]);
     assert_eq!(
-        routes.apply(&change("198.51.100.0/24", &[])),
+        routes.apply(&change("198.51.100.0/24", &[]), &Ways::default()),
         Outcome::Complete
     );
     assert!(routes.kernel.applied.is_empty());
@@ -122,7 +133,7 @@ fn a_prefix_that_was_never_installed_needs_no_deletion() {
 #[test]
 fn routes_of_an_earlier_run_forward_until_the_sweep() {
     let mut routes = start(&[route("198.51.100.0/24", 30), route("203.0.113.0/24", 30)]);
-    routes.apply(&change("198.51.100.0/24", &["192.0.2.2"]));
+    routes.apply(&change("198.51.100.0/24", &["192.0.2.2"]), &Ways::default());
     assert_eq!(routes.repair(), Outcome::Complete);
     assert_eq!(
         installed(&routes),
@@ -141,7 +152,7 @@ fn routes_of_an_earlier_run_forward_until_the_sweep() {
 #[test]
 fn other_routes_of_the_protocol_are_left_alone() {
     let mut routes = start(&[route("203.0.113.0/24", 20), route("203.0.113.0/24", 31)]);
-    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]));
+    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]), &Ways::default());
     routes.sweep();
     routes.remove_all();
     assert_eq!(
@@ -156,7 +167,7 @@ fn other_routes_of_the_protocol_are_left_alone() {
 #[test]
 fn a_lost_route_comes_back_with_the_next_repair() {
     let mut routes = start(&[]);
-    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]));
+    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]), &Ways::default());
     routes.kernel.routes.clear();
     routes.repair();
     assert_eq!(
@@ -170,7 +181,7 @@ fn a_refused_route_is_tried_again_by_repairs() {
     let mut routes = start(&[]);
     routes.kernel.unreachable = Some("192.0.2.9".parse().unwrap());
     assert_eq!(
-        routes.apply(&change("198.51.100.0/24", &["192.0.2.9"])),
+        routes.apply(&change("198.51.100.0/24", &["192.0.2.9"]), &Ways::default()),
         Outcome::Incomplete
     );
     assert_eq!(routes.repair(), Outcome::Incomplete);
@@ -180,4 +191,31 @@ fn a_refused_route_is_tried_again_by_repairs() {
         installed(&routes),
         ["198.51.100.0/24 metric 30 via 192.0.2.9"]
     );
+}
+
+#[test]
+fn weights_and_interfaces_of_next_hops_arrive() {
+    let mut routes = start(&[]);
+    let mut heavy = Gateway::new("192.0.2.2".parse().unwrap());
+    heavy.weight = 3;
+    let mut near = Gateway::new("fe80::2".parse().unwrap());
+    near.interface = Some("eth1".into());
+    for (prefix, next_hops) in [
+        (
+            "198.51.100.0/24",
+            vec![Gateway::new("192.0.2.1".parse().unwrap()), heavy],
+        ),
+        ("203.0.113.0/24", vec![near]),
+    ] {
+        let prefix = prefix.parse().unwrap();
+        routes.apply(&LearnedChange { prefix, next_hops }, &Ways::default());
+    }
+    let hops: Vec<_> = routes
+        .kernel
+        .routes
+        .values()
+        .flat_map(|route| route.next_hops.iter())
+        .map(|hop| (hop.weight, hop.link.as_ref().map(ToString::to_string)))
+        .collect();
+    assert_eq!(hops, [(1, None), (3, None), (1, Some("eth1".to_owned()))]);
 }

@@ -1,9 +1,12 @@
 //! The program as its users start it.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod control;
 mod decode;
+mod kernel;
+mod program;
 mod reload;
+mod router;
 
 use std::fs;
 use std::path::PathBuf;

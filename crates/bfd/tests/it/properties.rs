@@ -15,6 +15,7 @@ enum Step {
     AdminDown(usize),
     Retime(usize, Timing),
     Timeout(usize),
+    Overslept(usize, Duration),
     Received(usize, ControlPacket, u8),
     Deaf(usize, bool),
     Latency(Duration),
@@ -72,6 +73,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => node().prop_map(Step::AdminDown),
         2 => (node(), any_timing()).prop_map(|(node, timing)| Step::Retime(node, timing)),
         1 => node().prop_map(Step::Timeout),
+        1 => (node(), any_time()).prop_map(|(node, time)| Step::Overslept(node, time)),
         6 => (node(), any_packet(), ttl).prop_map(|(n, packet, ttl)| Step::Received(n, packet, ttl)),
         2 => (node(), any::<bool>()).prop_map(|(node, deaf)| Step::Deaf(node, deaf)),
         1 => (0..300_u64).prop_map(|time| Step::Latency(ms(time))),
@@ -111,6 +113,7 @@ impl Oracle {
             Step::AdminDown(node) => pair.input(node, Input::AdminDown),
             Step::Retime(node, timing) => pair.input(node, Input::Retime(timing)),
             Step::Timeout(node) => pair.input(node, Input::Timeout),
+            Step::Overslept(node, time) => pair.input(node, Input::Overslept(time)),
             Step::Received(node, packet, ttl) => {
                 pair.input(node, Input::Received { packet, ttl });
             }

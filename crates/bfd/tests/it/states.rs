@@ -1,5 +1,7 @@
 //! How sessions come up and go down.
 
+use std::time::Duration;
+
 use bfd::{Diagnostic, DownReason, Input, State};
 use expect_test::expect;
 
@@ -106,6 +108,37 @@ fn packets_that_waited_while_the_driver_slept_count_as_heard() {
     pair.run(ms(2_000));
     let (at, _) = pair.downs(A)[0];
     assert_eq!(at - waited, ms(150));
+}
+
+#[test]
+fn time_in_which_the_driver_could_not_listen_is_no_silence() {
+    let mut pair = Pair::up(fast(), fast());
+    pair.lose_flights();
+    pair.deaf = [true; 2];
+    pair.run(ms(30));
+    let heard = pair.now();
+    // The machine stands still, and nothing has arrived when it goes on.
+    pair.sleep(ms(10_000));
+    pair.input(A, Input::Overslept(ms(9_990)));
+    pair.input(A, Input::Timeout);
+    assert_eq!(pair.downs(A), []);
+    // What was left of the Detection Time still counts.
+    pair.run(ms(2_000));
+    let (at, why) = pair.downs(A)[0];
+    assert_eq!(why, DownReason::DetectionTimeExpired(ms(150)));
+    let took = at - heard;
+    assert!(took > ms(10_050) && took <= ms(10_150), "{took:?}");
+}
+
+#[test]
+fn nobody_is_heard_in_the_future() {
+    let mut pair = Pair::up(fast(), fast());
+    pair.lose_flights();
+    pair.deaf = [true; 2];
+    let now = pair.now();
+    pair.input(A, Input::Overslept(Duration::MAX));
+    pair.run(ms(2_000));
+    assert_eq!(pair.downs(A)[0].0 - now, ms(150));
 }
 
 #[test]

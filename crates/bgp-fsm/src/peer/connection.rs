@@ -218,12 +218,13 @@ impl Peer {
             self.transmit_open(connection);
         }
         let other = connection.other();
+        let yields = self.yields(now, other);
         let survivor = match self.slot(other) {
             // An Established session is not given up for a new connection,
             // unless a restart made the peer forget it.
-            Slot::Established(_) if self.yields(now, other) => connection,
-            Slot::Established(_) => other,
-            Slot::OpenConfirm(_) => self.survivor(&negotiated),
+            Slot::Established(_) if yields => connection,
+            Slot::Established(_) if !self.config.collision_detect_established => other,
+            Slot::Established(_) | Slot::OpenConfirm(_) => self.survivor(&negotiated),
             _ => connection,
         };
         if survivor != connection {
@@ -243,7 +244,8 @@ impl Peer {
         self.send_keepalive(now, connection);
         match self.slot(other) {
             // Its peer does not listen any more, and shall not be told.
-            Slot::Established(_) => self.end(now, other, None, DownReason::Replaced),
+            Slot::Established(_) if yields => self.end(now, other, None, DownReason::Replaced),
+            Slot::Established(_) => self.lose_collision(now, other),
             Slot::OpenConfirm(_) => {
                 self.publish_state();
                 self.lose_collision(now, other);

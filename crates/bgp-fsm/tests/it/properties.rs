@@ -180,9 +180,10 @@ fn any_config() -> impl Strategy<Value = PeerConfig> {
         prop_oneof![Just(Support::Supported), Just(Support::Unsupported)],
         prop::option::weighted(0.8, any_restart()),
         prop::option::of(any_limit()),
+        any::<bool>(),
     )
         .prop_map(
-            |(hold_time, passive, delay_open, families, extended, restart, limit)| {
+            |(hold_time, passive, delay_open, families, extended, restart, limit, collide)| {
                 let mut config = a()
                     .hold_time(hold(hold_time))
                     .extended_message(extended)
@@ -193,6 +194,9 @@ fn any_config() -> impl Strategy<Value = PeerConfig> {
                 }
                 if let Some(restart) = restart {
                     config = config.graceful_restart(restart);
+                }
+                if collide {
+                    config = config.collision_detect_established();
                 }
                 if let Some(limit) = limit {
                     config = config.prefix_limit(Family::IPV6_UNICAST, limit);

@@ -90,6 +90,11 @@ impl Driver {
                 None => {}
             }
             self.read(now);
+            if let Some(late) = deadline.and_then(|at| now.checked_duration_since(at))
+                && late >= OVERSLEPT
+            {
+                self.forgive(now, late);
+            }
             self.time_out(now);
         }
         for (_, running) in self.sessions.iter_mut() {
@@ -189,6 +194,16 @@ impl Driver {
                 Err(error) => trace!(source = %arrival.source, %error, "BFD packet discarded"),
             }
         });
+    }
+
+    /// Does not count against the peers that we could not listen for `late`:
+    /// those on this machine could not speak either.
+    fn forgive(&mut self, now: Instant, late: Duration) {
+        debug!(?late, "BFD thread woke up late");
+        for (discriminator, running) in self.sessions.iter_mut() {
+            running.handle(now, Input::Overslept(late));
+            running.reschedule(discriminator, &mut self.deadlines);
+        }
     }
 
     fn time_out(&mut self, now: Instant) {
@@ -308,6 +323,9 @@ async fn until(deadline: Option<Instant>) {
         None => pending().await,
     }
 }
+
+/// Waking up this late is more than a busy machine's usual delay.
+const OVERSLEPT: Duration = Duration::from_millis(20);
 
 /// The pause before sockets that could not be opened are tried again.
 const RETRY: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::PeerKey;
 
-/// What is wrong with a [`SpeakerConfig`].
+/// What is wrong with a [`SpeakerConfig`](crate::SpeakerConfig).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {

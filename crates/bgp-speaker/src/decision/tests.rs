@@ -16,19 +16,36 @@ fn path(number: u8, asns: &[u32]) -> Path {
         identifier: address.into(),
         peer_address: address.into(),
         attributes: PathAttributes::originated(),
+        reflections: 0,
+        rate: None,
+        interface: None,
     }
 }
 
 fn check(paths: &[Path], multipath: Multipath, expected: &[u8]) {
+    check_within(&NextHopTable::new(false), paths, multipath, expected);
+}
+
+fn check_within(next_hops: &NextHopTable, paths: &[Path], multipath: Multipath, expected: &[u8]) {
     let mut paths: Vec<_> = paths.iter().cloned().map(Arc::new).collect();
-    let expected: Vec<IpAddr> = expected
+    let expected: Vec<Gateway> = expected
         .iter()
-        .map(|n| IpAddr::from([192, 0, 2, *n]))
+        .map(|n| Gateway::new(IpAddr::from([192, 0, 2, *n])))
         .collect();
-    assert_eq!(*select(&paths, multipath), *expected);
+    assert_eq!(*select(&paths, multipath, next_hops), *expected);
     // The order in which they were learned must not matter.
     paths.reverse();
-    assert_eq!(*select(&paths, multipath), *expected);
+    assert_eq!(*select(&paths, multipath, next_hops), *expected);
+}
+
+/// What is known when these next hops can be reached with these metrics.
+fn reachable(metrics: &[(u8, u32)]) -> NextHopTable {
+    let mut next_hops = NextHopTable::new(true);
+    let known = metrics
+        .iter()
+        .map(|(n, metric)| (IpAddr::from([192, 0, 2, *n]), *metric));
+    next_hops.set_reachable(Arc::new(known.collect()));
+    next_hops
 }
 
 fn relaxed() -> Multipath {
@@ -131,4 +148,59 @@ fn a_next_hop_is_used_once_and_their_number_is_bounded() {
         ..relaxed()
     };
     check(&[path(3, &[1]), path(1, &[1])], none, &[1]);
+}
+
+#[test]
+fn a_path_whose_next_hop_cannot_be_reached_takes_no_part() {
+    let best = path(1, &[1]);
+    let other = path(2, &[1, 2]);
+    let both = [best, other];
+    check_within(&reachable(&[(1, 0), (2, 0)]), &both, relaxed(), &[1]);
+    check_within(&reachable(&[(2, 0)]), &both, relaxed(), &[2]);
+    check_within(&reachable(&[]), &both, relaxed(), &[]);
+}
+
+#[test]
+fn the_nearest_next_hop_wins_after_external_over_internal() {
+    let near = path(3, &[1]);
+    let far = path(1, &[1]);
+    let nearest_inside = Path {
+        session: SessionKind::Internal,
+        ..path(2, &[1])
+    };
+    let all = [near, far, nearest_inside];
+    let next_hops = reachable(&[(1, 20), (2, 1), (3, 10)]);
+    check_within(&next_hops, &all, relaxed(), &[3]);
+}
+
+#[test]
+fn fewer_reflections_win_among_equal_identifiers() {
+    let internal = |number, reflections| Path {
+        session: SessionKind::Internal,
+        identifier: BgpIdentifier::from(std::net::Ipv4Addr::new(9, 9, 9, 9)),
+        reflections,
+        ..path(number, &[1])
+    };
+    check(&[internal(1, 2), internal(2, 1)], relaxed(), &[2]);
+    check(&[internal(1, 1), internal(2, 1)], relaxed(), &[1]);
+}
+
+#[test]
+fn known_rates_become_weights() {
+    let rated = |number, rate| {
+        Arc::new(Path {
+            rate,
+            ..path(number, &[1])
+        })
+    };
+    let said = |paths: &[Arc<Path>]| {
+        let selected = select(paths, relaxed(), &NextHopTable::new(false));
+        let said = selected.iter().map(ToString::to_string);
+        said.collect::<Vec<_>>().join(", ")
+    };
+    let weighted = "192.0.2.1, 192.0.2.2 weight 3";
+    assert_eq!(said(&[rated(1, Some(100)), rated(2, Some(300))]), weighted);
+    assert_eq!(said(&[rated(2, Some(300)), rated(1, Some(100))]), weighted);
+    let plain = "192.0.2.1, 192.0.2.2";
+    assert_eq!(said(&[rated(1, None), rated(2, Some(300))]), plain);
 }

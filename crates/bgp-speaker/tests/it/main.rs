@@ -12,6 +12,7 @@ mod node;
 mod password;
 mod peers;
 mod raw_peer;
+mod reachability;
 mod refresh;
 mod session;
 mod settings;

@@ -13,12 +13,11 @@ use super::message::{Request, UNBUILDABLE, attr, read_u32};
 use super::route::RawRoute;
 use super::socket::Connection;
 use crate::error::Cause;
-use crate::route::RouteKey;
 
 impl Connection {
     /// The route of a table that packets to `address` take; `None` if they
     /// take none, or one whose link is down.
-    pub(super) fn route_to(&mut self, address: IpAddr) -> Result<Option<RouteKey>, Cause> {
+    pub(super) fn route_to(&mut self, address: IpAddr) -> Result<Option<RawRoute>, Cause> {
         let mut attrs = RtBuffer::new();
         attrs.push(attr(Rta::Dst, &ip_octets(address))?);
         let header = RtmsgBuilder::default()
@@ -51,12 +50,12 @@ impl Connection {
     }
 }
 
-pub(super) fn read(payload: &[u8]) -> Option<RouteKey> {
+pub(super) fn read(payload: &[u8]) -> Option<RawRoute> {
     let unusable = u32::from(RTNH_F_DEAD | RTNH_F_LINKDOWN);
     if read_u32(payload, 8)? & unusable != 0 {
         return None;
     }
-    RawRoute::read(payload)?.into_unicast_key()
+    RawRoute::read(payload)
 }
 
 /// linux/rtnetlink.h: tell of the route in the table, not of what was made of

@@ -22,7 +22,7 @@ use crate::error::{Cause, Error};
 use crate::name::LinkName;
 use crate::observed::{Observed, group_by_link};
 use crate::op::{Kernel, Op};
-use crate::route::RouteKey;
+use crate::route::{RouteKey, RouteSpec};
 
 /// The kernel of the network namespace that the opening thread was in.
 ///
@@ -66,16 +66,25 @@ impl Netlink {
         Ok(group_by_link(&addrs.into_iter().collect()))
     }
 
-    /// The route that packets to `address` take, in whatever table; `None` if
-    /// they take none or one whose link is down, and for an address of this
-    /// machine's own.
+    /// For each address the route that packets to it take, in whatever table;
+    /// `None` if they take none or one whose link is down, and for an address
+    /// of this machine's own.
     ///
     /// # Errors
     ///
     /// When the kernel cannot be asked.
-    pub fn route_to(&mut self, address: IpAddr) -> Result<Option<RouteKey>, Error> {
-        let way = self.connection.route_to(address);
-        way.map_err(|cause| Error::new(format!("find the way to {address}"), cause))
+    pub fn routes_to(
+        &mut self,
+        addresses: impl IntoIterator<Item = IpAddr>,
+    ) -> Result<Vec<Option<RouteSpec>>, Error> {
+        let names = names(&self.links()?);
+        let connection = &mut self.connection;
+        let ask = |address| {
+            let way = connection.route_to(address);
+            let way = way.map(|route| route.and_then(|route| route.resolve(&names)));
+            way.map_err(|cause| Error::new(format!("find the way to {address}"), cause))
+        };
+        addresses.into_iter().map(ask).collect()
     }
 
     fn links(&mut self) -> Result<Vec<link::RawLink>, Error> {

@@ -225,11 +225,6 @@ impl RawRoute {
         self.unicast && self.key == *key
     }
 
-    /// What identifies a route that leads somewhere.
-    pub(super) fn into_unicast_key(self) -> Option<RouteKey> {
-        self.unicast.then_some(self.key)
-    }
-
     pub(super) fn resolve(self, names: &Names) -> Option<RouteSpec> {
         if !self.unicast || self.tos != 0 {
             return None;

@@ -2,13 +2,22 @@
 
 use std::time::Duration;
 
-use netplumb::{Kernel, Netlink, NextHopSpec, Op, RouteKey, Wake, Watch};
+use netplumb::{Kernel, Netlink, NextHopSpec, Op, Wake, Watch};
 
 use crate::world::{in_namespace, ip, route};
 
 fn way(kernel: &mut Netlink, address: &str) -> Option<String> {
-    let way: Option<RouteKey> = kernel.route_to(address.parse().unwrap()).unwrap();
-    way.map(|key| key.to_string())
+    let ways = kernel.routes_to([address.parse().unwrap()]).unwrap();
+    let way = ways.into_iter().next().unwrap()?;
+    let hops = way
+        .next_hops
+        .iter()
+        .map(|hop| match (&hop.gateway, &hop.link) {
+            (Some(gateway), Some(link)) => format!(" via {gateway} dev {link}"),
+            (None, Some(link)) => format!(" dev {link}"),
+            _ => panic!("{hop:?}"),
+        });
+    Some(format!("{}{}", way.key(), hops.collect::<String>()))
 }
 
 #[test]
@@ -20,9 +29,9 @@ fn the_way_to_an_address_follows_routes_and_links() {
         ip("addr add 192.0.2.1/24 dev near");
         ip("addr add 2001:db8::1/64 dev near nodad");
         let mut kernel = Netlink::open().unwrap();
-        let connected = Some("192.0.2.0/24 metric 0 protocol 2".to_owned());
+        let connected = Some("192.0.2.0/24 metric 0 protocol 2 dev near".to_owned());
         assert_eq!(way(&mut kernel, "192.0.2.9"), connected);
-        let connected6 = Some("2001:db8::/64 metric 256 protocol 2".to_owned());
+        let connected6 = Some("2001:db8::/64 metric 256 protocol 2 dev near".to_owned());
         assert_eq!(way(&mut kernel, "2001:db8::9"), connected6);
         assert_eq!(way(&mut kernel, "198.51.100.1"), None);
         assert_eq!(way(&mut kernel, "2001:db8:1::1"), None);
@@ -32,7 +41,8 @@ fn the_way_to_an_address_follows_routes_and_links() {
         let via = NextHopSpec::via("192.0.2.9".parse().unwrap());
         let learned = route("198.51.100.0/24", &[via]).with_metric(30);
         kernel.apply(&Op::ReplaceRoute(learned)).unwrap();
-        let behind = Some("198.51.100.0/24 metric 30 protocol 186".to_owned());
+        let behind =
+            Some("198.51.100.0/24 metric 30 protocol 186 via 192.0.2.9 dev near".to_owned());
         assert_eq!(way(&mut kernel, "198.51.100.1"), behind);
         ip("route add blackhole 203.0.113.0/24");
         assert_eq!(way(&mut kernel, "203.0.113.1"), None);

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::base;
 use crate::harness::case::{At, Bench, Case, Expect};
 use crate::harness::peer::Family;
-use crate::harness::wire::{A_SHOWN, AS4, B_SHOWN, Open, V4, hex, message, route_refresh};
+use crate::harness::wire::{A_SHOWN, AS4, B_SHOWN, Open, V4, V6, hex, message, route_refresh};
 
 pub fn cases() -> Vec<Case> {
     let both = || Expect::Routes(vec![json!({"prefix": A_SHOWN}), json!({"prefix": B_SHOWN})]);
@@ -19,6 +19,11 @@ pub fn cases() -> Vec<Case> {
     };
     let short = message(5, &hex("0001 00"));
     let long_begin = message(5, &hex("0001 01 01 00"));
+    let long_end = message(5, &hex("0001 02 01 00"));
+    let enhanced = |case: Case| {
+        let open = Open::new(65001).capabilities(&[V4, V6, "0200", "4600", AS4].concat());
+        case.open(open, Family::BOTH)
+    };
     let refused = |id, clause, what, octets: Vec<u8>, expect| {
         let octets = [base(), octets].concat();
         Case::new(id, clause, what, At::Established, octets, expect)
@@ -33,7 +38,12 @@ pub fn cases() -> Vec<Case> {
         ignored("R07", "RFC 7313 4", "an end that is not agreed", route_refresh(1, 2)),
         ignored("R08", "RFC 5291 4", "filters behind the request", message(5, &hex("0001 00 01 01 80 0001 00"))),
         refused("R10", "RFC 4271 6.1", "three octets", short, Expect::Notification(1, 2, hex("0016"))),
-        refused("R11", "RFC 7313 5", "a beginning of five octets", long_begin.clone(), Expect::Notification(7, 1, long_begin)),
+        refused("R11", "RFC 7313 5", "a beginning of five octets", long_begin.clone(), Expect::Notification(7, 1, long_begin.clone())),
+        enhanced(refused("R12", "RFC 7313 5", "a beginning of five octets, as agreed", long_begin.clone(), Expect::Notification(7, 1, long_begin))),
+        enhanced(refused("R13", "RFC 7313 5", "an end of five octets, as agreed", long_end.clone(), Expect::Notification(7, 1, long_end))),
+        enhanced(ignored("R14", "RFC 7313 4", "an end without a beginning, as agreed", route_refresh(1, 2))),
+        enhanced(ignored("R15", "RFC 7313 5", "subtype 3, as agreed", route_refresh(1, 3))),
+        enhanced(Case::script("R16", "RFC 7313 4", "both families again, as agreed", again)),
     ]
 }
 

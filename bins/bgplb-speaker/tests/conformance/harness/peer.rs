@@ -45,7 +45,17 @@ impl Message {
 impl Peer {
     /// Connects from `from`.
     pub fn connect(from: IpAddr, to: SocketAddr) -> io::Result<Self> {
+        Self::connect_with(Socket::new(Domain::IPV4, Type::STREAM, None)?, from, to)
+    }
+
+    /// The same with the smallest receive window there is.
+    pub fn connect_narrow(from: IpAddr, to: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_recv_buffer_size(1)?;
+        Self::connect_with(socket, from, to)
+    }
+
+    fn connect_with(socket: Socket, from: IpAddr, to: SocketAddr) -> io::Result<Self> {
         socket.bind(&SocketAddr::new(from, 0).into())?;
         socket.connect(&to.into())?;
         Self::new(socket.into())
@@ -164,12 +174,13 @@ impl Peer {
         Ok(())
     }
 
-    /// The next UPDATE; KEEPALIVEs may come before it.
+    /// The next UPDATE; KEEPALIVEs may come before it, and the beginning and the
+    /// end of an answer to ROUTE-REFRESH (RFC 7313).
     pub fn next_update(&mut self) -> Result<Message, String> {
         loop {
             match self.next()? {
                 Some(message) if message.kind == UPDATE => return Ok(message),
-                Some(message) if message.kind == KEEPALIVE => {}
+                Some(message) if [KEEPALIVE, ROUTE_REFRESH].contains(&message.kind) => {}
                 Some(message) => return Err(format!("expected UPDATE, got {}", message.text())),
                 None => return Err("expected UPDATE, the connection was closed".to_owned()),
             }

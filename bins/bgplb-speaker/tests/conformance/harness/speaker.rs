@@ -21,6 +21,11 @@ pub struct Neighbour {
     pub families: Option<&'static str>,
     /// Where the speaker shall connect to; it only waits if `None`.
     pub port: Option<u16>,
+    /// What becomes of its routes.
+    pub import: &'static str,
+    /// One more line of its settings. It is left out where the speaker does not
+    /// know the key, for whose feature the case awaits.
+    pub more: &'static str,
 }
 
 impl Neighbour {
@@ -33,6 +38,8 @@ impl Neighbour {
             hold_time: None,
             families: None,
             port: None,
+            import: "accept",
+            more: "",
         }
     }
 }
@@ -66,12 +73,13 @@ pub fn address(number: usize) -> IpAddr {
 }
 
 impl Speaker {
-    /// Starts the program with these neighbours, and returns when it listens.
-    pub fn start(name: &str, neighbours: &[Neighbour]) -> Self {
+    /// Starts the program with these neighbours, and returns when it listens. It
+    /// announces so many routes beside its usual two.
+    pub fn start(name: &str, neighbours: &[Neighbour], more_routes: usize) -> Self {
         let stem = format!("bgplb-conformance-{}-{name}", std::process::id());
         let config = std::env::temp_dir().join(stem).with_extension("toml");
         let socket = config.with_extension("sock");
-        std::fs::write(&config, config_text(neighbours)).unwrap();
+        std::fs::write(&config, config_text(neighbours, more_routes)).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
             .arg("run")
             .arg("--config")
@@ -107,6 +115,13 @@ impl Speaker {
         let found = status.lines().find_map(|it| it.strip_prefix(line)).unwrap();
         let digits = found.chars().filter(char::is_ascii_digit);
         digits.collect::<String>().parse().unwrap()
+    }
+
+    /// Lets VmHWM begin anew, and gives what it begins with, in kB.
+    pub fn forget_memory(&self) -> u64 {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        std::fs::write(path, "5").unwrap();
+        self.memory("VmHWM:")
     }
 
     /// Sends SIGTERM; gives how it ended, how long that took, and its log.
@@ -157,7 +172,7 @@ impl Control {
     }
 }
 
-fn config_text(neighbours: &[Neighbour]) -> String {
+fn config_text(neighbours: &[Neighbour], more_routes: usize) -> String {
     let identifier = Ipv4Addr::from(LOCAL_IDENTIFIER);
     let mut text = format!(
         "[local]\nas = {LOCAL_AS}\nrouter-id = \"{identifier}\"\nlisten = [\"127.78.0.1:0\"]\n"
@@ -165,13 +180,18 @@ fn config_text(neighbours: &[Neighbour]) -> String {
     for prefix in OWN_ROUTES {
         let _ = writeln!(text, "[[announce]]\nprefix = \"{prefix}\"");
     }
+    // Other attributes keep them out of the UPDATE of those above.
+    for number in 0..more_routes {
+        let prefix = Ipv4Addr::from(0xac10_0000 + u32::try_from(number).unwrap());
+        let _ = writeln!(text, "[[announce]]\nprefix = \"{prefix}/32\"\nmed = 1");
+    }
     for (number, neighbour) in neighbours.iter().enumerate() {
         let address = address(number);
         let _ = writeln!(
             text,
-            "[[peers]]\naddress = \"{address}\"\nas = {}\nimport = \"accept\"\n\
+            "[[peers]]\naddress = \"{address}\"\nas = {}\nimport = \"{}\"\n\
              next-hop-v4 = \"192.0.2.1\"\nnext-hop-v6 = \"2001:db8::1\"",
-            neighbour.asn
+            neighbour.asn, neighbour.import
         );
         match neighbour.port {
             None => text.push_str("passive = true\n"),
@@ -182,9 +202,31 @@ fn config_text(neighbours: &[Neighbour]) -> String {
         if let Some(seconds) = neighbour.hold_time {
             let _ = writeln!(text, "hold-time = {seconds}");
         }
+        if is_known(neighbour.more) {
+            let _ = writeln!(text, "{}", neighbour.more);
+        }
         if let Some(families) = neighbour.families {
             let _ = writeln!(text, "families = [{families}]");
         }
     }
     text
+}
+
+/// Whether the speaker takes this line among a peer's settings.
+fn is_known(line: &str) -> bool {
+    if line.is_empty() {
+        return false;
+    }
+    let config = std::env::temp_dir().join(format!("bgplb-known-{}.toml", std::process::id()));
+    let text = "[local]\nas = 1\nrouter-id = \"192.0.2.1\"\n[[peers]]\nas = 2\n";
+    std::fs::write(&config, format!("{text}address = \"192.0.2.2\"\n{line}\n")).unwrap();
+    let checked = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
+        .args(["check-config", "--config"])
+        .arg(&config)
+        .output()
+        .unwrap();
+    std::fs::remove_file(config).unwrap();
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert!(said.is_empty() || said.contains("unknown"), "{said}");
+    checked.status.success()
 }

@@ -80,6 +80,49 @@ async fn packets_that_arrived_while_the_thread_was_held_up_are_read_before_silen
 }
 
 #[tokio::test]
+async fn two_ends_that_stood_still_together_do_not_blame_each_other() {
+    let timing = Timing::new(ms(50), ms(50), 3).unwrap();
+    let ends = [(5, 6), (6, 5)].map(|(remote, local)| {
+        let (requests, inbox) = mpsc::channel(1);
+        let (status, reader) = watch::channel(BfdStatus::new());
+        let path = Path {
+            remote: address(remote),
+            local: Some(address(local)),
+            interface: None,
+            hops: Hops::Single,
+        };
+        let request = Request {
+            path,
+            timing,
+            status,
+        };
+        requests.try_send(request).unwrap();
+        (requests, inbox, reader)
+    });
+    let [(one, inbox, mut status), (other, other_inbox, other_status)] = ends;
+    let local = LocalSet::new();
+    let _one = local.spawn_local(Driver::new(inbox).run());
+    let _other = local.spawn_local(Driver::new(other_inbox).run());
+    local
+        .run_until(async {
+            let quick = |s: &BfdStatus| s.parameters.detection_time == Some(ms(150));
+            status.wait_for(quick).await.unwrap();
+            for _ in 0..5 {
+                // What was sent is read first; then everything stands still.
+                tokio::time::sleep(ms(20)).await;
+                std::thread::sleep(ms(400));
+            }
+            tokio::time::sleep(ms(200)).await;
+            for status in [&status, &other_status] {
+                assert_eq!(status.borrow().failures, 0);
+                assert_eq!(status.borrow().state, State::Up);
+            }
+        })
+        .await;
+    drop((one, other));
+}
+
+#[tokio::test]
 async fn a_session_nobody_reads_of_any_more_makes_room_for_another() {
     let timing = Timing::new(ms(300), ms(300), 3).unwrap();
     let (Shared { requests, inbox }, status) = session(3, timing).await;

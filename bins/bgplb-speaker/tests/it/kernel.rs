@@ -1,0 +1,130 @@
+//! Learned routes in a kernel, in a network namespace of the test's own.
+#![allow(unsafe_code)]
+
+use std::io::Write;
+use std::process::Command;
+use std::time::Duration;
+
+use netplumb::{Kernel, Netlink, Wake, Watch};
+
+use crate::program::Program;
+use crate::router::Router;
+
+/// Runs `test` on a thread of its own in a new network namespace, which ends
+/// with the thread and what it started. Says so and does nothing without the
+/// right to.
+fn in_namespace(test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::spawn(move || {
+        // SAFETY: `unshare` takes no pointers; it changes the namespace of
+        // this thread alone, which ends with the closure.
+        if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+            let why = std::io::Error::last_os_error();
+            // Not by `print!`, which the test harness keeps to itself.
+            let line = format!("skipped: no network namespace of our own: {why}\n");
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
+            return;
+        }
+        ip("link set lo up");
+        ip("link add near type veth peer name far");
+        ip("link set near up");
+        ip("link set far up");
+        ip("addr add 192.0.2.1/24 dev near");
+        test();
+    });
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn ip(args: &str) {
+    let output = Command::new("ip").args(args.split(' ')).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ip {args}: {stderr}");
+}
+
+/// The namespace's kernel.
+struct Routes {
+    kernel: Netlink,
+    watch: Watch,
+}
+
+impl Routes {
+    fn new() -> Self {
+        Self {
+            kernel: Netlink::open().unwrap(),
+            watch: Watch::open().unwrap(),
+        }
+    }
+
+    /// The routes of BGP, each with its gateways.
+    fn learned(&mut self) -> Vec<String> {
+        let observed = self.kernel.observe().unwrap();
+        let learned = observed.routes.values().filter(|r| r.protocol == 186);
+        learned
+            .map(|route| {
+                let gateways = route.next_hops.iter().filter_map(|hop| hop.gateway);
+                let gateways: Vec<_> = gateways.map(|gateway| gateway.to_string()).collect();
+                format!("{} via {}", route.dst, gateways.join(" "))
+            })
+            .collect()
+    }
+
+    /// Waits until these are the learned routes.
+    fn become_(&mut self, expected: &[&str]) {
+        while self.learned() != expected {
+            let wake = self.watch.wait(Duration::from_secs(30)).unwrap();
+            assert_eq!(wake, Wake::LookAgain, "still {:?}", self.learned());
+        }
+    }
+}
+
+const INSTALL: &str = "import = \"accept\"\n[kernel]\ninstall = true\n";
+
+#[test]
+fn routes_come_and_go_with_the_link_to_their_next_hop() {
+    in_namespace(|| {
+        let mut routes = Routes::new();
+        let router = Router::new();
+        let _program = Program::start("link", &[router.peer(INSTALL)], &[]);
+        let mut session = router.accept();
+        // One that leads somewhere, one to the next hop itself, one to nowhere.
+        session.announce("198.51.100.0/24", [192, 0, 2, 9]);
+        session.announce("192.0.2.9/32", [192, 0, 2, 9]);
+        session.announce("203.0.113.0/24", [10, 9, 9, 9]);
+        let both = [
+            "192.0.2.9/32 via 192.0.2.9",
+            "198.51.100.0/24 via 192.0.2.9",
+        ];
+        routes.become_(&both);
+        ip("link set far down");
+        routes.become_(&[]);
+        ip("link set far up");
+        routes.become_(&both);
+        // A way appears to the third one.
+        ip("route add 10.9.9.0/24 via 192.0.2.7");
+        routes.become_(&[both[0], both[1], "203.0.113.0/24 via 192.0.2.7"]);
+        // Another router leads there.
+        ip("route replace 10.9.9.0/24 via 192.0.2.8");
+        routes.become_(&[both[0], both[1], "203.0.113.0/24 via 192.0.2.8"]);
+    });
+}
+
+#[test]
+fn routes_of_an_earlier_run_stay_where_a_peer_confirms_them() {
+    in_namespace(|| {
+        let mut routes = Routes::new();
+        ip("route add 198.51.100.0/24 via 192.0.2.9 proto 186 metric 30");
+        ip("route add 198.51.101.0/24 via 192.0.2.9 proto 186 metric 30");
+        ip("route add 198.51.102.0/24 via 192.0.2.9 proto 186 metric 31");
+        let router = Router::new();
+        let _program = Program::start("sweep", &[router.peer(INSTALL)], &[]);
+        let mut session = router.accept();
+        assert_eq!(routes.learned().len(), 3);
+        session.announce("198.51.100.0/24", [192, 0, 2, 9]);
+        // What was not confirmed goes; what has another metric is not ours.
+        routes.become_(&[
+            "198.51.100.0/24 via 192.0.2.9",
+            "198.51.102.0/24 via 192.0.2.9",
+        ]);
+    });
+}

@@ -1,0 +1,141 @@
+//! A router made by hand that waits for the program to connect.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use bgp_wire::{
+    AsWidth, Asn, Capability, DecodeContext, Family, HoldTime, MaxMessageLen, MessageView, NextHop,
+    Open, PathAttributes, RawMessage, SessionKind, UpdateWriter, encode_end_of_rib,
+    encode_keepalive,
+};
+use bytes::BytesMut;
+
+/// A router that waits for the speaker to connect.
+pub struct Router {
+    listener: TcpListener,
+    address: IpAddr,
+}
+
+/// A session as the router sees it.
+pub struct Session {
+    stream: TcpStream,
+    received: BytesMut,
+}
+
+impl Router {
+    pub fn new() -> Self {
+        static NEXT: AtomicU8 = AtomicU8::new(1);
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let address = IpAddr::from(Ipv4Addr::new(127, high | 0x40, low, next));
+        let listener = TcpListener::bind((address, 0)).unwrap();
+        Self { listener, address }
+    }
+
+    /// Its entry in the speaker's file.
+    pub fn peer(&self, more: &str) -> String {
+        let (address, port) = (self.address, self.listener.local_addr().unwrap().port());
+        format!(
+            "[[peers]]\naddress = \"{address}\"\nport = {port}\nas = 64513\n\
+             next-hop-v4 = \"192.0.2.1\"\nfamilies = [\"ipv4-unicast\"]\n{more}\n"
+        )
+    }
+
+    pub fn accept(&self) -> Session {
+        let (stream, _) = self.listener.accept().unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let IpAddr::V4(address) = self.address else {
+            unreachable!()
+        };
+        let open = Open {
+            asn: Asn::new(64513),
+            hold_time: HoldTime::ZERO,
+            identifier: address.into(),
+            capabilities: vec![
+                Capability::Multiprotocol(Family::IPV4_UNICAST),
+                Capability::FourOctetAs(Asn::new(64513)),
+            ],
+        };
+        let mut octets = BytesMut::new();
+        open.encode(&mut octets).unwrap();
+        encode_keepalive(&mut octets);
+        let mut session = Session {
+            stream,
+            received: BytesMut::new(),
+        };
+        session.stream.write_all(&octets).unwrap();
+        session
+    }
+
+    /// Whether nobody has connected since the last one was accepted.
+    pub fn is_alone(&self) -> bool {
+        self.listener.set_nonblocking(true).unwrap();
+        self.listener.accept().is_err()
+    }
+}
+
+impl Session {
+    /// What the next UPDATE or NOTIFICATION says, in one line.
+    pub fn told(&mut self) -> String {
+        loop {
+            let max = MaxMessageLen::STANDARD;
+            let Some(message) = RawMessage::split_from(&mut self.received, max).unwrap() else {
+                let mut octets = [0; 4096];
+                let read = self.stream.read(&mut octets).unwrap();
+                assert_ne!(read, 0, "the speaker closed the connection");
+                self.received.extend_from_slice(&octets[..read]);
+                continue;
+            };
+            match message.view().unwrap() {
+                MessageView::Update(update) if update.is_end_of_rib().is_some() => {
+                    return "end".to_owned();
+                }
+                MessageView::Update(update) => {
+                    let context = DecodeContext::new(AsWidth::Four, SessionKind::External);
+                    let judgement = update.judge(context);
+                    let attributes = judgement.attributes();
+                    let mut said = Vec::new();
+                    for prefix in update.withdrawn_routes() {
+                        said.push(format!("-{}", prefix.unwrap()));
+                    }
+                    for prefix in update.nlri() {
+                        said.push(format!("+{}", prefix.unwrap()));
+                    }
+                    said.extend(attributes.as_path().map(|path| format!("path {path}")));
+                    said.extend(attributes.med().map(|med| format!("med {med}")));
+                    return said.join(" ");
+                }
+                MessageView::Notification(notification) => {
+                    return notification.to_notification().code.to_string();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Announces one prefix and ends the first transfer.
+    pub fn announce(&mut self, prefix: &str, next_hop: [u8; 4]) {
+        let mut attributes = PathAttributes::originated();
+        attributes.as_path.prepend(Asn::new(64513), 1);
+        let context = DecodeContext::new(AsWidth::Four, SessionKind::External);
+        let mut octets = BytesMut::new();
+        let mut update = UpdateWriter::announce(
+            &mut octets,
+            MaxMessageLen::STANDARD,
+            Family::IPV4_UNICAST,
+            &NextHop::V4(next_hop.into()),
+            &attributes,
+            context,
+        )
+        .unwrap();
+        update.push(prefix.parse().unwrap()).unwrap();
+        update.finish();
+        encode_end_of_rib(&mut octets, Family::IPV4_UNICAST);
+        self.stream.write_all(&octets).unwrap();
+    }
+}
+
+/// Whatever a test waits for happens at once or never.
+const SOON: Duration = Duration::from_secs(30);
