@@ -51,6 +51,16 @@ pub(crate) const GOBGP: Package = Package {
     name: "gobgpd",
     file: "/usr/bin/gobgpd",
 };
+/// ExaBGP.
+pub(crate) const EXABGP: Package = Package {
+    name: "exabgp",
+    file: "/usr/sbin/exabgp",
+};
+/// OpenBGPD.
+pub(crate) const OPENBGPD: Package = Package {
+    name: "openbgpd",
+    file: "/usr/sbin/bgpd",
+};
 
 const BUSYBOX: &str = "/usr/bin/busybox";
 const POLICY: &str = "/usr/sbin/policy-rc.d";

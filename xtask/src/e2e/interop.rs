@@ -117,8 +117,7 @@ fn try_one(
     let name = full_name(suite, feature.word());
     let mut lacks = kind.lacks().iter().filter(|it| it.feature == feature);
     if let Some(lack) = lacks.next() {
-        let seen = lack.capability.map_or(Ok(()), |it| bench.has_no(it));
-        match seen {
+        match bench.lacks(lack) {
             Ok(()) => tally.skip(&name, lack.why),
             Err(error) => tally.note(&name, Instant::now(), Err(error), || bench.logs()),
         }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::feature::Feature;
 use super::ours::Ours;
-use super::peers::{Kind, Opponent, Seen};
+use super::peers::{Kind, Lack, Opponent, Seen, Sign};
 use super::session::{Announced, GRACEFUL_SHUTDOWN, OUR_AS, OURS, Session, THEIR_AS, THEIRS};
 use crate::lab::cable::Cable;
 use crate::wait::{secs, until};
@@ -39,9 +39,10 @@ impl Bench {
             theirs: kind.opponent(place),
             cable,
         };
-        let started = bench.theirs.start(false);
+        // Ours first: it tries again within a second.
+        let started = bench.ours.start(false);
         started
-            .and_then(|()| bench.ours.start(false))
+            .and_then(|()| bench.theirs.start(false))
             .with_context(|| bench.logs())?;
         Ok(bench)
     }
@@ -82,15 +83,28 @@ impl Bench {
         }
     }
 
-    /// Sees that a program which cannot do something does not say that it could.
-    pub(super) fn has_no(&self, capability: &str) -> Result<()> {
-        let offered = until("their capabilities", secs(15), || {
-            self.ours.capabilities(Session::V4)
-        })?;
-        ensure!(
-            !offered.iter().any(|it| it.contains(capability)),
-            "it offers {offered:?}, so the table is wrong"
-        );
+    /// Sees that a program cannot do what is said that it cannot.
+    pub(super) fn lacks(&mut self, lack: &Lack) -> Result<()> {
+        match lack.sign {
+            Sign::Capability(words) => {
+                let offered = until("their capabilities", secs(15), || {
+                    self.ours.capabilities(Session::V4)
+                })?;
+                let known = |it: &String| words.iter().all(|word| it.contains(word));
+                ensure!(
+                    !offered.iter().any(known),
+                    "it offers {offered:?}, so the table is wrong"
+                );
+            }
+            Sign::Fails => {
+                ensure!(
+                    self.hold(lack.feature).is_err(),
+                    "it can do it, so the table is wrong"
+                );
+                // It may have been killed before that was seen.
+                self.ours.start_if_killed()?;
+            }
+        }
         Ok(())
     }
 
@@ -142,8 +156,10 @@ impl Bench {
         ] {
             self.shown(side, session, route, |seen| {
                 let hop = seen.next_hop.context("there is no next hop")?;
+                // Whether it may be IPv6 for an IPv4 prefix is another feature's question.
+                let any = session.ours().is_ipv6() && !route.is_v6();
                 ensure!(
-                    hop.is_ipv6() == route.is_v6(),
+                    any || hop.is_ipv6() == route.is_v6(),
                     "the next hop is of another family"
                 );
                 ensure!(hops.contains(&hop), "the next hop is somebody else's");

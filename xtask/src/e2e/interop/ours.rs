@@ -57,6 +57,14 @@ impl Ours {
         })?
     }
 
+    /// Starts it if it does not run.
+    pub(super) fn start_if_killed(&mut self) -> Result<()> {
+        match self.daemon {
+            Some(_) => Ok(()),
+            None => self.start(true),
+        }
+    }
+
     /// Ends it by SIGKILL.
     pub(super) fn kill(&mut self) {
         self.daemon = None;

@@ -46,6 +46,16 @@ impl Session {
         }
     }
 
+    /// The one of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+
+    /// The one with this address at our end.
+    pub(super) fn of_ours(ours: IpAddr) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.ours() == ours)
+    }
+
     /// Our address.
     pub(super) const fn ours(self) -> IpAddr {
         match self {

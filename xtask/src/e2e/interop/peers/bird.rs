@@ -83,7 +83,7 @@ impl Opponent for Bird {
         let daemon = command
             .arg("-s")
             .arg(socket)
-            .spawn(&self.place.log("bird.log"))?;
+            .spawn(&self.place.path("bird.log"))?;
         self.daemon = Some(daemon);
         until("BIRD's control socket", secs(10), || {
             if let Some(Err(error)) = self.daemon.as_mut().map(Daemon::check) {
@@ -127,7 +127,7 @@ impl Opponent for Bird {
     }
 
     fn logs(&self) -> Vec<PathBuf> {
-        vec![self.place.log("bird.log")]
+        vec![self.place.path("bird.log")]
     }
 }
 
@@ -210,7 +210,7 @@ fn parse_paths(text: &str) -> Result<BTreeMap<Session, Seen>> {
             && !line.starts_with('\t')
         {
             let name = rest.split_whitespace().next().unwrap_or_default();
-            last = Session::ALL.into_iter().find(|it| it.name() == name);
+            last = Session::named(name);
         }
         let Some(session) = last else {
             continue;

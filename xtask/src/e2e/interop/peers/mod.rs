@@ -1,6 +1,10 @@
 //! The programs of others, behind one interface.
 
 mod bird;
+mod exabgp;
+mod frr;
+mod gobgp;
+mod openbgpd;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -8,6 +12,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use serde_json::Value;
 
 use super::feature::Feature;
 use super::session::Session;
@@ -17,7 +22,11 @@ use crate::packages::{self, Package};
 /// A program to be spoken with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
+    Gobgp,
     Bird,
+    Frr,
+    ExaBgp,
+    OpenBgpd,
 }
 
 /// Why a program cannot do something.
@@ -26,8 +35,16 @@ pub(super) struct Lack {
     pub(super) feature: Feature,
     /// For the foot of the table.
     pub(super) why: &'static str,
-    /// What would stand in its OPEN if it could; none if that would not show it.
-    pub(super) capability: Option<&'static str>,
+    pub(super) sign: Sign,
+}
+
+/// By what a lack is seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sign {
+    /// No capability of its OPEN, as we print it, holds these words.
+    Capability(&'static [&'static str]),
+    /// The feature is tried and does not hold.
+    Fails,
 }
 
 /// A route as one side shows it.
@@ -75,49 +92,70 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn log(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
-
     fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 1] = [Self::Bird];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Gobgp,
+        Self::Bird,
+        Self::Frr,
+        Self::ExaBgp,
+        Self::OpenBgpd,
+    ];
 
     /// Its name in the names of tests.
     pub(super) const fn word(self) -> &'static str {
         match self {
+            Self::Gobgp => "gobgp",
             Self::Bird => "bird",
+            Self::Frr => "frr",
+            Self::ExaBgp => "exabgp",
+            Self::OpenBgpd => "openbgpd",
         }
     }
 
     /// Its name for people.
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::Gobgp => "GoBGP",
             Self::Bird => "BIRD",
+            Self::Frr => "FRR",
+            Self::ExaBgp => "ExaBGP",
+            Self::OpenBgpd => "OpenBGPD",
         }
     }
 
     pub(super) const fn package(self) -> Package {
         match self {
+            Self::Gobgp => packages::GOBGP,
             Self::Bird => packages::BIRD,
+            Self::Frr => packages::FRR,
+            Self::ExaBgp => packages::EXABGP,
+            Self::OpenBgpd => packages::OPENBGPD,
         }
     }
 
     /// Its version, as it says itself.
     pub(super) fn version(self) -> Result<String> {
         match self {
+            Self::Gobgp => gobgp::version(),
             Self::Bird => bird::version(),
+            Self::Frr => frr::version(),
+            Self::ExaBgp => exabgp::version(),
+            Self::OpenBgpd => openbgpd::version(),
         }
     }
 
     /// What it cannot do.
     pub(super) const fn lacks(self) -> &'static [Lack] {
         match self {
-            Self::Bird => &[],
+            Self::Gobgp => &gobgp::LACKS,
+            Self::Bird | Self::Frr => &[],
+            Self::ExaBgp => &exabgp::LACKS,
+            Self::OpenBgpd => &openbgpd::LACKS,
         }
     }
 
@@ -138,7 +176,21 @@ impl Kind {
 
     pub(super) fn opponent(self, place: Place) -> Box<dyn Opponent> {
         match self {
+            Self::Gobgp => Box::new(gobgp::Gobgp::new(place)),
             Self::Bird => Box::new(bird::Bird::new(place)),
+            Self::Frr => Box::new(frr::Frr::new(place)),
+            Self::ExaBgp => Box::new(exabgp::ExaBgp::new(place)),
+            Self::OpenBgpd => Box::new(openbgpd::OpenBgpd::new(place)),
         }
     }
+}
+
+/// The items of a list; none if it is no list.
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The texts in a list.
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    items(value).iter().filter_map(Value::as_str)
 }
