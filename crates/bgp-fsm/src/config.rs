@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bgp_wire::{Asn, BgpIdentifier, Capability, Family, HoldTime, Open};
+use bgp_wire::{Afi, Asn, BgpIdentifier, Capability, Family, HoldTime, Open};
 
 /// Configuration of one peer, checked.
 ///
@@ -36,6 +36,7 @@ pub struct PeerConfig {
     pub(crate) initiation: Initiation,
     pub(crate) families: BTreeSet<Family>,
     pub(crate) extended_message: Support,
+    pub(crate) extended_next_hop: Support,
 }
 
 /// Whether something is offered, or was agreed.
@@ -104,6 +105,7 @@ impl PeerConfig {
             initiation: Initiation::Active,
             families: BTreeSet::from([Family::IPV4_UNICAST, Family::IPV6_UNICAST]),
             extended_message: Support::Supported,
+            extended_next_hop: Support::Unsupported,
         })
     }
 
@@ -210,6 +212,14 @@ impl PeerConfig {
         self
     }
 
+    /// Whether IPv4 routes with IPv6 next hops are offered (RFC 8950). Default:
+    /// no.
+    #[must_use]
+    pub const fn extended_next_hop(mut self, support: Support) -> Self {
+        self.extended_next_hop = support;
+        self
+    }
+
     /// The OPEN that this configuration sends.
     #[must_use]
     pub fn open(&self) -> Open {
@@ -222,6 +232,12 @@ impl PeerConfig {
         capabilities.push(Capability::RouteRefresh);
         if self.extended_message == Support::Supported {
             capabilities.push(Capability::ExtendedMessage);
+        }
+        if self.extended_next_hop == Support::Supported
+            && self.families.contains(&Family::IPV4_UNICAST)
+        {
+            let forms = vec![(Family::IPV4_UNICAST, Afi::IPV6)];
+            capabilities.push(Capability::ExtendedNextHop(forms));
         }
         capabilities.push(Capability::FourOctetAs(self.local_as));
         Open {

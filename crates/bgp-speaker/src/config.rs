@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bgp_fsm::PeerConfig;
+use bgp_fsm::{PeerConfig, Support};
 use bgp_wire::{Asn, BgpIdentifier, Family, HoldTime};
 
 pub use self::dynamic::DynamicPeers;
@@ -297,6 +297,10 @@ impl PeerSettings {
         }
         if let Some(time) = self.send_hold {
             machine = machine.send_hold_time(time);
+        }
+        // Where the session itself is IPv6 there may be no IPv4 on the link.
+        if self.address.to_canonical().is_ipv6() {
+            machine = machine.extended_next_hop(Support::Supported);
         }
         Ok(match self.initiation {
             Initiation::Active => machine,

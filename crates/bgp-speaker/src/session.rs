@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp_fsm::{Connection, Negotiated};
-use bgp_wire::{Family, NextHop, NotificationCode, RawMessage};
+use bgp_wire::{Afi, Capability, Family, NotificationCode, RawMessage};
 
 use crate::adj_rib_in::AdjRibIn;
 use crate::adj_rib_out::{AdjRibOut, SessionFacts};
@@ -22,6 +22,8 @@ pub(crate) struct Session {
     connection: Connection,
     local: IpAddr,
     next_hops: NextHops,
+    /// The peer takes IPv6 next hops of IPv4 prefixes (RFC 8950 section 4).
+    extended_next_hop: bool,
     adj_rib_out: AdjRibOut,
     adj_rib_in: AdjRibIn,
     /// Positions in the stream, with the version that is complete before each.
@@ -51,6 +53,10 @@ impl Session {
             connection: negotiated.connection,
             local,
             next_hops: settings.next_hops,
+            extended_next_hop: negotiated.capabilities.iter().any(|capability| {
+                let form = (Family::IPV4_UNICAST, Afi::IPV6);
+                matches!(capability, Capability::ExtendedNextHop(forms) if forms.contains(&form))
+            }),
             adj_rib_out: AdjRibOut::new(index, Arc::clone(&shared.rib), facts, families)
                 .with_export(settings.export.clone()),
             adj_rib_in: AdjRibIn::new(
@@ -76,15 +82,8 @@ impl Session {
     pub(crate) fn resolve_next_hops(&mut self, addresses: &LocalAddresses) {
         let v4 = self
             .next_hops
-            .resolve_v4(self.local, addresses)
-            .map(NextHop::V4);
-        let v6 = self
-            .next_hops
-            .resolve_v6(self.local, addresses)
-            .map(|global| NextHop::V6 {
-                global,
-                link_local: None,
-            });
+            .announced_v4(self.local, addresses, self.extended_next_hop);
+        let v6 = self.next_hops.announced_v6(self.local, addresses);
         let mut withheld = Vec::new();
         for (family, next_hop) in [(Family::IPV4_UNICAST, v4), (Family::IPV6_UNICAST, v6)] {
             if !self.adj_rib_out.carries(family) {

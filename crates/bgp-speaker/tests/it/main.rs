@@ -5,6 +5,7 @@
 mod announce;
 mod flush;
 mod learn;
+mod link_local;
 mod node;
 mod password;
 mod peers;
