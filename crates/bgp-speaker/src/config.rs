@@ -8,7 +8,7 @@ mod key;
 mod multipath;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bgp_fsm::{PeerConfig, Support};
@@ -194,6 +194,16 @@ impl PeerSettings {
         }
     }
 
+    /// Whoever connects from a link-local address on `interface`, one at a
+    /// time, with both families and defaults. Its address is `::`.
+    pub fn on_interface(interface: impl Into<String>, remote_as: impl Into<RemoteAs>) -> Self {
+        Self {
+            interface: Some(interface.into()),
+            initiation: Initiation::Passive,
+            ..Self::new(Ipv6Addr::UNSPECIFIED.into(), remote_as)
+        }
+    }
+
     /// What tells this peer from others.
     pub fn key(&self) -> PeerKey {
         PeerKey::new(self.address, self.interface.as_deref())
@@ -222,10 +232,13 @@ impl PeerSettings {
         {
             return Err(ConfigError::PeerAsZero(peer));
         }
-        if peer.is_unspecified() || peer.is_multicast() {
+        if let Some(interface) = self.interface.as_ref().filter(|_| key::is_anybody(peer)) {
+            if self.initiation == Initiation::Active || self.password.is_some() {
+                return Err(ConfigError::Anybody(interface.clone()));
+            }
+        } else if peer.is_unspecified() || peer.is_multicast() {
             return Err(ConfigError::PeerAddress(peer));
-        }
-        if is_link_local(peer) != self.interface.is_some() {
+        } else if is_link_local(peer) != self.interface.is_some() {
             return Err(match self.interface {
                 None => ConfigError::InterfaceMissing(peer),
                 Some(_) => ConfigError::InterfaceUseless(peer),

@@ -4,7 +4,7 @@ mod doors;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -375,7 +375,16 @@ impl Roster {
     /// Hands a connection to the peer it comes from.
     fn admit(&mut self, connection: Accepted) {
         let Accepted { stream, from, door } = connection;
-        let key = key_of(from);
+        let mut key = key_of(from);
+        if let Some(interface) = key.interface()
+            && !self.members.contains_key(&key)
+        {
+            let anybody = PeerKey::new(Ipv6Addr::UNSPECIFIED.into(), Some(interface));
+            if self.members.contains_key(&anybody) {
+                debug!(peer = %key, "taken for the peer of its interface");
+                key = anybody;
+            }
+        }
         if !self.members.contains_key(&key)
             && let Err(why) = self.welcome(&key, door)
         {

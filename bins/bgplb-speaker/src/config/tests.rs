@@ -154,6 +154,19 @@ fn every_rarer_key_arrives() {
 }
 
 #[test]
+fn a_peer_may_be_whoever_is_on_an_interface() {
+    let text = with(r#"address = "192.168.8.40""#, r#"interface = "eth1""#).replacen(
+        r#"password = "hunter2""#,
+        "",
+        1,
+    );
+    let peer = &load(&text).unwrap().speaker.peers[0];
+    assert_eq!(peer.key().to_string(), "eth1");
+    let active = text.replacen("passive = true", "passive = false", 1);
+    expect!["speaker.toml:8:13: peer on eth1: without an address it must be passive and have no password"].assert_eq(&refused(&active));
+}
+
+#[test]
 fn what_is_left_out_has_its_default() {
     let config = load(
         r#"

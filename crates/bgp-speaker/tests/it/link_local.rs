@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 use std::process::Command;
 use std::sync::Arc;
 
-use bgp_speaker::{LocalAddresses, NextHops, PeerSettings};
+use bgp_speaker::{LocalAddresses, NextHops, PeerSettings, RemoteAs};
 
 use crate::node::{PORT, Plan};
 
@@ -58,8 +58,8 @@ fn plan(asn: u32, link: &str, own: &str, other: &str, other_as: u32) -> Plan {
     plan
 }
 
-#[test]
-fn both_families_go_by_link_local_next_hops() {
+/// A link with one address at either end, and both speakers' world on it.
+fn on_a_link<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     in_namespace(|| {
         ip("link add near type veth peer name far");
         for (link, address) in [("near", "fe80::1"), ("far", "fe80::2")] {
@@ -71,26 +71,50 @@ fn both_families_go_by_link_local_next_hops() {
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(async {
-            let a = plan(64512, "near", "fe80::1", "fe80::2", 64513);
-            let b = plan(64513, "far", "fe80::2", "fe80::1", 64512);
-            let (a, mut b) = (a.start().await, b.start().await);
-            a.established().await;
-            b.established().await;
-            a.announce(&["198.51.100.0/24"]);
-            // There is no IPv4 address anywhere.
-            let learned = b.learns().await;
-            assert_eq!(learned, "198.51.100.0/24 via [fe80::1%far]");
-            a.announce(&["2001:db8:100::/48"]);
-            let learned = b.learns().await;
-            assert_eq!(learned, "2001:db8:100::/48 via [fe80::1%far]");
-            assert!(a.handle.peer_status()[0].withheld.is_empty());
-            // Without an address of its own the link has no next hop to offer;
-            // the session's is one.
-            a.addresses.send_replace(Arc::default());
-            assert!(a.handle.peer_status()[0].withheld.is_empty());
-            a.stop().await;
-            b.stop().await;
-        });
+        runtime.block_on(test());
+    });
+}
+
+#[test]
+fn both_families_go_by_link_local_next_hops() {
+    on_a_link(|| async {
+        let a = plan(64512, "near", "fe80::1", "fe80::2", 64513);
+        let b = plan(64513, "far", "fe80::2", "fe80::1", 64512);
+        let (a, mut b) = (a.start().await, b.start().await);
+        a.established().await;
+        b.established().await;
+        a.announce(&["198.51.100.0/24"]);
+        // There is no IPv4 address anywhere.
+        let learned = b.learns().await;
+        assert_eq!(learned, "198.51.100.0/24 via [fe80::1%far]");
+        a.announce(&["2001:db8:100::/48"]);
+        let learned = b.learns().await;
+        assert_eq!(learned, "2001:db8:100::/48 via [fe80::1%far]");
+        assert!(a.handle.peer_status()[0].withheld.is_empty());
+        // Without an address of its own the link has no next hop to offer;
+        // the session's is one.
+        a.addresses.send_replace(Arc::default());
+        assert!(a.handle.peer_status()[0].withheld.is_empty());
+        a.stop().await;
+        b.stop().await;
+    });
+}
+
+#[test]
+fn whoever_is_on_the_interface_becomes_its_peer() {
+    on_a_link(|| async {
+        let mut a = plan(64512, "near", "fe80::1", "fe80::2", 64513);
+        let b = plan(64513, "far", "fe80::2", "fe80::1", 64512);
+        a.config.peers = vec![PeerSettings::on_interface("near", RemoteAs::External)];
+        let (a, mut b) = (a.start().await, b.start().await);
+        a.established().await;
+        a.announce(&["198.51.100.0/24"]);
+        assert_eq!(b.learns().await, "198.51.100.0/24 via [fe80::1%far]");
+        let status = &a.handle.peer_status()[0];
+        assert_eq!(status.key().to_string(), "near");
+        let own: IpAddr = "fe80::1".parse().unwrap();
+        assert_eq!(status.local_address, Some(own));
+        a.stop().await;
+        b.stop().await;
     });
 }
