@@ -251,3 +251,38 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_documented_example_is_usable() {
+    let text = include_str!("../../../../docs/bgplb-speaker.toml");
+    let config = load(text).unwrap();
+    assert_eq!(config.speaker.peers.len(), 3);
+    assert_eq!(config.speaker.dynamic_peers.len(), 1);
+    // What is written as a default is one.
+    let peer = &config.speaker.peers[0];
+    let defaults = PeerSettings::new(peer.address, peer.remote_as);
+    assert_eq!(peer.hold_time, defaults.hold_time);
+    assert_eq!(peer.max_prefixes, defaults.max_prefixes);
+    assert_eq!(peer.families, defaults.families);
+    assert_eq!(peer.idle_hold, Some(bgp_speaker::IdleHold::DEFAULT));
+    assert_eq!(config.speaker.multipath, Multipath::default());
+    let installed = text.replacen("install = false", "install = true", 1);
+    let written = load(&installed).unwrap().kernel;
+    let left_out = load(&with("med = 7", "")).unwrap().kernel;
+    assert_eq!(written, left_out);
+}
+
+#[test]
+fn every_key_is_in_the_documented_example() {
+    let text = include_str!("../../../../docs/bgplb-speaker.toml");
+    let unknown = |line: &str| refused(&with(line, "colour = 1"));
+    let said = ["ttl = 3", "install = true", "med = 7"]
+        .map(unknown)
+        .join("\n");
+    for list in said.split("known here are ").skip(1) {
+        let keys = list.lines().next().unwrap_or_default();
+        for key in keys.split(", ") {
+            assert!(text.contains(&format!("{key} = ")), "{key}");
+        }
+    }
+}
