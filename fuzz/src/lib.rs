@@ -5,10 +5,13 @@
 //! AS numbers of four octets, bit 4 for an internal session, bits 5 and 6 for
 //! path identifiers in IPv4 and IPv6 unicast. An input of [`frame_stream`] is
 //! one octet for the size of the pieces and then a stream, one of [`mrt`] is a
-//! file.
+//! file, one of [`peer_machine`] says what happens to a peer, and one of
+//! [`bfd_session`] is a list of operations, some followed by a packet.
 
 mod attribute;
+mod bfd;
 mod mrt;
+mod peer_machine;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -23,7 +26,9 @@ use bytes::{BufMut as _, BytesMut};
 use ipnet::IpNet;
 
 pub use self::attribute::attribute;
+pub use self::bfd::{bfd_packet, bfd_session};
 pub use self::mrt::mrt;
+pub use self::peer_machine::peer_machine;
 
 /// Reads everything that can be read of a message.
 ///
@@ -320,12 +325,15 @@ mod tests {
     #[test]
     fn committed_inputs_find_nothing() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-        let targets: [(&str, Target); 5] = [
+        let targets: [(&str, Target); 8] = [
             ("message", message),
             ("attribute", attribute),
             ("frame_stream", frame_stream),
             ("round_trip", round_trip),
             ("mrt", mrt),
+            ("peer_machine", peer_machine),
+            ("bfd_packet", bfd_packet),
+            ("bfd_session", bfd_session),
         ];
         for (name, target) in targets {
             let count = replay_path(&corpus.join(name), target).expect("the corpus is readable");

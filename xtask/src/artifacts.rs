@@ -55,13 +55,33 @@ pub(crate) fn build(out: &Path) -> Result<Artifacts> {
     })
 }
 
-/// Builds the speaker to where [`Artifacts::speaker`] points.
+/// Builds the speaker to where [`Artifacts::speaker`] points, and gives that.
 ///
 /// # Errors
 ///
 /// When the build fails.
-pub(crate) fn build_speaker() -> Result<()> {
-    compile("bgplb-speaker").map(drop)
+pub(crate) fn build_speaker() -> Result<PathBuf> {
+    compile("bgplb-speaker").map(|programs| programs.join("bgplb-speaker"))
+}
+
+/// Builds the speaker as the tests beside its code do, which is quicker; gives its path.
+///
+/// # Errors
+///
+/// When the build fails.
+pub(crate) fn build_unoptimized_speaker() -> Result<PathBuf> {
+    let manifest = workspace().join("Cargo.toml").display().to_string();
+    let args = [
+        "build",
+        "--manifest-path",
+        &manifest,
+        "--package",
+        "bgplb-speaker",
+    ];
+    if !cargo(&args).show(&[])? {
+        bail!("the build failed");
+    }
+    Ok(target_directory()?.join("debug/bgplb-speaker"))
 }
 
 /// Builds a package's program, static; gives the directory it is in.

@@ -11,9 +11,11 @@ mod bench;
 mod cmd;
 mod demo;
 mod e2e;
+mod fuzz;
 mod lab;
 mod packages;
 mod readme;
+mod release;
 mod scenario;
 mod suite;
 mod sys;
@@ -53,7 +55,7 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
-    /// Run all tests: unit, property, simulation, fuzz corpora, end to end.
+    /// Run all tests: unit, property, simulation, fuzz corpora, documentation, packages, end to end.
     Test {
         /// Leave the end-to-end tests out.
         #[arg(long)]
@@ -61,6 +63,18 @@ enum Task {
         /// Only tests whose name contains this.
         filter: Option<String>,
     },
+    /// Try `bgplb-speaker` with other BGP programs and write docs/interoperability.md.
+    InteropTable,
+    /// Run the fuzz targets under libFuzzer (needs cargo-fuzz and the nightly toolchain).
+    Fuzz {
+        /// How long each.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Only targets whose name contains this.
+        filter: Option<String>,
+    },
+    /// Build documentation and packages as a release has them; part of the tests.
+    Publishable,
     /// Check what the compiler does not: crate graph, paths in documents, file sizes.
     Tidy,
     /// Write each crate's README from the documentation of its lib.rs.
@@ -76,6 +90,9 @@ enum Task {
     /// Copy GoBGP's table into the kernel (used inside the laboratory).
     #[command(hide = true)]
     LabFibAgent(lab::router::FibAgentArgs),
+    /// Connect standard input and output with a BGP port (used inside the laboratory).
+    #[command(hide = true)]
+    LabPipe(lab::peer::Args),
     /// Note when UPDATEs arrive (used inside the laboratory).
     #[command(hide = true)]
     LabSink,
@@ -91,6 +108,14 @@ enum Bench {
     },
     /// Time of one change from the table to a peer, with ten and with a million prefixes.
     Change,
+    /// A million prefixes held and sent, a thousand idle peers: time and memory, beside BIRD.
+    Speaker,
+    /// Time from the cut of a path to the end of its routes, with BFD at 10 ms times 3.
+    Bfd {
+        /// How many paths are cut.
+        #[arg(long, default_value_t = 30)]
+        turns: u32,
+    },
     /// Time and allocations of bgp-wire for a real UPDATE stream, beside other codecs.
     Codec,
 }
@@ -114,6 +139,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::CleanLab => clean_lab()?,
         Task::LabClient(args) => lab::client::serve_requests(&args)?,
         Task::LabFibAgent(args) => lab::router::run_fib_agent(&args),
+        Task::LabPipe(args) => lab::peer::run_pipe(&args)?,
         Task::LabSink => bench::sink::run()?,
         Task::Demo { router, keep } => {
             sys::catch_termination();
@@ -122,6 +148,22 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { no_e2e, filter } => {
             sys::catch_termination();
             if !suite::run(filter.as_deref(), !no_e2e)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Task::InteropTable => {
+            sys::catch_termination();
+            e2e::interop::write_table()?;
+        }
+        Task::Fuzz { seconds, filter } => {
+            sys::catch_termination();
+            if !fuzz::run(filter.as_deref(), seconds)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Task::Publishable => {
+            sys::catch_termination();
+            if !release::publishable()? {
                 return Ok(ExitCode::FAILURE);
             }
         }
@@ -137,19 +179,32 @@ fn run(task: Task) -> Result<ExitCode> {
             sys::catch_termination();
             bench::latency(turns)?;
         }
+        Task::Bench(Bench::Bfd { turns }) => {
+            sys::catch_termination();
+            bench::bfd::run(turns)?;
+        }
         Task::Bench(Bench::Codec) => {
             if !bench::codec::run()? {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Task::Bench(Bench::Change) => {
-            let args = ["run", "--release", "--quiet", "--package", "bgplb-benches"];
-            if !artifacts::cargo(&args).show(&[])? {
-                return Ok(ExitCode::FAILURE);
-            }
+        Task::Bench(Bench::Change) => return bench_program("change"),
+        Task::Bench(Bench::Speaker) => {
+            packages::ensure(&[packages::BIRD])?;
+            return bench_program("speaker");
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn bench_program(name: &str) -> Result<ExitCode> {
+    let args = ["run", "--release", "--quiet", "--package", "bgplb-benches"];
+    let held = artifacts::cargo(&args).args(["--", name]).show(&[])?;
+    Ok(if held {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn clean_lab() -> Result<()> {

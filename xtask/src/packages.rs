@@ -21,10 +21,7 @@ pub(crate) const BASE: [Package; 4] = [
         name: "docker.io",
         file: "/usr/sbin/dockerd",
     },
-    Package {
-        name: "iproute2",
-        file: "/usr/sbin/ip",
-    },
+    IPROUTE,
     Package {
         name: "iptables",
         file: "/usr/sbin/iptables",
@@ -34,6 +31,11 @@ pub(crate) const BASE: [Package; 4] = [
         file: BUSYBOX,
     },
 ];
+/// The `ip` command.
+pub(crate) const IPROUTE: Package = Package {
+    name: "iproute2",
+    file: "/usr/sbin/ip",
+};
 /// The BIRD routing daemon.
 pub(crate) const BIRD: Package = Package {
     name: "bird2",

@@ -6,11 +6,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::artifacts::{cargo, workspace};
-use crate::{e2e, sys};
+use crate::{e2e, release, sys};
 
-/// Runs unit, property and simulation tests, replays the fuzz corpora, runs the end-to-end tests;
-/// gives whether everything held. `filter` is a part of the names of the tests to run; one that
-/// begins with `e2e::` leaves out what has no such names.
+/// Runs unit, property and simulation tests, replays the fuzz corpora, builds documentation and
+/// packages, runs the end-to-end tests; gives whether everything held. `filter` is a part of the
+/// names of the tests to run, which documentation and packages have not; one that begins with
+/// `e2e::` leaves out all else.
 ///
 /// # Errors
 ///
@@ -28,11 +29,12 @@ pub(crate) fn run(filter: Option<&str>, with_e2e: bool) -> Result<bool> {
         println!("==> cargo test FAILED, see above");
     }
     let fuzz = !sys::interrupted() && replay_corpora(&manifest, filter)?;
+    let ready = sys::interrupted() || filter.is_some() || release::publishable()?;
     if !with_e2e || sys::interrupted() {
-        return Ok(units && fuzz && !sys::interrupted());
+        return Ok(units && fuzz && ready && !sys::interrupted());
     }
     let held = end_to_end(filter);
-    Ok(units && fuzz && held)
+    Ok(units && fuzz && ready && held)
 }
 
 /// The last line it prints is the tally, alone.
@@ -76,7 +78,8 @@ fn replay_corpora(manifest: &str, filter: Option<&str>) -> Result<bool> {
     Ok(all_held)
 }
 
-fn targets(dir: &Path) -> Result<Vec<String>> {
+/// The names of the fuzz targets, sorted.
+pub(crate) fn targets(dir: &Path) -> Result<Vec<String>> {
     if !dir.is_dir() {
         return Ok(Vec::new());
     }

@@ -13,13 +13,16 @@ use crate::readme;
 /// Lines a source file may have, tests apart.
 const MAX_LINES: usize = 600;
 
+/// The crate that needs `alloc` only.
+const NO_STD: &str = "bgp-wire";
+
 /// Dependencies that only these crates may have.
 const RESERVED: [(&str, &[&str]); 6] = [
     (
         "anyhow",
         &["bgplb-plugin", "bgplb-speaker", "xtask", "bgplb-benches"],
     ),
-    ("axum", &["docker-plugin-api"]),
+    ("axum", &["docker-plugin-api", "bgplb-speaker"]),
     ("neli", &["netplumb"]),
     ("netlink-sys", &["netplumb"]),
     ("nom", &["bgp-wire"]),
@@ -46,6 +49,7 @@ struct Package {
     name: String,
     manifest_path: PathBuf,
     rust_version: Option<String>,
+    publish: Option<Vec<String>>,
     dependencies: Vec<Dependency>,
 }
 
@@ -54,6 +58,8 @@ struct Dependency {
     name: String,
     kind: Option<String>,
     path: Option<PathBuf>,
+    uses_default_features: bool,
+    features: Vec<String>,
 }
 
 /// Everything that is not as it should be, one sentence each.
@@ -79,6 +85,8 @@ pub(crate) fn findings() -> Result<Vec<String>> {
     let mut findings = readme::findings()?;
     crate_graph(&metadata, &architecture, &mut findings);
     reserved_dependencies(&metadata, &mut findings);
+    dependencies_without_std(&metadata, &mut findings);
+    licences(&metadata, &mut findings);
     for (name, text) in [("ARCHITECTURE.md", &architecture), ("README.md", &readme)] {
         named_paths(name, text, &mut findings);
     }
@@ -146,6 +154,37 @@ fn reserved_dependencies(metadata: &Metadata, findings: &mut Vec<String>) {
             let uses = |d: &Dependency| d.name == reserved && d.kind.as_deref() != Some("dev");
             if package.dependencies.iter().any(uses) && !owners.contains(&package.name.as_str()) {
                 findings.push(format!("{} may not depend on {reserved}", package.name));
+            }
+        }
+    }
+}
+
+/// The compiler sees only that the crate itself does without: its dependencies have `std` in these
+/// tests, because some crate of the workspace wants it.
+fn dependencies_without_std(metadata: &Metadata, findings: &mut Vec<String>) {
+    let packages = metadata.packages.iter();
+    for package in packages.filter(|package| package.name == NO_STD) {
+        for dependency in package.dependencies.iter().filter(|d| d.kind.is_none()) {
+            let wants_std = dependency.features.iter().any(|feature| feature == "std");
+            if dependency.uses_default_features || wants_std {
+                let name = &dependency.name;
+                findings.push(format!(
+                    "{NO_STD} takes {name} with its default features or std"
+                ));
+            }
+        }
+    }
+}
+
+/// A published package holds the texts of its licences.
+fn licences(metadata: &Metadata, findings: &mut Vec<String>) {
+    for package in metadata.packages.iter().filter(|p| p.publish.is_none()) {
+        for file in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            if !package.manifest_path.with_file_name(file).is_file() {
+                let name = &package.name;
+                findings.push(format!(
+                    "{name} is published without {file}: link the one of the workspace"
+                ));
             }
         }
     }

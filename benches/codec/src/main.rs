@@ -1,6 +1,7 @@
 //! `cargo xtask bench codec`: bgp-wire beside other BGP codecs, on the same messages.
 
 mod allocations;
+mod bare;
 mod contenders;
 mod encode;
 mod stream;
@@ -89,15 +90,16 @@ struct Tally {
 fn decode(stream: &Stream, contenders: &[Contender]) -> Result<()> {
     let messages = &stream.messages[..];
     let count = messages.len() as f64;
-    // One column of times for each, and the last for the sum.
-    let mut times = vec![Vec::with_capacity(ROUNDS); contenders.len() + 1];
+    // One column of times for each.
+    let mut times = vec![Vec::with_capacity(ROUNDS); contenders.len()];
+    let mut bare_times = Vec::with_capacity(ROUNDS);
+    let mut sum_times = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         for (contender, times) in contenders.iter().zip(&mut times) {
             times.push(timed(|| (contender.decode)(black_box(messages))) / count);
         }
-        if let Some(times) = times.last_mut() {
-            times.push(timed(|| contenders::sum(black_box(messages))) / count);
-        }
+        bare_times.push(timed(|| bare::walk(black_box(messages))) / count);
+        sum_times.push(timed(|| contenders::sum(black_box(messages))) / count);
     }
     println!("decode and walk, {ROUNDS} rounds:");
     println!(
@@ -126,14 +128,16 @@ fn decode(stream: &Stream, contenders: &[Contender]) -> Result<()> {
             allocations as f64 / count
         );
     }
-    if let Some(times) = times.last_mut() {
+    ensure!(
+        bare::walk(messages) == expected,
+        "the bare loop has walked something else"
+    );
+    for (name, times) in [
+        ("(bare loop)", &mut bare_times),
+        ("(sum of octets)", &mut sum_times),
+    ] {
         let (median, best) = median_and_best(times);
-        let sum = contenders::sum(messages);
-        let name = "(sum of octets)";
-        println!(
-            "{name:>18}  {median:>9.1}  {best:>9.1}  {:>11}  {:>9}  {sum:>18x}",
-            "", ""
-        );
+        println!("{name:>18}  {median:>9.1}  {best:>9.1}");
     }
     Ok(())
 }

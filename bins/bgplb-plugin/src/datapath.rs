@@ -8,7 +8,8 @@
 
 use ipnet::IpNet;
 use netplumb::{
-    BridgeSpec, Desired, LinkKind, LinkSpec, MacAddr, NeighSpec, Observed, Op, Owned, RouteSpec,
+    Absence, BridgeSpec, Desired, LinkKind, LinkSpec, MacAddr, NeighSpec, Observed, Op, Owned,
+    RouteSpec,
 };
 
 use crate::naming;
@@ -103,18 +104,22 @@ pub(crate) fn has_inside(observed: &Observed, endpoint: &str) -> bool {
 }
 
 /// Adds all that one network should have to `desired`: the links of the
-/// endpoints for which `linked` says so, and delivery to one of them.
+/// endpoints for which `linked` says so, and what becomes of those that are not
+/// there; and delivery to one of them.
 pub(crate) fn desire(
     desired: &mut Desired,
     network: &str,
     record: &NetworkRecord,
-    linked: impl Fn(&str) -> bool,
+    linked: impl Fn(&str) -> Option<Absence>,
     delivered: Option<&str>,
 ) {
     desired.insert_link(bridge(network));
     for (endpoint, record) in &record.endpoints {
-        if linked(endpoint) {
-            desired.insert_link(veth(network, endpoint, record));
+        if let Some(absence) = linked(endpoint) {
+            desired.insert_link(LinkSpec {
+                absence,
+                ..veth(network, endpoint, record)
+            });
         }
     }
     let Some(to) = delivered.and_then(|endpoint| record.endpoints.get(endpoint)) else {
@@ -170,9 +175,9 @@ fn neigh(network: &str, prefix: IpNet, to: &EndpointRecord) -> NeighSpec {
 mod tests {
     use std::collections::BTreeMap;
 
-    use netplumb::{Desired, Op};
+    use netplumb::{Absence, Desired, Observed, Op};
 
-    use super::{deliver, desire, prefixes, stop_delivering};
+    use super::{deliver, desire, owned, prefixes, stop_delivering};
     use crate::store::{EndpointRecord, NetworkRecord};
 
     fn endpoint(v4: bool, v6: bool) -> EndpointRecord {
@@ -217,7 +222,13 @@ mod tests {
     fn what_is_desired_is_what_the_steps_make() {
         let record = network(endpoint(true, true));
         let mut desired = Desired::default();
-        desire(&mut desired, "n1", &record, |_| true, Some("e1"));
+        desire(
+            &mut desired,
+            "n1",
+            &record,
+            |_| Some(Absence::Made),
+            Some("e1"),
+        );
         assert_eq!(desired.links.len(), 2);
         assert_eq!(desired.routes.len(), 2);
         assert_eq!(desired.neighs.len(), 2);
@@ -229,8 +240,20 @@ mod tests {
             }
         }
         let mut nothing_delivered = Desired::default();
-        desire(&mut nothing_delivered, "n1", &record, |_| false, None);
+        desire(&mut nothing_delivered, "n1", &record, |_| None, None);
         assert!(nothing_delivered.routes.is_empty());
         assert_eq!(nothing_delivered.links.len(), 1);
+    }
+
+    #[test]
+    fn the_link_of_a_container_that_has_just_ended_is_not_made_anew() {
+        let record = network(endpoint(true, true));
+        let made = |absence| {
+            let mut desired = Desired::default();
+            desire(&mut desired, "n1", &record, |_| Some(absence), None);
+            netplumb::plan(&desired, &Observed::default(), &owned(true))
+        };
+        assert_eq!(made(Absence::Kept).len(), 1);
+        assert_eq!(made(Absence::Made).len(), 2);
     }
 }

@@ -1,6 +1,5 @@
 //! Wiring: the only place where tasks and threads are started.
 
-use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, ensure};
@@ -12,27 +11,33 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::args::RunArgs;
 use crate::config::Config;
+use crate::control::Control;
 use crate::plumber::{AddressReader, Plumber, watch_kernel};
 
 /// Runs the speaker until SIGTERM or SIGINT, or until something ends that
-/// should not. SIGHUP has `file` read again.
+/// should not. SIGHUP has the file read again.
 ///
 /// # Errors
 ///
 /// What could not be opened at the start, or what ended by itself.
-pub(crate) async fn run(mut config: Config, file: PathBuf) -> anyhow::Result<()> {
+pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()> {
     // From here on the signals are ours, so that one during start is not lost.
     let mut terminate = signal(SignalKind::terminate()).context("handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("handle SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("handle SIGHUP")?;
 
+    let control = Control::open(config.control.as_ref())?;
     // The watch is open before anything is read, so that no change is missed.
     let kernel_changes = start_watch()?;
     let (addresses, local_addresses) = AddressReader::open()?;
     let (speaker, handle) = Speaker::new(config.speaker.clone(), local_addresses)?;
     handle.apply(&config.announce);
     let plumber = Plumber::open(&config, addresses, kernel_changes, &handle)?;
+
+    // Questions are answered until the very end; nothing waits for who asks.
+    let answering = control.map(|control| tokio::spawn(control.serve(handle.clone())));
 
     // Whatever ends cancels this, so that the other part ends too.
     let stop = CancellationToken::new();
@@ -52,7 +57,7 @@ pub(crate) async fn run(mut config: Config, file: PathBuf) -> anyhow::Result<()>
             _ = terminate.recv() => break Some("SIGTERM"),
             _ = interrupt.recv() => break Some("SIGINT"),
             () = stop.cancelled() => break None,
-            _ = hangup.recv() => reload(&file, &mut config, &handle).await,
+            _ = hangup.recv() => reload(&args, &mut config, &handle).await,
         }
     };
     if let Some(signal) = signal {
@@ -63,6 +68,10 @@ pub(crate) async fn run(mut config: Config, file: PathBuf) -> anyhow::Result<()>
     let spoken = speaker.await;
     stop_plumber.cancel();
     let plumbed = plumber.await;
+    if let Some(answering) = answering {
+        answering.abort();
+        let _ = answering.await;
+    }
     spoken.context("the speaker failed")??;
     plumbed.context("the plumber failed")??;
     ensure!(signal.is_some(), "a part of the program ended by itself");
@@ -71,10 +80,10 @@ pub(crate) async fn run(mut config: Config, file: PathBuf) -> anyhow::Result<()>
 
 /// Reads the configuration again and brings the running speaker from the old
 /// one to the new one. A file that cannot be used changes nothing.
-async fn reload(file: &Path, config: &mut Config, speaker: &SpeakerHandle) {
-    let file_name = file.display();
-    let newer = match Config::load(file) {
-        Ok(newer) => newer,
+async fn reload(args: &RunArgs, config: &mut Config, speaker: &SpeakerHandle) {
+    let file_name = args.config.display();
+    let newer = match Config::load(&args.config) {
+        Ok(newer) => newer.with_socket(args.socket.clone()),
         Err(unusable) => {
             for line in unusable.lines() {
                 error!("{line}");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::decode::DecodeArgs;
+use crate::show::{PeersArgs, RoutesArgs};
 
 /// A small BGP speaker: announces prefixes, learns routes, installs ECMP sets
 /// in the kernel.
@@ -19,9 +20,13 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run until SIGTERM or SIGINT; SIGHUP reads the configuration again.
-    Run(ConfigFile),
+    Run(RunArgs),
     /// Read the configuration, say whether it can be used, and end.
     CheckConfig(CheckedFile),
+    /// Show the peers of the running speaker.
+    Peers(PeersArgs),
+    /// Show the routes of the running speaker.
+    Routes(RoutesArgs),
     /// Print the BGP messages in a file, one line each.
     Decode(DecodeArgs),
 }
@@ -44,10 +49,13 @@ impl CheckedFile {
     }
 }
 
-/// Where the configuration is.
+/// How to run.
 #[derive(Args, Debug)]
-pub(crate) struct ConfigFile {
+pub(crate) struct RunArgs {
     /// The configuration file (TOML).
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+    /// The control socket, instead of the one the configuration names.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
 }

@@ -7,7 +7,7 @@ mod reader;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bgp_speaker::{
@@ -27,6 +27,9 @@ pub(crate) struct Config {
     pub(crate) announce: Vec<RibChange>,
     /// Where learned routes go in the kernel; `None` to leave it alone.
     pub(crate) kernel: Option<KernelTable>,
+    /// Where the control socket has to be; `None` for the default path, which
+    /// may fail.
+    pub(crate) control: Option<PathBuf>,
 }
 
 /// The mark and place of the routes we install.
@@ -99,6 +102,14 @@ impl Config {
         }
     }
 
+    /// The same with the control socket at `path`, if one is given.
+    pub(crate) fn with_socket(self, path: Option<PathBuf>) -> Self {
+        Self {
+            control: path.or(self.control),
+            ..self
+        }
+    }
+
     /// What of `newer` cannot be had without a new start, in words.
     pub(crate) fn needs_restart(&self, newer: &Self) -> Option<&'static str> {
         let (old, new) = (&self.speaker, &newer.speaker);
@@ -110,6 +121,9 @@ impl Config {
         }
         if old.multipath != new.multipath {
             return Some("[multipath]");
+        }
+        if self.control != newer.control {
+            return Some("[control]");
         }
         (self.kernel != newer.kernel).then_some("[kernel]")
     }
@@ -129,6 +143,7 @@ impl Config {
 fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
     let speaker = local(&root);
     let kernel = kernel(&root);
+    let control = control(&root);
     let multipath = multipath(&root);
     let announce = announcements(&root);
     // Peers are checked beside a speaker that could be, so that its own faults
@@ -151,6 +166,7 @@ fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
         speaker: base,
         announce,
         kernel,
+        control,
     })
 }
 
@@ -307,6 +323,13 @@ fn kernel(root: &Section<'_>) -> Option<KernelTable> {
     };
     section.finish();
     (install == Some(true)).then_some(table)
+}
+
+fn control(root: &Section<'_>) -> Option<PathBuf> {
+    let section = root.section("control")?;
+    let socket = section.optional("socket", kinds::PATH);
+    section.finish();
+    socket
 }
 
 /// The line and the column in characters, both from 1.

@@ -3,25 +3,27 @@
 mod app;
 mod args;
 mod config;
+mod control;
 mod decode;
 mod plumber;
 mod routes;
+mod show;
 mod ways;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Arguments, Command, ConfigFile};
+use crate::args::{Arguments, Command, RunArgs};
 use crate::config::Config;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run(ConfigFile { config: file }) => match load(&file) {
-            Ok(config) => run(config, file),
+        Command::Run(args) => match load(&args.config) {
+            Ok(config) => run(config.with_socket(args.socket.clone()), args),
             Err(code) => ExitCode::from(code),
         },
         Command::CheckConfig(checked) => {
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
                 Err(code) => ExitCode::from(code),
             }
         }
+        Command::Peers(args) => shown(show::peers(&args, io::stdout().lock())),
+        Command::Routes(args) => shown(show::routes(&args, io::stdout().lock())),
         Command::Decode(args) => match decode::run(&args, io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
@@ -61,7 +65,7 @@ fn load(file: &Path) -> Result<Config, u8> {
     })
 }
 
-fn run(config: Config, file: PathBuf) -> ExitCode {
+fn run(config: Config, args: RunArgs) -> ExitCode {
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -72,7 +76,11 @@ fn run(config: Config, file: PathBuf) -> ExitCode {
         .enable_all()
         .build()
         .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(app::run(config, file)));
+        .and_then(|runtime| runtime.block_on(app::run(config, args)));
+    shown(result)
+}
+
+fn shown(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,9 +1,15 @@
 //! What is known of a peer before it speaks.
 
-use std::collections::BTreeSet;
+mod prefix_limit;
+mod restart;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bgp_wire::{Afi, Asn, BgpIdentifier, Capability, Family, HoldTime, Open};
+use bgp_wire::{Afi, Asn, BgpIdentifier, Capability, Family, HoldTime, Open, Role};
+
+pub use self::prefix_limit::PrefixLimit;
+pub use self::restart::RestartConfig;
 
 /// Configuration of one peer, checked.
 ///
@@ -37,6 +43,21 @@ pub struct PeerConfig {
     pub(crate) families: BTreeSet<Family>,
     pub(crate) extended_message: Support,
     pub(crate) extended_next_hop: Support,
+    pub(crate) restart: Option<RestartConfig>,
+    pub(crate) refresh_time: Duration,
+    pub(crate) prefix_limits: BTreeMap<Family, PrefixLimit>,
+    pub(crate) role: Option<(Role, RoleCheck)>,
+    pub(crate) collision_detect_established: bool,
+}
+
+/// What becomes of a peer that does not tell its role (RFC 9234 section 4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RoleCheck {
+    /// Its role is taken to fit ours.
+    #[default]
+    Lenient,
+    /// It is refused with Role Mismatch.
+    Strict,
 }
 
 /// Whether something is offered, or was agreed.
@@ -106,6 +127,11 @@ impl PeerConfig {
             families: BTreeSet::from([Family::IPV4_UNICAST, Family::IPV6_UNICAST]),
             extended_message: Support::Supported,
             extended_next_hop: Support::Unsupported,
+            restart: None,
+            refresh_time: DEFAULT_REFRESH_TIME,
+            prefix_limits: BTreeMap::new(),
+            role: None,
+            collision_detect_established: false,
         })
     }
 
@@ -220,9 +246,57 @@ impl PeerConfig {
         self
     }
 
-    /// The OPEN that this configuration sends.
+    /// Graceful restart (RFC 4724). Default: not offered, and a peer's routes
+    /// go when its session does.
+    #[must_use]
+    pub fn graceful_restart(mut self, restart: RestartConfig) -> Self {
+        self.restart = Some(restart);
+        self
+    }
+
+    /// How long the answer to a ROUTE-REFRESH may take from its begin to its
+    /// end, before what it did not repeat counts as gone (RFC 7313 section 4).
+    /// Default 360 s.
+    #[must_use]
+    pub const fn refresh_time(mut self, time: Duration) -> Self {
+        self.refresh_time = time;
+        self
+    }
+
+    /// How many prefixes of `family` the peer may announce. Default: any
+    /// number.
+    #[must_use]
+    pub fn prefix_limit(mut self, family: Family, limit: PrefixLimit) -> Self {
+        self.prefix_limits.insert(family, limit);
+        self
+    }
+
+    /// What we are to the peer (RFC 9234); means nothing on an internal
+    /// session. Default: not said.
+    #[must_use]
+    pub const fn role(mut self, role: Role, check: RoleCheck) -> Self {
+        self.role = Some((role, check));
+        self
+    }
+
+    /// CollisionDetectEstablishedState: whether an Established session takes
+    /// part in collisions as well (RFC 4271 section 8.1.1), and so may be given
+    /// up for a new connection. Default: no.
+    #[must_use]
+    pub const fn collision_detect_established(mut self) -> Self {
+        self.collision_detect_established = true;
+        self
+    }
+
+    /// The OPEN that this configuration sends at first.
     #[must_use]
     pub fn open(&self) -> Open {
+        let restart = self.restart.as_ref();
+        self.open_while(restart.is_some_and(|it| it.deferral_time.is_some()))
+    }
+
+    /// The OPEN of a speaker that is restarting, or has done so.
+    pub(crate) fn open_while(&self, restarting: bool) -> Open {
         let mut capabilities: Vec<_> = self
             .families
             .iter()
@@ -230,6 +304,7 @@ impl PeerConfig {
             .map(Capability::Multiprotocol)
             .collect();
         capabilities.push(Capability::RouteRefresh);
+        capabilities.push(Capability::EnhancedRouteRefresh);
         if self.extended_message == Support::Supported {
             capabilities.push(Capability::ExtendedMessage);
         }
@@ -239,6 +314,13 @@ impl PeerConfig {
             let forms = vec![(Family::IPV4_UNICAST, Afi::IPV6)];
             capabilities.push(Capability::ExtendedNextHop(forms));
         }
+        if let Some(restart) = &self.restart {
+            let capability = restart.capability(&self.families, restarting);
+            capabilities.push(Capability::GracefulRestart(capability));
+        }
+        if let Some((role, _)) = self.external_role() {
+            capabilities.push(Capability::Role(role));
+        }
         capabilities.push(Capability::FourOctetAs(self.local_as));
         Open {
             asn: self.local_as,
@@ -246,6 +328,11 @@ impl PeerConfig {
             identifier: self.identifier,
             capabilities,
         }
+    }
+
+    /// Roles are of external sessions only (RFC 9234 section 4).
+    pub(crate) fn external_role(&self) -> Option<(Role, RoleCheck)> {
+        self.role.filter(|_| self.peer_as != Some(self.local_as))
     }
 
     /// How long one attempt to connect may take.
@@ -266,11 +353,12 @@ pub(crate) const MIN_SEND_HOLD_TIME: Duration = Duration::from_secs(480);
 
 /// The kernel repeats a lost SYN after 1, 3, 7 and 15 s; dialling anew closes
 /// the growing gaps.
-const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(10);
 
 const DEFAULT_CONNECT_RETRY_TIME: Duration = Duration::from_secs(30);
 const DEFAULT_IDLE_HOLD_TIME: Duration = Duration::from_secs(1);
 const DEFAULT_IDLE_HOLD_LIMIT: Duration = Duration::from_secs(60);
+const DEFAULT_REFRESH_TIME: Duration = Duration::from_secs(360);
 const MIN_KEEPALIVE_TIME: Duration = Duration::from_secs(1);
 
 /// A pause of nothing would let a refusing peer keep a processor busy.

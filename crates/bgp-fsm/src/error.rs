@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use bgp_wire::{Asn, BgpIdentifier, DecodeError, MessageType, Notification, NotificationCode};
+use bgp_wire::{
+    Asn, BgpIdentifier, DecodeError, Family, MessageType, Notification, NotificationCode, Role,
+};
 
+use crate::hard_reset;
 use crate::state::State;
 
 /// Why a session, or an attempt at one, ended; `Display` is one line in the
@@ -28,6 +31,9 @@ pub enum DownReason {
     },
     /// The attempt to connect got no answer in time.
     ConnectTimedOut,
+    /// The peer, which restarts gracefully, has opened another connection: it
+    /// has lost this one (RFC 4724 section 5).
+    Replaced,
     /// The peer stopped reading (RFC 9687); nothing could be sent any more.
     SendHoldTimerExpired,
     /// ManualStop, and nothing was open.
@@ -39,24 +45,39 @@ pub enum DownReason {
 impl fmt::Display for DownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotificationReceived(notification) => write!(f, "received {notification}"),
+            Self::NotificationReceived(notification) => {
+                write!(f, "received {}", Words(notification))
+            }
             Self::NotificationSent {
                 notification,
                 cause,
             } => match cause {
                 // The notification says it all.
                 Cause::ManualStop | Cause::Reset | Cause::Collision | Cause::HoldTimerExpired => {
-                    write!(f, "sent {notification}")
+                    write!(f, "sent {}", Words(notification))
                 }
                 cause => write!(f, "sent {}: {cause}", notification.code),
             },
             Self::TcpConnectionFails { state } => write!(f, "TCP connection failed in {state}"),
+            Self::Replaced => f.write_str("peer opened another connection"),
             Self::ConnectTimedOut => f.write_str("TCP connection attempt timed out"),
             Self::SendHoldTimerExpired => {
                 f.write_str("Send Hold Timer Expired: the peer stopped reading")
             }
             Self::ManualStop => f.write_str("stopped"),
             Self::Reset(code) => write!(f, "reset: {code}"),
+        }
+    }
+}
+
+/// A NOTIFICATION, with what is inside if it is a Hard Reset.
+struct Words<'a>(&'a Notification);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match hard_reset::unwrap(self.0) {
+            Some(inner) => write!(f, "{}: {inner}", self.0.code),
+            None => self.0.fmt(f),
         }
     }
 }
@@ -81,6 +102,22 @@ pub enum Cause {
     SameBgpIdentifier(BgpIdentifier),
     /// No address family is configured here and supported there.
     NoCommonFamily,
+    /// The peer's role does not fit ours (RFC 9234).
+    RoleMismatch {
+        /// Ours.
+        local: Role,
+        /// The peer's, if it told one; of several, one that differs.
+        received: Option<Role>,
+    },
+    /// The peer announced more prefixes than it may.
+    PrefixLimit {
+        /// Of which family.
+        family: Family,
+        /// How many there were.
+        count: u32,
+        /// How many are allowed.
+        max: u32,
+    },
     /// A message of this type is not expected in this state.
     UnexpectedMessage {
         /// The connection's state.
@@ -114,6 +151,17 @@ impl fmt::Display for Cause {
             ),
             Self::NoCommonFamily => {
                 f.write_str("peer supports none of the configured address families")
+            }
+            Self::RoleMismatch {
+                local,
+                received: Some(received),
+            } => write!(f, "peer is a {received} to us, who are a {local} to it"),
+            Self::RoleMismatch {
+                local,
+                received: None,
+            } => write!(f, "peer tells no role, we are a {local} to it"),
+            Self::PrefixLimit { family, count, max } => {
+                write!(f, "{count} prefixes of {family}, {max} are allowed")
             }
             Self::UnexpectedMessage {
                 state,

@@ -1,6 +1,8 @@
 //! What goes into the machine and what comes out.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use bgp_wire::{Family, NotificationCode, RawMessage};
 use bytes::{Bytes, BytesMut};
@@ -54,7 +56,9 @@ pub enum Input<'a> {
     /// failures; while the peer runs it is ignored, as the RFC asks.
     ManualStart,
     /// ManualStop (event 2): Cease / Administrative Shutdown on whatever is
-    /// open, and no attempt until the next [`Input::ManualStart`].
+    /// open, and no attempt until the next [`Input::ManualStart`]. It is inside
+    /// a Hard Reset where NOTIFICATIONs count as restarts (RFC 8538): a peer
+    /// that is stopped shall not be waited for.
     ManualStop {
         /// Why, in words for the peer's operator (RFC 9003).
         communication: Option<String>,
@@ -79,8 +83,26 @@ pub enum Input<'a> {
     /// The socket took octets again; stops the SendHoldTimer.
     WriteProgress(Connection),
     /// AutomaticStop (event 8): end the session with this code, pause for the
-    /// IdleHoldTimer, and start anew.
+    /// IdleHoldTimer, and start anew. Too many prefixes, a shutdown, a peer
+    /// that is configured no more, and BFD's verdict leave no stale routes
+    /// behind: they are said inside a Hard Reset where NOTIFICATIONs count as
+    /// restarts (RFC 8538).
     Reset(NotificationCode),
+    /// What [`RestartConfig::restarting`](crate::RestartConfig::restarting)
+    /// waits for: all routes that were there before the restart are known.
+    InitialTableComplete,
+    /// The driver queued End-of-RIB of this family, as
+    /// [`Event::SendEndOfRib`] allowed.
+    EndOfRibSent(Family),
+    /// Ask the peer for this family's routes again (RFC 2918); ignored unless
+    /// the session is up, carries the family, and the peer can be asked.
+    RequestRefresh(Family),
+    /// The driver queued everything that [`Event::RouteRefresh`] asked for.
+    RefreshSent(Family),
+    /// The driver now holds this many prefixes of the family from the peer.
+    /// Of use after an UPDATE that changed the number; a number above the
+    /// configured [`PrefixLimit`](crate::PrefixLimit) ends the session.
+    PrefixCount(Family, u32),
     /// The deadline of [`Peer::poll_timeout`](crate::Peer::poll_timeout)
     /// came. Too early does no harm.
     Timeout,
@@ -122,11 +144,73 @@ pub enum Event {
     /// An UPDATE whose framing is sound. Its routes may still call for
     /// treat-as-withdraw (RFC 7606): judge it before use.
     Update(RawMessage),
-    /// The peer asks for this family's routes again (RFC 2918).
+    /// The first transfer may be ended: queue End-of-RIB of every agreed
+    /// family behind its routes, and say so with [`Input::EndOfRibSent`]. Once
+    /// a session: with [`Event::Established`], or later after a restart of
+    /// ours.
+    SendEndOfRib,
+    /// The peer asks for this family's routes again (RFC 2918): queue them all
+    /// and say so with [`Input::RefreshSent`]. What marks begin and end (RFC
+    /// 7313) is sent by the machine. Requests that come meanwhile are answered
+    /// together, afterwards.
     RouteRefresh(Family),
+    /// The peer begins to repeat this family's routes (BoRR, RFC 7313).
+    RefreshBegun(Family),
+    /// It has repeated them, or took too long: what it announced before
+    /// [`Event::RefreshBegun`] and not again is gone.
+    RefreshEnded(Family),
+    /// The session ends, but the peer's routes of these families stay in use
+    /// for a while (RFC 4724 section 4.2), each until [`Event::StaleEnded`].
+    /// Routes of other families go. Without this event before [`Event::Down`]
+    /// all routes go.
+    RoutesRetained {
+        /// The families.
+        families: BTreeSet<Family>,
+        /// How long the peer has to come back.
+        time: Duration,
+    },
+    /// Routes of this family that are left from the session before go now.
+    StaleEnded(Family, StaleEnd),
+    /// The peer has announced nearly as many prefixes as it may.
+    PrefixWarning {
+        /// Of which family.
+        family: Family,
+        /// How many there are.
+        count: u32,
+        /// How many are allowed.
+        max: u32,
+    },
     /// One of two connections ended while the other goes on: most often the
     /// loser of a collision.
     ConnectionClosed(Connection, DownReason),
     /// The session, or an attempt at one, ended.
     Down(DownReason),
+}
+
+/// Why routes of an earlier session go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StaleEnd {
+    /// The peer has told everything again.
+    EndOfRib,
+    /// It is back, but did not keep its forwarding state, or does not say so.
+    NotKept,
+    /// It did not come back, or did not end its first transfer, in time.
+    Expired,
+    /// The session was lost again before the first transfer's end.
+    LostAgain,
+    /// [`Input::ManualStop`].
+    Stopped,
+}
+
+impl fmt::Display for StaleEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EndOfRib => "End-of-RIB",
+            Self::NotKept => "forwarding state not kept",
+            Self::Expired => "time is over",
+            Self::LostAgain => "session lost again",
+            Self::Stopped => "stopped",
+        })
+    }
 }

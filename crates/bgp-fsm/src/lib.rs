@@ -3,14 +3,17 @@
 //! [`Peer`] holds the whole machine: all six states, both connections that may
 //! exist at once with their collision, every timer with jitter, back-off and
 //! damping, the negotiation of two OPENs, and the NOTIFICATION for every
-//! error. Octets, connection events and the time go in; octets to send,
+//! error; graceful restart from both ends, route refresh, and limits of
+//! prefixes. Octets, connection events and the time go in; octets to send,
 //! connections to make and to close, and [`Event`]s come out.
 //!
 //! # What it does not do
 //!
 //! No sockets, no clock, no threads, no randomness but from the seed. It
 //! neither keeps nor makes routes: an UPDATE whose framing is sound is handed
-//! out as it came, and while Established the driver sends its own.
+//! out as it came, and while Established the driver sends its own. Which of
+//! the peer's routes go or stay, the machine says; how many there are, the
+//! driver.
 //!
 //! # The contract
 //!
@@ -20,6 +23,11 @@
 //! [`Connection`] at most; after [`Output::Close`] a socket is dead, and after
 //! [`Input::TcpFailed`] it is gone. Flush what was transmitted before closing,
 //! for a bounded time.
+//!
+//! While Established the driver sends all its routes, then End-of-RIB once
+//! [`Event::SendEndOfRib`] has come, then changes. It keeps the peer's routes
+//! until [`Event::Down`], or past it if [`Event::RoutesRetained`] came first:
+//! those go with [`Event::StaleEnded`], unless they were announced again.
 //!
 //! ```
 //! use std::net::Ipv4Addr;
@@ -72,16 +80,30 @@
 //!   [`Input::Timeout`] says so: a driver that reads what has arrived before
 //!   it looks at the clock never drops a peer for its own delay.
 //! * An Established session is not given up for a new connection
-//!   (CollisionDetectEstablishedState is off).
+//!   (CollisionDetectEstablishedState is off unless configured), unless its
+//!   peer restarts gracefully: then it has lost the session. RFC 4724 asks for that as soon
+//!   as TCP is up; here the new connection's OPEN has to be acceptable too,
+//!   where both can exist, and the session at least 10 s old, so that neither
+//!   a probe of the port nor two speakers that dial at once end a session.
+//! * All that a restarting program withholds is End-of-RIB; the routes it
+//!   knows are sent at once.
+//! * Stale routes go after 360 s in any case, counted from the session's end.
+//! * A stop, a peer configured no more, too many prefixes and BFD's verdict are
+//!   Hard Resets (RFC 8538) where NOTIFICATIONs count as restarts.
+//! * ROUTE-REFRESHes that come while one is answered get one answer together,
+//!   so that asking often costs no more than asking twice.
+//! * A peer over its limit of prefixes is refused connections for the
+//!   configured time, or until the next ManualStart.
 //! * Faults for which RFC 7606 would disable a family end the session.
 //!
 //! # RFCs
 //!
-//! Covered: 4271 (sections 4.2, 6, 8, 10), 4486, 4760 and 5492
-//! (negotiation), 2918, 6286, 6608, 6793 (negotiation), 7607 (OPEN), 7606
-//! (session reset), 8654, 9003, 9072, 9687.
-//! Omitted: authentication (the driver's sockets do it), 4724, 7313, 7911,
-//! 9234, and the DynamicCapability drafts.
+//! Covered: 4271 (sections 4.2, 6, 8, 10), 4486, 4724 and 8538 (both roles),
+//! 4760 and 5492 (negotiation), 2918, 6286, 6608, 6793 (negotiation), 7313,
+//! 7607 (OPEN), 7606 (session reset), 8654, 9003, 9072, 9234 (negotiation),
+//! 9687.
+//! Omitted: authentication (the driver's sockets do it), 7911, 9494, and the
+//! DynamicCapability drafts.
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
@@ -92,15 +114,16 @@ mod peer;
 mod state;
 
 mod collision;
+mod hard_reset;
 mod negotiate;
 mod timer;
 
 mod error;
 
-pub use config::{ConfigError, PeerConfig, Support};
+pub use config::{ConfigError, PeerConfig, PrefixLimit, RestartConfig, RoleCheck, Support};
 pub use error::{Cause, DownReason};
-pub use io::{Connection, Event, Input, Output};
-pub use negotiate::Negotiated;
+pub use io::{Connection, Event, Input, Output, StaleEnd};
+pub use negotiate::{Negotiated, PeerRestart};
 pub use peer::Peer;
 pub use state::State;
 pub use timer::Timer;

@@ -1,15 +1,15 @@
 //! Two OPENs become what a session may use, or a NOTIFICATION.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bgp_wire::{
     AsWidth, Asn, BgpIdentifier, Capability, DecodeContext, Family, HoldTime, MaxMessageLen,
-    Notification, NotificationCode, OpenView, SessionKind,
+    Notification, NotificationCode, OpenView, Role, SessionKind,
 };
 use bytes::BytesMut;
 
-use crate::config::{PeerConfig, Support};
+use crate::config::{PeerConfig, RoleCheck, Support};
 use crate::error::Cause;
 use crate::io::Connection;
 
@@ -35,8 +35,32 @@ pub struct Negotiated {
     pub connection: Connection,
     /// Whether the peer may be asked for its routes again (RFC 2918).
     pub route_refresh: Support,
+    /// Whether the answers to such questions have a begin and an end (RFC
+    /// 7313).
+    pub enhanced_refresh: Support,
+    /// What the peer said of its restarts; `None` unless both ends offer
+    /// graceful restart (RFC 4724).
+    pub graceful_restart: Option<PeerRestart>,
+    /// What the peer is to us, if it says (RFC 9234).
+    pub peer_role: Option<Role>,
     /// All capabilities in the peer's OPEN, known or not.
     pub capabilities: Vec<Capability>,
+}
+
+/// What a peer says of its restarts (RFC 4724 section 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerRestart {
+    /// How long it wants to be waited for.
+    pub restart_time: Duration,
+    /// The R bit: it has restarted, and does not wait for our End-of-RIB.
+    pub restarted: bool,
+    /// Whether NOTIFICATIONs count as restarts: both ends set the N bit (RFC
+    /// 8538).
+    pub notification: Support,
+    /// The agreed families whose routes it wants to be kept, with the F bit:
+    /// whether it has kept its forwarding state since the session before.
+    pub families: BTreeMap<Family, bool>,
 }
 
 /// An OPEN that is not accepted.
@@ -91,6 +115,7 @@ pub(crate) fn negotiate(
     if families.is_empty() {
         return Err(no_common_family(config));
     }
+    let peer_role = check_role(config, &open.capabilities)?;
     let hold_time = open.hold_time.min(config.hold_time);
     let has = |wanted: &Capability| open.capabilities.contains(wanted);
     let four_octet = open
@@ -104,6 +129,7 @@ pub(crate) fn negotiate(
         peer_identifier: open.identifier,
         hold_time,
         keepalive: keepalive(config, hold_time),
+        graceful_restart: peer_restart(config, &open.capabilities, &families),
         families,
         max_message_len: if extended {
             MaxMessageLen::EXTENDED
@@ -119,13 +145,68 @@ pub(crate) fn negotiate(
             session,
         ),
         connection,
-        route_refresh: if has(&Capability::RouteRefresh) {
-            Support::Supported
-        } else {
-            Support::Unsupported
-        },
+        route_refresh: support(has(&Capability::RouteRefresh)),
+        enhanced_refresh: support(has(&Capability::EnhancedRouteRefresh)),
+        peer_role,
         capabilities: open.capabilities,
     })
+}
+
+const fn support(supported: bool) -> Support {
+    if supported {
+        Support::Supported
+    } else {
+        Support::Unsupported
+    }
+}
+
+/// Of several instances of the capability the last one counts (RFC 4724
+/// section 3).
+fn peer_restart(
+    config: &PeerConfig,
+    capabilities: &[Capability],
+    agreed: &BTreeSet<Family>,
+) -> Option<PeerRestart> {
+    let ours = config.restart.as_ref()?;
+    let theirs = capabilities.iter().rev().find_map(|c| match c {
+        Capability::GracefulRestart(restart) => Some(restart),
+        _ => None,
+    })?;
+    let families = theirs.families.iter().copied();
+    Some(PeerRestart {
+        restart_time: Duration::from_secs(theirs.restart_seconds().into()),
+        restarted: theirs.restarted,
+        notification: support(theirs.notification && ours.notification == Support::Supported),
+        families: families.filter(|(f, _)| agreed.contains(f)).collect(),
+    })
+}
+
+/// Roles that do not fit, or differ among themselves, are refused (RFC 9234
+/// section 4.2).
+fn check_role(config: &PeerConfig, capabilities: &[Capability]) -> Result<Option<Role>, Refusal> {
+    let mut told = capabilities.iter().filter_map(|c| match c {
+        Capability::Role(role) => Some(*role),
+        _ => None,
+    });
+    let Some((local, check)) = config.external_role() else {
+        return Ok(told.next());
+    };
+    let mut received = told.next();
+    let fits = match received {
+        // Several have to be the same one, and the one that differs is told.
+        Some(first) => {
+            received = told.find(|other| *other != first).or(received);
+            received == Some(first) && local.fits(first)
+        }
+        None => check == RoleCheck::Lenient,
+    };
+    if fits {
+        return Ok(received);
+    }
+    Err(Refusal::new(
+        NotificationCode::OPEN_ROLE_MISMATCH,
+        Cause::RoleMismatch { local, received },
+    ))
 }
 
 /// A peer without any multiprotocol capability has IPv4 unicast only

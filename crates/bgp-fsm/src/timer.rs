@@ -25,6 +25,18 @@ pub enum Timer {
     DelayOpen(Connection),
     /// SendHoldTimer: the peer has not been reading for too long (RFC 9687).
     SendHold(Connection),
+    /// Restart Timer: the peer has been away for too long (RFC 4724 section
+    /// 4.2).
+    Restart,
+    /// The limit for which stale routes are kept (RFC 4724 section 4.2).
+    StalePath,
+    /// Selection_Deferral_Timer: our own first transfer has been held back for
+    /// too long (RFC 4724 section 4.1).
+    Deferral,
+    /// The answer to a ROUTE-REFRESH has not ended (RFC 7313 section 4).
+    Refresh,
+    /// The end of the pause after a peer announced too many prefixes.
+    PrefixLimit,
 }
 
 impl Timer {
@@ -44,6 +56,11 @@ impl Timer {
         Self::Keepalive(Connection::Incoming),
         Self::ConnectRetry,
         Self::IdleHold,
+        Self::Restart,
+        Self::StalePath,
+        Self::Deferral,
+        Self::Refresh,
+        Self::PrefixLimit,
     ];
 
     /// Position in [`Timer::ALL`].
@@ -55,6 +72,11 @@ impl Timer {
             Self::Keepalive(c) => 6 + c.index(),
             Self::ConnectRetry => 8,
             Self::IdleHold => 9,
+            Self::Restart => 10,
+            Self::StalePath => 11,
+            Self::Deferral => 12,
+            Self::Refresh => 13,
+            Self::PrefixLimit => 14,
         }
     }
 }
@@ -69,6 +91,11 @@ impl fmt::Display for Timer {
             Self::Keepalive(c) => write!(f, "KeepaliveTimer ({c})"),
             Self::DelayOpen(c) => write!(f, "DelayOpenTimer ({c})"),
             Self::SendHold(c) => write!(f, "SendHoldTimer ({c})"),
+            Self::Restart => f.write_str("Restart Timer"),
+            Self::StalePath => f.write_str("limit of stale routes"),
+            Self::Deferral => f.write_str("Selection_Deferral_Timer"),
+            Self::Refresh => f.write_str("limit of the refresh"),
+            Self::PrefixLimit => f.write_str("pause after too many prefixes"),
         }
     }
 }
@@ -106,9 +133,11 @@ impl TimerTable {
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {
-        self.deadlines
-            .get(timer.index())
-            .is_some_and(Option::is_some)
+        self.at(timer).is_some()
+    }
+
+    fn at(&self, timer: Timer) -> Option<Instant> {
+        *self.deadlines.get(timer.index())?
     }
 
     /// Stops every timer that belongs to one connection.
@@ -121,6 +150,16 @@ impl TimerTable {
 
     pub(crate) fn stop_all(&mut self) {
         self.deadlines = [None; TIMERS];
+    }
+
+    /// Stops every timer but those that a session's end does not end.
+    pub(crate) fn stop_session(&mut self) {
+        let lasting = [Timer::Restart, Timer::StalePath, Timer::Deferral];
+        for timer in Timer::ALL {
+            if !lasting.contains(&timer) {
+                self.stop(timer);
+            }
+        }
     }
 
     /// The next deadline.
@@ -177,7 +216,7 @@ pub(crate) fn back_off(first: Duration, failures: u32, longest: Duration) -> Dur
     first.saturating_mul(1 << doublings).min(longest)
 }
 
-const TIMERS: usize = 10;
+const TIMERS: usize = 15;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,8 @@
 //!
 //! [`Sim`] joins pairs of [`Peer`](bgp_fsm::Peer)s by paths with a latency,
 //! which may refuse, swallow or cut connections. [`Solo`] holds one peer and
-//! lets a test be the network. Both keep a transcript: what every peer did,
+//! lets a test be the network; [`Oracle`] watches it while anything may happen.
+//! All keep a transcript: what every peer did,
 //! when, one line each. Hours pass in milliseconds, and the same seeds give
 //! the same transcript.
 //!
@@ -39,10 +40,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod oracle;
 mod sim;
 mod solo;
 mod transcript;
 
+pub use oracle::{Operation, Oracle};
 pub use sim::{NodeId, Path, Sim};
 pub use solo::Solo;
 pub use transcript::Transcript;

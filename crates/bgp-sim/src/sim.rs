@@ -192,6 +192,23 @@ impl Sim {
         }
     }
 
+    /// The node's program dies and is begun again with this configuration. Its
+    /// kernel closes its connections, which the remote hears of unless the
+    /// path swallows it.
+    pub fn crash(&mut self, node: NodeId, config: PeerConfig) {
+        self.note(node, "crash");
+        let seed = self.scheduled + 1;
+        let crashed = &mut self.nodes[node.0];
+        crashed.peer = Peer::new(config, seed);
+        crashed.dial = None;
+        let (remote, ends) = (crashed.remote, std::mem::take(&mut crashed.ends));
+        let latency = self.paths[self.node(node).path].1;
+        for end in ends.into_iter().flatten() {
+            let at = end.busy_until.max(self.now + latency);
+            self.schedule(at - self.now, remote, What::End { pipe: end.pipe });
+        }
+    }
+
     /// Octets that nobody sent arrive at the node.
     pub fn inject(&mut self, node: NodeId, connection: Connection, octets: &[u8]) {
         if self.nodes[node.0].ends[index(connection)].is_some() {

@@ -93,6 +93,13 @@ impl Solo {
         self.buffers[index(connection)] = buf;
     }
 
+    /// Whether a connection of the peer would take the place of the incoming
+    /// one.
+    #[must_use]
+    pub fn renews_incoming(&self) -> bool {
+        self.peer.renews_incoming(self.epoch + self.now)
+    }
+
     /// Octets of a partial message that wait for more.
     #[must_use]
     pub fn buffered(&self, connection: Connection) -> usize {

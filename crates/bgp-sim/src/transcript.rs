@@ -1,10 +1,11 @@
 //! What the peers did, as text that a test can compare.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use bgp_fsm::{Connection, Event, Negotiated, Output, Support};
-use bgp_wire::{AsWidth, MaxMessageLen, MessageView, RawMessage};
+use bgp_wire::{AsWidth, Capability, Family, MaxMessageLen, MessageView, OpenView, RawMessage};
 use bytes::BytesMut;
 
 /// Lines of `seconds name what`; `>` marks octets sent, `<` what happened to
@@ -62,6 +63,25 @@ impl Transcript {
             Event::RouteRefresh(family) => {
                 self.line(at, name, format_args!("asked for {family}"));
             }
+            Event::SendEndOfRib => self.line(at, name, "may send End-of-RIB"),
+            Event::RefreshBegun(family) => {
+                self.line(at, name, format_args!("refresh of {family} begins"));
+            }
+            Event::RefreshEnded(family) => {
+                self.line(at, name, format_args!("refresh of {family} ends"));
+            }
+            Event::RoutesRetained { families, time } => {
+                let families = names(families);
+                let time = time.as_secs_f64();
+                self.line(at, name, format_args!("keeps {families} for {time} s"));
+            }
+            Event::StaleEnded(family, why) => {
+                self.line(at, name, format_args!("drops stale {family}: {why}"));
+            }
+            Event::PrefixWarning { family, count, max } => {
+                let what = format_args!("warning: {count} of {max} prefixes of {family}");
+                self.line(at, name, what);
+            }
             Event::ConnectionClosed(connection, reason) => {
                 self.line(at, name, format_args!("{connection} closed: {reason}"));
             }
@@ -101,36 +121,46 @@ pub(crate) fn messages(octets: &[u8]) -> String {
 
 fn describe(message: &RawMessage) -> String {
     match message.view() {
-        Ok(MessageView::Open(view)) => format!(
-            "OPEN as={} hold={} id={}",
-            view.to_open()
-                .map_or_else(|_| u32::from(view.my_as()), |open| open.asn.get()),
-            view.hold_time_seconds(),
-            view.identifier(),
-        ),
+        Ok(MessageView::Open(view)) => open(view),
         Ok(MessageView::Keepalive) => "KEEPALIVE".to_owned(),
         Ok(MessageView::Update(_)) => format!("UPDATE of {} octets", message.octets().len()),
         Ok(MessageView::Notification(view)) => format!("NOTIFICATION {view}"),
-        Ok(MessageView::RouteRefresh(view)) => format!("ROUTE-REFRESH {}", view.family()),
+        Ok(MessageView::RouteRefresh(view)) => {
+            format!("ROUTE-REFRESH {} {}", view.subtype(), view.family())
+        }
         Ok(other) => format!("{other:?}"),
         Err(error) => format!("{} ({error})", message.message_type()),
     }
 }
 
+fn open(view: OpenView<'_>) -> String {
+    let open = view.to_open().ok();
+    let asn = open
+        .as_ref()
+        .map_or_else(|| u32::from(view.my_as()), |open| open.asn.get());
+    let (hold, id) = (view.hold_time_seconds(), view.identifier());
+    let restarted = open.is_some_and(|open| {
+        let mut capabilities = open.capabilities.iter();
+        capabilities.any(|c| matches!(c, Capability::GracefulRestart(it) if it.restarted))
+    });
+    let restarted = if restarted { " restarted" } else { "" };
+    format!("OPEN as={asn} hold={hold} id={id}{restarted}")
+}
+
+fn names(families: &BTreeSet<Family>) -> String {
+    let mut names: Vec<_> = families.iter().map(ToString::to_string).collect();
+    names.sort();
+    names.join(",")
+}
+
 fn agreed(negotiated: &Negotiated) -> String {
-    let mut families: Vec<_> = negotiated
-        .families
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    families.sort();
     let mut text = format!(
         "{} as={} id={} hold={} {}",
         negotiated.connection,
         negotiated.peer_as,
         negotiated.peer_identifier,
         negotiated.hold_time.seconds(),
-        families.join(","),
+        names(&negotiated.families),
     );
     if negotiated.decode.as_width == AsWidth::Two {
         text.push_str(" two-octet-as");
@@ -140,6 +170,20 @@ fn agreed(negotiated: &Negotiated) -> String {
     }
     if negotiated.route_refresh == Support::Supported {
         text.push_str(" refresh");
+    }
+    if negotiated.enhanced_refresh == Support::Supported {
+        text.push_str(" enhanced");
+    }
+    if let Some(restart) = &negotiated.graceful_restart {
+        let time = restart.restart_time.as_secs();
+        write!(text, " graceful={time}").expect("a String takes everything");
+        for (word, said) in [
+            (" restarted", restart.restarted),
+            (" notification", restart.notification == Support::Supported),
+            (" kept", restart.families.values().any(|kept| *kept)),
+        ] {
+            text.push_str(if said { word } else { "" });
+        }
     }
     text
 }

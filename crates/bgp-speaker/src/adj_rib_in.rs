@@ -1,59 +1,67 @@
 //! What one peer told us: its UPDATEs become candidates for learned routes.
 
-use std::collections::BTreeSet;
+mod accepted;
+
 use std::mem;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bgp_fsm::Negotiated;
 use bgp_wire::{
-    Attributes, BgpIdentifier, Disposition, ExtendedValue, Family, MessageView, NextHop,
-    NotificationCode, RawMessage, UpdateView,
+    Attributes, BgpIdentifier, Community, Disposition, ExtendedValue, Family, MessageView, NextHop,
+    RawMessage, UpdateView,
 };
 use ipnet::IpNet;
 use tracing::{debug, warn};
 
+use self::accepted::Accepted;
 use crate::adj_rib_out::SessionFacts;
 use crate::config::is_link_local;
 use crate::decision::{DEFAULT_LOCAL_PREF, Path};
 use crate::learned::LearnedShared;
 use crate::next_hop::is_global;
 use crate::prefix::unroutable;
+use crate::rib::Table;
 use crate::{Import, LocalAddresses, PeerSettings};
 
-/// One session's incoming side; dropping it takes its routes back.
+/// The routes of one peer, whichever session brought them; dropping it takes
+/// them back.
 #[derive(Debug)]
 pub(crate) struct AdjRibIn {
     peer: usize,
     settings: PeerSettings,
-    facts: SessionFacts,
-    negotiated: Arc<Negotiated>,
-    local: IpAddr,
     learned: Arc<LearnedShared>,
-    /// The prefixes this peer has a candidate for.
-    accepted: BTreeSet<IpNet>,
+    v4: Accepted,
+    v6: Accepted,
     /// Emptied and used again for each UPDATE.
     withdrawn: Vec<IpNet>,
     announced: Vec<IpNet>,
 }
 
+/// The session that an UPDATE came by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Via<'a> {
+    pub(crate) facts: SessionFacts,
+    pub(crate) negotiated: &'a Negotiated,
+    /// Our own address on it.
+    pub(crate) local: IpAddr,
+    pub(crate) addresses: &'a LocalAddresses,
+}
+
+impl Via<'_> {
+    fn carries(&self, family: Family) -> bool {
+        self.negotiated.families.contains(&family)
+    }
+}
+
 impl AdjRibIn {
-    pub(crate) fn new(
-        peer: usize,
-        settings: &PeerSettings,
-        facts: SessionFacts,
-        negotiated: &Arc<Negotiated>,
-        local: IpAddr,
-        learned: Arc<LearnedShared>,
-    ) -> Self {
+    pub(crate) fn new(peer: usize, settings: &PeerSettings, learned: Arc<LearnedShared>) -> Self {
         Self {
             peer,
             settings: settings.clone(),
-            facts,
-            negotiated: Arc::clone(negotiated),
-            local,
             learned,
-            accepted: BTreeSet::new(),
+            v4: Accepted::default(),
+            v6: Accepted::default(),
             withdrawn: Vec::new(),
             announced: Vec::new(),
         }
@@ -61,58 +69,115 @@ impl AdjRibIn {
 
     /// How many prefixes this peer has a candidate for.
     pub(crate) fn len(&self) -> usize {
-        self.accepted.len()
+        self.v4.len() + self.v6.len()
+    }
+
+    /// How many of them are of `family`.
+    pub(crate) fn len_of(&self, family: Family) -> usize {
+        match family {
+            Family::IPV4_UNICAST => self.v4.len(),
+            Family::IPV6_UNICAST => self.v6.len(),
+            _ => 0,
+        }
     }
 
     /// Takes an UPDATE whose framing was checked, and returns the family whose
     /// first transfer it ends, if it does.
-    ///
-    /// # Errors
-    ///
-    /// The NOTIFICATION to end the session with when the peer announces more
-    /// prefixes than it may (RFC 4486 section 4).
-    pub(crate) fn receive(
-        &mut self,
-        message: &RawMessage,
-        addresses: &LocalAddresses,
-    ) -> Result<Option<Family>, NotificationCode> {
+    pub(crate) fn receive(&mut self, via: Via<'_>, message: &RawMessage) -> Option<Family> {
         let Ok(MessageView::Update(update)) = message.view() else {
-            return Ok(None);
+            return None;
         };
-        if let Some(family) = update.is_end_of_rib() {
-            return Ok(Some(family));
+        let ended = update.is_end_of_rib();
+        if ended.is_none() && self.settings.import != Import::Reject {
+            self.import(via, update);
         }
-        if self.settings.import != Import::Reject {
-            self.import(update, addresses)?;
-        }
-        Ok(None)
+        ended
     }
 
-    fn import(
-        &mut self,
-        update: UpdateView<'_>,
-        addresses: &LocalAddresses,
-    ) -> Result<(), NotificationCode> {
-        let judgement = update.judge(self.facts.context);
+    /// The session is lost: routes of `families` stay in use for a while, the
+    /// others go.
+    pub(crate) fn retain(&mut self, families: impl Fn(Family) -> bool) {
+        for family in FAMILIES {
+            if !families(family) {
+                self.take_back(family, Accepted::take_all);
+            } else if let Some(accepted) = self.accepted(family) {
+                accepted.retain();
+            }
+        }
+    }
+
+    /// Routes of `family` that are left from a session before go.
+    pub(crate) fn end_retention(&mut self, family: Family) {
+        self.take_back(family, Accepted::take_retained);
+    }
+
+    /// The peer begins to repeat its routes of `family`.
+    pub(crate) fn begin_refresh(&mut self, family: Family) {
+        if let Some(accepted) = self.accepted(family) {
+            accepted.refresh();
+        }
+    }
+
+    /// The peer has repeated them, and what it did not repeat goes.
+    pub(crate) fn end_refresh(&mut self, family: Family) {
+        self.take_back(family, Accepted::take_unrefreshed);
+    }
+
+    /// Every route goes.
+    pub(crate) fn clear(&mut self) {
+        self.retain(|_| false);
+    }
+
+    /// Takes routes back in pieces, so that other peers get at the learned
+    /// routes in between.
+    fn take_back<'a, I>(&'a mut self, family: Family, take: impl FnOnce(&'a mut Accepted) -> I)
+    where
+        I: Iterator<Item = IpNet>,
+    {
+        let Self {
+            v4, v6, withdrawn, ..
+        } = self;
+        let mut gone = match family {
+            Family::IPV4_UNICAST => take(v4),
+            Family::IPV6_UNICAST => take(v6),
+            _ => return,
+        };
+        loop {
+            withdrawn.clear();
+            withdrawn.extend(gone.by_ref().take(PIECE));
+            if withdrawn.is_empty() {
+                return;
+            }
+            self.learned.replace(self.peer, withdrawn.drain(..), None);
+        }
+    }
+
+    fn accepted(&mut self, family: Family) -> Option<&mut Accepted> {
+        match family {
+            Family::IPV4_UNICAST => Some(&mut self.v4),
+            Family::IPV6_UNICAST => Some(&mut self.v6),
+            _ => None,
+        }
+    }
+
+    fn import(&mut self, via: Via<'_>, update: UpdateView<'_>) {
+        let judgement = update.judge(via.facts.context);
         let attributes = judgement.attributes();
         let mut unusable = judgement.disposition() >= Some(Disposition::TreatAsWithdraw);
         if let Some(fault) = judgement.fault() {
             warn!(peer = %self.settings.address, error = %fault.error, "faulty UPDATE: {:?}", fault.disposition);
         }
-        if attributes
-            .as_path()
-            .is_some_and(|path| path.contains(self.facts.local_as))
-        {
-            debug!(peer = %self.settings.address, "our own AS in AS_PATH: the routes are not used");
+        if let Some(what) = went_round(attributes, via.facts) {
+            debug!(peer = %self.settings.address, "{what}: the routes are not used");
             unusable = true;
         }
 
         self.withdrawn.clear();
-        if self.carries(Family::IPV4_UNICAST) {
+        if via.carries(Family::IPV4_UNICAST) {
             let prefixes = update.withdrawn_routes().map_while(Result::ok);
             self.withdrawn.extend(prefixes.map(IpNet::V4));
         }
-        if let Some(unreach) = attributes.mp_unreach().filter(|u| self.carries(u.family())) {
+        if let Some(unreach) = attributes.mp_unreach().filter(|u| via.carries(u.family())) {
             self.withdrawn
                 .extend(unreach.prefixes().map_while(Result::ok));
         }
@@ -120,35 +185,31 @@ impl AdjRibIn {
 
         // RFC 4271 section 4.3: a prefix that is withdrawn and announced by
         // one UPDATE is announced, so announcements come second.
-        if self.carries(Family::IPV4_UNICAST) {
+        if via.carries(Family::IPV4_UNICAST) {
             let next_hop = attributes.next_hop().map(NextHop::V4).filter(|_| !unusable);
             self.announced.clear();
             let prefixes = update.nlri().map_while(Result::ok);
             self.announced.extend(prefixes.map(IpNet::V4));
-            self.announce(attributes, next_hop, addresses)?;
+            self.announce(via, attributes, next_hop);
         }
-        if let Some(reach) = attributes.mp_reach().filter(|r| self.carries(r.family())) {
+        if let Some(reach) = attributes.mp_reach().filter(|r| via.carries(r.family())) {
             let next_hop = reach.next_hop().filter(|_| !unusable);
             self.announced.clear();
             self.announced
                 .extend(reach.prefixes().map_while(Result::ok));
-            self.announce(attributes, next_hop, addresses)?;
+            self.announce(via, attributes, next_hop);
         }
-        Ok(())
-    }
-
-    fn carries(&self, family: Family) -> bool {
-        self.negotiated.families.contains(&family)
     }
 
     /// Takes back the candidates for `self.withdrawn`.
     fn withdraw(&mut self) {
         let Self {
-            withdrawn,
-            accepted,
-            ..
+            withdrawn, v4, v6, ..
         } = self;
-        withdrawn.retain(|prefix| accepted.remove(prefix));
+        withdrawn.retain(|prefix| match Table::of(prefix) {
+            Table::V4 => v4.remove(prefix),
+            Table::V6 => v6.remove(prefix),
+        });
         if !withdrawn.is_empty() {
             self.learned.replace(self.peer, withdrawn.drain(..), None);
         }
@@ -156,22 +217,17 @@ impl AdjRibIn {
 
     /// Makes candidates of `self.announced`, or takes them back if they can't
     /// be used.
-    fn announce(
-        &mut self,
-        attributes: &Attributes<'_>,
-        next_hop: Option<NextHop>,
-        addresses: &LocalAddresses,
-    ) -> Result<(), NotificationCode> {
+    fn announce(&mut self, via: Via<'_>, attributes: &Attributes<'_>, next_hop: Option<NextHop>) {
         if self.announced.is_empty() {
-            return Ok(());
+            return;
         }
         let path = next_hop
-            .and_then(|next_hop| self.gateway(next_hop, addresses))
-            .and_then(|gateway| self.path(attributes, gateway));
+            .and_then(|next_hop| self.gateway(via, next_hop))
+            .and_then(|gateway| self.path(via, attributes, gateway));
         let Some(path) = path else {
             mem::swap(&mut self.announced, &mut self.withdrawn);
             self.withdraw();
-            return Ok(());
+            return;
         };
         // What is no longer acceptable takes the place of what was.
         let import = &self.settings.import;
@@ -181,20 +237,19 @@ impl AdjRibIn {
             .extend(self.announced.extract_if(.., |prefix| refused(prefix)));
         self.withdraw();
         for prefix in &self.announced {
-            self.accepted.insert(*prefix);
-            if self.accepted.len() > self.settings.max_prefixes as usize {
-                return Err(NotificationCode::CEASE_MAX_PREFIXES);
+            match Table::of(prefix) {
+                Table::V4 => self.v4.insert(*prefix),
+                Table::V6 => self.v6.insert(*prefix),
             }
         }
         let path = Arc::new(path);
         self.learned
             .replace(self.peer, self.announced.drain(..), Some(&path));
-        Ok(())
     }
 
     /// Where packets would go, unless that is nowhere or to ourselves (RFC
     /// 4271 section 5.1.3).
-    fn gateway(&self, next_hop: NextHop, addresses: &LocalAddresses) -> Option<IpAddr> {
+    fn gateway(&self, via: Via<'_>, next_hop: NextHop) -> Option<IpAddr> {
         let gateway = match next_hop {
             _ if !next_hop.is_host() => None,
             NextHop::V4(address) => Some(IpAddr::V4(address)),
@@ -203,31 +258,40 @@ impl AdjRibIn {
             }
             NextHop::V6 { global, .. } => Some(IpAddr::V6(global)),
         };
-        let gateway = gateway.filter(|g| *g != self.local && !addresses.contains(*g));
+        let gateway = gateway.filter(|g| *g != via.local && !via.addresses.contains(*g));
         if gateway.is_none() {
             debug!(peer = %self.settings.address, ?next_hop, "next hop of no use: the routes are not used");
         }
         gateway
     }
 
-    fn path(&self, attributes: &Attributes<'_>, next_hop: IpAddr) -> Option<Path> {
+    fn path(&self, via: Via<'_>, attributes: &Attributes<'_>, next_hop: IpAddr) -> Option<Path> {
         let as_path = attributes.as_path()?;
-        Some(Path {
-            peer: self.peer,
-            session: self.facts.context.session,
-            next_hop,
-            local_pref: self
+        // Routes that are about to go are used while there is nothing else
+        // (RFC 8326 section 4).
+        let going = attributes
+            .communities()
+            .any(|it| it == Community::GRACEFUL_SHUTDOWN);
+        let local_pref = match going {
+            true => 0,
+            false => self
                 .settings
                 .import_preference
                 .or_else(|| attributes.local_pref())
                 .unwrap_or(DEFAULT_LOCAL_PREF),
+        };
+        Some(Path {
+            peer: self.peer,
+            session: via.facts.context.session,
+            next_hop,
+            local_pref,
             neighbour: as_path.first(),
             as_path: as_path.to_as_path(),
             origin: attributes.origin()?,
             med: attributes.med().unwrap_or(0),
             identifier: attributes
                 .originator_id()
-                .map_or(self.negotiated.peer_identifier, BgpIdentifier::from),
+                .map_or(via.negotiated.peer_identifier, BgpIdentifier::from),
             reflections: attributes.cluster_list().into_iter().count(),
             rate: rate(attributes),
             interface: self
@@ -237,21 +301,32 @@ impl AdjRibIn {
                 .filter(|_| is_link_local(next_hop))
                 .map(Arc::from),
             peer_address: self.settings.address,
+            attributes: attributes.to_path_attributes()?,
         })
     }
 }
 
+/// Why routes with these attributes have been here already, if they have.
+fn went_round(attributes: &Attributes<'_>, facts: SessionFacts) -> Option<&'static str> {
+    let path = attributes.as_path();
+    if path.is_some_and(|path| path.contains(facts.local_as)) {
+        return Some("our own AS in AS_PATH");
+    }
+    let ours = Ipv4Addr::from(facts.identifier.get());
+    if attributes.originator_id() == Some(ours) {
+        // RFC 4456 section 8: a route reflector sends us our own back.
+        return Some("our own identifier in ORIGINATOR_ID");
+    }
+    None
+}
+
 impl Drop for AdjRibIn {
     fn drop(&mut self) {
-        // In pieces, so that other peers get at the learned routes in between.
-        let mut accepted = mem::take(&mut self.accepted).into_iter().peekable();
-        while accepted.peek().is_some() {
-            let piece = accepted.by_ref().take(PIECE);
-            self.learned.replace(self.peer, piece, None);
-        }
+        self.clear();
     }
 }
 
+const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
 /// What the link bandwidth communities say, in octets a second.
 #[expect(
     clippy::cast_possible_truncation,

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bgp_fsm::{PeerConfig, Support};
+use bgp_fsm::{PeerConfig, PrefixLimit, Support};
 use bgp_wire::{Asn, BgpIdentifier, Family, HoldTime};
 
 pub use self::dynamic::DynamicPeers;
@@ -22,7 +22,7 @@ pub(crate) use self::key::is_link_local;
 pub use self::key::{PeerKey, RemoteAs};
 pub use self::multipath::{BesideBest, Multipath};
 use crate::md5::MAX_KEY_LEN;
-use crate::{NextHops, Secret};
+use crate::{BfdSettings, GracefulRestart, NextHops, Restarting, Secret};
 
 /// The port of BGP (RFC 4271 section 8.2.1).
 pub const BGP_PORT: u16 = 179;
@@ -43,6 +43,9 @@ pub struct SpeakerConfig {
     pub dynamic_peers: Vec<DynamicPeers>,
     /// How learned routes become sets of next hops.
     pub multipath: Multipath,
+    /// Whether this program has restarted, and peers may have kept our routes;
+    /// `None`: it has not, and is complete from the beginning.
+    pub restarting: Option<Restarting>,
     /// Whether routes wait until
     /// [`SpeakerHandle::set_reachable_next_hops`](crate::SpeakerHandle::set_reachable_next_hops)
     /// tells that their next hops can be reached; no unless changed.
@@ -59,6 +62,7 @@ impl SpeakerConfig {
             peers: Vec::new(),
             dynamic_peers: Vec::new(),
             multipath: Multipath::default(),
+            restarting: None,
             track_next_hops: false,
         }
     }
@@ -160,9 +164,17 @@ pub struct PeerSettings {
     /// The degree of preference of its routes, whatever it says of them (RFC
     /// 4271 section 9.1.1).
     pub import_preference: Option<u32>,
-    /// How many prefixes it may announce before the session is ended with
-    /// Cease / Maximum Number of Prefixes Reached (RFC 4486 section 4).
+    /// How many prefixes of each family it may announce before the session is
+    /// ended with Cease / Maximum Number of Prefixes Reached (RFC 4486 section
+    /// 4). Three quarters of it are worth a warning.
     pub max_prefixes: u32,
+    /// After how long such a peer is tried again, 5 minutes unless changed.
+    pub max_prefixes_pause: Duration,
+    /// Graceful restart, offered unless changed to `None`.
+    pub graceful_restart: Option<GracefulRestart>,
+    /// BFD with the peer (RFC 5882): a path found broken ends the session with
+    /// Cease / BFD Down (RFC 9384). `None` for none.
+    pub bfd: Option<BfdSettings>,
 }
 
 impl PeerSettings {
@@ -191,6 +203,9 @@ impl PeerSettings {
             import: Import::default(),
             import_preference: None,
             max_prefixes: DEFAULT_MAX_PREFIXES,
+            max_prefixes_pause: DEFAULT_MAX_PREFIXES_PAUSE,
+            graceful_restart: Some(GracefulRestart::default()),
+            bfd: None,
         }
     }
 
@@ -233,7 +248,10 @@ impl PeerSettings {
             return Err(ConfigError::PeerAsZero(peer));
         }
         if let Some(interface) = self.interface.as_ref().filter(|_| key::is_anybody(peer)) {
-            if self.initiation == Initiation::Active || self.password.is_some() {
+            if self.initiation == Initiation::Active
+                || self.password.is_some()
+                || self.bfd.is_some()
+            {
                 return Err(ConfigError::Anybody(interface.clone()));
             }
         } else if peer.is_unspecified() || peer.is_multicast() {
@@ -270,6 +288,9 @@ impl PeerSettings {
         if self.export.prepend > export::MAX_PREPEND {
             let times = self.export.prepend;
             return Err(ConfigError::Prepend { peer, times });
+        }
+        if let Some(Err(error)) = self.bfd.map(|bfd| bfd.timing()) {
+            return Err(ConfigError::Bfd { peer, error });
         }
         let known = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
         if let Some(family) = self.families.iter().find(|f| !known.contains(f)) {
@@ -314,6 +335,16 @@ impl PeerSettings {
         // Where the session itself is IPv6 there may be no IPv4 on the link.
         if self.address.to_canonical().is_ipv6() {
             machine = machine.extended_next_hop(Support::Supported);
+        }
+        if let Some(restart) = self.graceful_restart {
+            let families = self.families.iter().copied();
+            machine = machine.graceful_restart(restart.machine(families, speaker.restarting));
+        }
+        let limit = PrefixLimit::new(self.max_prefixes)
+            .warning_at(self.max_prefixes - self.max_prefixes / 4)
+            .restart_after(self.max_prefixes_pause);
+        for family in &self.families {
+            machine = machine.prefix_limit(*family, limit);
         }
         Ok(match self.initiation {
             Initiation::Active => machine,
@@ -367,3 +398,4 @@ pub enum Ttl {
 
 /// More than the Internet's table has today, and still a bound on memory.
 const DEFAULT_MAX_PREFIXES: u32 = 2_000_000;
+const DEFAULT_MAX_PREFIXES_PAUSE: Duration = Duration::from_secs(300);

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bgp_wire::{AsPath, Asn, BgpIdentifier, Origin, SessionKind};
+use bgp_wire::{AsPath, Asn, BgpIdentifier, Origin, PathAttributes, SessionKind};
 
 use crate::gateway::weights;
 use crate::reachability::NextHopTable;
@@ -28,6 +28,8 @@ pub(crate) struct Path {
     /// The peer's, or that of who brought the route into the AS.
     pub(crate) identifier: BgpIdentifier,
     pub(crate) peer_address: IpAddr,
+    /// Everything the peer said about the route, for those who ask.
+    pub(crate) attributes: PathAttributes,
     /// How many route reflectors it passed (RFC 4456 section 9).
     pub(crate) reflections: usize,
     /// What the link behind it carries, in octets a second.
@@ -52,27 +54,33 @@ impl Path {
     }
 }
 
-/// The best of those of `paths` whose next hops can be reached, and those that
-/// are used beside it.
-fn together<'a>(
+/// What the decision process made of the paths to one prefix.
+#[derive(Debug)]
+pub(crate) struct Choice<'a> {
+    /// The one path of RFC 4271.
+    pub(crate) best: &'a Path,
+    /// It and those that are used beside it.
+    pub(crate) together: Vec<&'a Path>,
+}
+
+/// Chooses among those of `paths` whose next hops can be reached; `None` if
+/// there is none.
+pub(crate) fn choose<'a>(
     paths: &'a [Arc<Path>],
     multipath: Multipath,
     next_hops: &NextHopTable,
-) -> Vec<&'a Path> {
+) -> Option<Choice<'a>> {
     let mut together = survivors(paths, next_hops);
     // Steps f and g, with those of RFC 4456 section 9.
-    let best = together
+    let best = *together
         .iter()
-        .copied()
-        .min_by_key(|p| (p.identifier, p.reflections, p.peer_address));
-    together.retain(|path| {
-        best.is_some_and(|best| match (best.session, multipath.beside_best) {
-            (SessionKind::Internal, _) => path.peer == best.peer,
-            (SessionKind::External, BesideBest::SameLength) => true,
-            (SessionKind::External, BesideBest::SamePath) => path.as_path == best.as_path,
-        })
+        .min_by_key(|p| (p.identifier, p.reflections, p.peer_address))?;
+    together.retain(|path| match (best.session, multipath.beside_best) {
+        (SessionKind::Internal, _) => path.peer == best.peer,
+        (SessionKind::External, BesideBest::SameLength) => true,
+        (SessionKind::External, BesideBest::SamePath) => path.as_path == best.as_path,
     });
-    together
+    Some(Choice { best, together })
 }
 
 /// The next hops to use for one prefix, sorted and without repetitions; empty
@@ -82,7 +90,8 @@ pub(crate) fn select(
     multipath: Multipath,
     next_hops: &NextHopTable,
 ) -> Arc<[Gateway]> {
-    let mut together = together(paths, multipath, next_hops);
+    let choice = choose(paths, multipath, next_hops);
+    let mut together = choice.map(|it| it.together).unwrap_or_default();
     // Of two paths by one next hop the one with the higher rate counts.
     together.sort_unstable_by_key(|path| (path.gateway(), Reverse(path.rate)));
     together.dedup_by_key(|path| path.gateway());
@@ -135,7 +144,7 @@ fn survivors<'a>(paths: &'a [Arc<Path>], next_hops: &NextHopTable) -> Vec<&'a Pa
 
 /// The preference of a route that names none; RFC 4271 leaves the number to
 /// us, and all implementations use this one.
-pub(crate) const DEFAULT_LOCAL_PREF: u32 = bgp_wire::PathAttributes::DEFAULT_LOCAL_PREF;
+pub(crate) const DEFAULT_LOCAL_PREF: u32 = PathAttributes::DEFAULT_LOCAL_PREF;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ipnet::IpNet;
 use tokio::sync::watch;
 
-use crate::decision::{Path, select};
+use crate::decision::{Choice, Path, choose, select};
 use crate::reachability::{NextHopTable, ReachableNextHops};
 use crate::versioned::VersionedTable;
 use crate::{Gateway, Multipath};
@@ -153,6 +153,23 @@ impl LearnedShared {
     /// Nothing is learned any more; readers end once they have read all.
     pub(crate) fn close(&self) {
         self.lock().wake = None;
+    }
+
+    /// Hands `look` every candidate of up to `limit` prefixes from `from` on,
+    /// with the next hops that are used.
+    pub(crate) fn page(
+        &self,
+        from: Bound<IpNet>,
+        limit: usize,
+        mut look: impl FnMut(IpNet, &[Arc<Path>], Option<Choice<'_>>, &[Gateway]),
+    ) {
+        let routes = self.lock();
+        let prefixes = routes.candidates.range((from, Bound::Unbounded));
+        for (prefix, paths) in prefixes.take(limit) {
+            let used = routes.selected.value(prefix).map_or(&[][..], |set| set);
+            let choice = choose(paths, routes.multipath, &routes.next_hops);
+            look(*prefix, paths, choice, used);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Learned> {

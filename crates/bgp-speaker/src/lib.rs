@@ -6,10 +6,11 @@
 //! what its peer lacks, packs it into as few UPDATEs as possible and writes at
 //! once. A peer that does not read holds up itself alone, with bounded buffers.
 //! [`SpeakerHandle::set_peers`] changes the peers of a speaker that runs;
-//! sessions that need not end do not. [`SpeakerHandle::flushed`] tells when a withdrawal has left for every peer,
-//! so that what stood behind the prefix may go. [`SpeakerHandle::learned`]
-//! reads the routes accepted from peers, best paths chosen and equal ones
-//! combined.
+//! sessions that need not end do not. [`SpeakerHandle::flushed`] tells when a
+//! withdrawal has left for every peer, so that what stood behind the prefix may
+//! go. [`SpeakerHandle::learned`] reads the routes accepted from peers, best
+//! paths chosen and equal ones combined. [`SpeakerHandle::learned_page`] and
+//! [`SpeakerHandle::announced_page`] show both tables to people, in pieces.
 //!
 //! # What it does not do
 //!
@@ -25,6 +26,18 @@
 //! [`RibVersion`]s are states, not events: a version that was flushed includes
 //! every earlier one. A peer that connects later gets the whole table first,
 //! then End-of-RIB, then changes.
+//!
+//! Peers are asked to keep our routes for two minutes when a session breaks off
+//! (graceful restart). A program that comes back after a crash or an upgrade
+//! sets [`SpeakerConfig::restarting`], announces what it announced before, and
+//! then calls [`SpeakerHandle::initial_table_complete`]: only then do peers
+//! forget what it did not announce again. Cancelling withdraws everything
+//! first; [`SpeakerHandle::set_restarting`] makes it the first half of a
+//! restart instead. Without BFD a machine that dies is noticed when the hold
+//! time is over, and its routes stay in use for the restart time after that.
+//!
+//! What a peer that restarts has announced stays in use until it has told
+//! everything again, or its time is over.
 //!
 //! ```
 //! use std::net::IpAddr;
@@ -61,14 +74,18 @@
 //!
 //! # Standards
 //!
-//! RFC 4271 (sessions, decision process), 4760 (IPv6), 2918 (route refresh),
-//! 4724 (End-of-RIB marker), 7606 (faulty UPDATEs), 2385 (TCP MD5), 4486 (limit
-//! of prefixes), 5082 (TTL security). Not covered: route reflection,
-//! confederations, ADD-PATH, graceful restart, TCP-AO.
+//! RFC 4271 (sessions, decision process), 4760 (IPv6), 2918 and 7313 (route
+//! refresh), 4724 and 8538 (graceful restart, both roles), 8326 (graceful
+//! shutdown), 7606 (faulty UPDATEs), 2385 (TCP MD5), 4486 (limit of prefixes),
+//! 5082 (TTL security), 5880 to 5883 (BFD, which see in the
+//! crate `bfd`), 9384 (Cease / BFD Down). Not covered: route reflection, confederations, ADD-PATH,
+//! long-lived graceful restart, TCP-AO.
 
 mod adj_rib_in;
 mod adj_rib_out;
+mod bfd;
 mod config;
+mod controls;
 mod decision;
 mod gateway;
 #[allow(unsafe_code)]
@@ -82,6 +99,7 @@ mod peer_task;
 mod prefix;
 mod reachability;
 mod requests;
+mod restart;
 mod rib;
 mod roster;
 mod secret;
@@ -92,8 +110,10 @@ mod status;
 #[allow(unsafe_code)]
 mod ttl_security;
 mod versioned;
+mod view;
 mod wire;
 
+pub use self::bfd::{BfdSettings, BfdStatus};
 pub use config::{
     BGP_PORT, BesideBest, ConfigError, DynamicPeers, Export, IdleHold, Import, Initiation,
     Multipath, PeerKey, PeerSettings, PrefixRange, RemoteAs, SpeakerConfig, Ttl,
@@ -104,7 +124,9 @@ pub use next_hop::{LocalAddresses, NextHops};
 pub use prefix::unroutable;
 pub use reachability::ReachableNextHops;
 pub use requests::{ChangeError, PeersChange};
+pub use restart::{GracefulRestart, Restarting};
 pub use rib::{RibChange, RibVersion};
 pub use secret::Secret;
 pub use speaker::{Speaker, SpeakerHandle};
 pub use status::{PeerError, PeerStatus, PeerStatuses};
+pub use view::{AnnouncedRoute, LearnedRoute};

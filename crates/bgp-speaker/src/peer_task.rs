@@ -1,25 +1,31 @@
 //! One peer's task: drives its state machine, its connections and its session.
 
+mod bfd;
 mod events;
+mod leaving;
+mod wake;
 
 use std::collections::hash_map::RandomState;
-use std::future::{Future, pending, poll_fn};
+use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Instant;
 
-use bgp_fsm::{Connection, Input, Output, Peer, PeerConfig, State};
-use bgp_wire::Asn;
+use bgp_fsm::{Connection, Input, Output, Peer, PeerConfig};
+use bgp_wire::{Asn, Family};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use self::wake::Wake;
+use crate::adj_rib_in::AdjRibIn;
+use crate::adj_rib_out::Finished;
+use crate::controls::Controls;
 use crate::rib::RibVersion;
 use crate::session::{Session, WRITE_BUFFER};
 use crate::socket::ConnectionOptions;
@@ -52,20 +58,14 @@ pub(crate) struct PeerTask {
     /// Closed connections whose last octets are still on their way.
     farewells: Vec<Farewell>,
     session: Option<Session>,
-}
-
-/// Everything that can wake the task.
-enum Wake {
-    Cancelled,
-    Accepted(TcpStream),
-    RibChanged,
-    AddressesChanged,
-    SettingsChanged,
-    Dialed(io::Result<TcpStream>),
-    /// The connection can be read from or written to, or has failed.
-    Ready(Connection, io::Result<()>),
-    FarewellSaid,
-    Deadline,
+    /// What the peer announced; it outlives sessions that end by a restart.
+    adj_rib_in: AdjRibIn,
+    /// The session that ends leaves routes behind.
+    retained: bool,
+    controls: watch::Receiver<Controls>,
+    /// How many of the requests to ask the peer for its routes were met.
+    refreshes: u64,
+    bfd: Option<bfd::BfdWatch>,
 }
 
 impl PeerTask {
@@ -85,8 +85,13 @@ impl PeerTask {
     ) -> Self {
         // The standard library's hasher has the random keys that the jitter needs.
         let seed = RandomState::new().build_hasher().finish();
+        let learned = Arc::clone(&shared.learned);
         Self {
             index,
+            adj_rib_in: AdjRibIn::new(index, &settings, learned),
+            retained: false,
+            controls: shared.controls.subscribe(),
+            refreshes: 0,
             options: ConnectionOptions::new(&settings, settings.remote_as.is_external(local_as)),
             settings,
             local_as,
@@ -102,6 +107,7 @@ impl PeerTask {
             incoming: None,
             farewells: Vec::new(),
             session: None,
+            bfd: None,
         }
     }
 
@@ -115,11 +121,15 @@ impl PeerTask {
     pub(crate) async fn run(mut self, cancel: CancellationToken) {
         self.machine
             .handle_input(Instant::now(), Input::ManualStart);
+        self.follow_controls();
+        self.start_bfd().await;
         loop {
-            self.carry_out();
-            let full = self.fill();
-            self.flush();
+            let full = self.work();
             let more = full && self.has_room();
+            // A socket that always has something to read would keep us going, while
+            // our timers and everybody else wait: asking whether it is ready
+            // never gives way.
+            yield_now().await;
             match self.wait(&cancel, more).await {
                 Wake::Cancelled => break,
                 wake => self.react(Instant::now(), wake),
@@ -128,35 +138,16 @@ impl PeerTask {
                 break;
             }
         }
-        let stop = Input::ManualStop {
-            communication: None,
-        };
-        self.machine.handle_input(Instant::now(), stop);
-        self.carry_out();
-        while !self.farewells.is_empty() {
-            farewell_said(&mut self.farewells).await;
-        }
+        self.leave().await;
     }
 
-    /// Only waits; everything raced here is cancel safe. What can be ready
-    /// without end stands behind what cannot, so that nothing starves.
-    async fn wait(&mut self, cancel: &CancellationToken, more: bool) -> Wake {
-        let deadline = self.machine.poll_timeout().map(|(at, _)| at);
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => Wake::Cancelled,
-            () = until(deadline) => Wake::Deadline,
-            Some(stream) = self.accepted.recv() => Wake::Accepted(stream),
-            Ok(()) = self.local_addresses.changed() => Wake::AddressesChanged,
-            Ok(()) = self.changes.changed() => Wake::SettingsChanged,
-            dialed = dialed(&mut self.dialing) => Wake::Dialed(dialed),
-            r = ready(self.outgoing.as_ref()) => Wake::Ready(Connection::Outgoing, r),
-            r = ready(self.incoming.as_ref()) => Wake::Ready(Connection::Incoming, r),
-            () = farewell_said(&mut self.farewells) => Wake::FarewellSaid,
-            Ok(()) = self.versions.changed() => Wake::RibChanged,
-            // Others have their turn before the rest of a long table.
-            () = yield_now(), if more => Wake::RibChanged,
-        }
+    /// Does everything that needs no waiting; `true` if more is to be packed
+    /// than has room.
+    fn work(&mut self) -> bool {
+        self.carry_out();
+        let full = self.fill();
+        self.flush();
+        full
     }
 
     fn react(&mut self, now: Instant, wake: Wake) {
@@ -168,12 +159,37 @@ impl PeerTask {
                     session.resolve_next_hops(&addresses);
                 }
             }
+            Wake::ControlsChanged => self.follow_controls(),
             Wake::SettingsChanged => self.update_settings(),
             Wake::Dialed(result) => self.dialed(now, result),
             Wake::Ready(connection, ready) => self.read(now, connection, ready),
+            Wake::Bfd(changed) => self.bfd_changed(now, changed),
             Wake::Deadline => self.machine.handle_input(now, Input::Timeout),
             // The next round fills the buffers.
             Wake::RibChanged | Wake::FarewellSaid | Wake::Cancelled => {}
+        }
+    }
+
+    /// Takes the newest wishes over.
+    fn follow_controls(&mut self) {
+        let peer = self.settings.address;
+        let controls = self.controls.borrow_and_update();
+        let complete = controls.table_complete;
+        let shutting_down = controls.shutting_down(peer);
+        let refreshes = controls.refreshes(peer);
+        drop(controls);
+        let now = Instant::now();
+        if complete {
+            self.machine.handle_input(now, Input::InitialTableComplete);
+        }
+        if let Some(session) = &mut self.session {
+            session.set_shutting_down(shutting_down);
+        }
+        if mem::replace(&mut self.refreshes, refreshes) != refreshes {
+            for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
+                self.machine
+                    .handle_input(now, Input::RequestRefresh(family));
+            }
         }
     }
 
@@ -188,9 +204,14 @@ impl PeerTask {
             .update_status(self.index, |status| status.name.clone_from(name));
     }
 
+    /// Whether the sessions with this peer are about to be shut down.
+    fn shutting_down(&self) -> bool {
+        self.controls.borrow().shutting_down(self.settings.address)
+    }
+
     fn accept(&mut self, now: Instant, stream: TcpStream) {
-        if self.machine.state() != State::Established && self.incoming.take().is_some() {
-            // A peer dials once at a time, so it has given up on the older one.
+        self.notice_ends(now);
+        if self.machine.renews_incoming(now) && self.incoming.take().is_some() {
             let failed = Input::TcpFailed(Connection::Incoming);
             self.machine.handle_input(now, failed);
             self.carry_out();
@@ -206,6 +227,18 @@ impl PeerTask {
                 self.machine.handle_input(now, connected);
             }
             Err(error) => self.note_error(format!("accepted connection: {error}")),
+        }
+    }
+
+    /// The runtime may tell of a new connection before it tells that the old one
+    /// has ended, and a peer that was restarted is not to be sent away for that.
+    fn notice_ends(&mut self, now: Instant) {
+        for connection in [Connection::Outgoing, Connection::Incoming] {
+            let end = self.wire(connection).and_then(|wire| wire.end());
+            if let Some(error) = end {
+                self.lost(now, connection, &error);
+                self.carry_out();
+            }
         }
     }
 
@@ -312,23 +345,43 @@ impl PeerTask {
     /// Packs what the session has to say into its connection's buffer;
     /// `true` if there is more than fits.
     fn fill(&mut self) -> bool {
-        let Some(session) = &mut self.session else {
-            return false;
-        };
-        let wire = match session.connection() {
-            Connection::Outgoing => &mut self.outgoing,
-            Connection::Incoming => &mut self.incoming,
-        };
-        let Some(wire) = wire else {
-            return false;
-        };
-        let messages = session.fill(wire);
-        let full = wire.unsent.len() >= WRITE_BUFFER;
-        if messages > 0 {
-            self.machine.handle_input(Instant::now(), Input::UpdateSent);
+        loop {
+            let Some(session) = &mut self.session else {
+                return false;
+            };
+            let wire = match session.connection() {
+                Connection::Outgoing => &mut self.outgoing,
+                Connection::Incoming => &mut self.incoming,
+            };
+            let Some(wire) = wire else {
+                return false;
+            };
+            let messages = session.fill(wire);
+            let full = wire.unsent.len() >= WRITE_BUFFER;
+            if messages > 0 {
+                self.machine.handle_input(Instant::now(), Input::UpdateSent);
+                self.carry_out();
+            }
+            // What comes to its end may let something else begin.
+            if !self.note_finished() {
+                return full;
+            }
+        }
+    }
+
+    /// Tells the machine what was told the peer as a whole.
+    fn note_finished(&mut self) -> bool {
+        let mut any = false;
+        while let Some(finished) = self.session.as_mut().and_then(Session::take_finished) {
+            any = true;
+            let input = match finished {
+                Finished::FirstTransfer(family) => Input::EndOfRibSent(family),
+                Finished::Refresh(family) => Input::RefreshSent(family),
+            };
+            self.machine.handle_input(Instant::now(), input);
             self.carry_out();
         }
-        full
+        any
     }
 
     /// Whether the session's connection can take more messages.
@@ -352,41 +405,6 @@ impl PeerTask {
     fn wire(&mut self, connection: Connection) -> Option<&mut Wire> {
         self.slot(connection).as_mut()
     }
-}
-
-async fn dialed(dialing: &mut Option<Dialing>) -> io::Result<TcpStream> {
-    match dialing {
-        Some(dialing) => dialing.await,
-        None => pending().await,
-    }
-}
-
-async fn ready(wire: Option<&Wire>) -> io::Result<()> {
-    match wire {
-        Some(wire) => wire.ready().await,
-        None => pending().await,
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => pending().await,
-    }
-}
-
-/// Completes when one of the farewells has, and forgets it.
-async fn farewell_said(farewells: &mut Vec<Farewell>) {
-    poll_fn(|context| {
-        let before = farewells.len();
-        farewells.retain_mut(|farewell| farewell.as_mut().poll(context).is_pending());
-        if farewells.len() < before {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
 }
 
 /// Closed connections that are kept for their last octets; a peer that

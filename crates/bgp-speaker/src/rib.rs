@@ -1,14 +1,18 @@
 //! What we announce: prefixes, their interned attribute sets, and a change log.
 
-use std::collections::HashMap;
+mod sets;
+mod table;
+
 use std::fmt;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bgp_wire::PathAttributes;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::versioned::{Change, VersionedTable};
+use self::sets::AttributeSets;
+use self::table::{RouteTable, SetId, Walk};
 
 /// One change of what we announce.
 #[derive(Clone, Debug)]
@@ -56,7 +60,7 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    pub(crate) fn of(prefix: &IpNet) -> Self {
+    pub(crate) const fn of(prefix: &IpNet) -> Self {
         match prefix {
             IpNet::V4(_) => Self::V4,
             IpNet::V6(_) => Self::V6,
@@ -64,32 +68,85 @@ impl Table {
     }
 }
 
-/// An attribute set that is in use; equal sets have equal ids.
+/// An attribute set that is in use.
 #[derive(Clone, Debug)]
 pub(crate) struct AttributeSet {
-    pub(crate) id: u64,
+    /// Equal for equal sets that were read together; later it may be another's.
+    pub(crate) id: SetId,
     pub(crate) attributes: Arc<PathAttributes>,
 }
 
 /// A change as it is handed to a peer's packer.
-pub(crate) type RouteChange = Change<IpNet, AttributeSet>;
+#[derive(Clone, Debug)]
+pub(crate) struct RouteChange {
+    pub(crate) prefix: IpNet,
+    /// The attributes it has now; `None` once it was withdrawn.
+    pub(crate) set: Option<AttributeSet>,
+}
+
+/// How far a reader has come in one table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    /// Everything up to this version was read.
+    known: u64,
+    walk: Option<Progress>,
+}
+
+/// How far a reader has come that reads everything.
+#[derive(Clone, Copy, Debug)]
+enum Progress {
+    Wanted,
+    Walking(Walk),
+}
+
+impl Position {
+    /// Of one who knows nothing and has heard of nothing.
+    pub(crate) const START: Self = Self {
+        known: 0,
+        walk: None,
+    };
+
+    /// Of one who wants everything that is there after `version`, and to hear
+    /// of nothing that was withdrawn before.
+    pub(crate) const fn joining(version: RibVersion) -> Self {
+        Self {
+            known: version.0,
+            walk: Some(Progress::Wanted),
+        }
+    }
+
+    /// Of one who is up to date with `version`.
+    pub(crate) const fn after(version: RibVersion) -> Self {
+        Self {
+            known: version.0,
+            walk: None,
+        }
+    }
+
+    /// Everything is read again, whatever was read already.
+    pub(crate) const fn start_over(&mut self) {
+        self.walk = Some(Progress::Wanted);
+    }
+
+    /// The version up to which everything was read; `None` while reading
+    /// everything.
+    pub(crate) const fn read_until(&self) -> Option<u64> {
+        match self.walk {
+            None => Some(self.known),
+            Some(_) => None,
+        }
+    }
+}
 
 /// Everything we announce, whatever peers there are.
 #[derive(Debug)]
 pub(crate) struct Rib {
     version: u64,
-    v4: VersionedTable<IpNet, AttributeSet>,
-    v6: VersionedTable<IpNet, AttributeSet>,
-    interned: HashMap<Arc<PathAttributes>, InternedSet>,
-    next_set_id: u64,
+    v4: RouteTable<Ipv4Net>,
+    v6: RouteTable<Ipv6Net>,
+    sets: AttributeSets,
     /// Per reader and table: tombstones up to this version are of no use to it.
     readers: Vec<[AtomicU64; 2]>,
-}
-
-#[derive(Debug)]
-struct InternedSet {
-    set: AttributeSet,
-    prefixes: usize,
 }
 
 impl Rib {
@@ -97,10 +154,9 @@ impl Rib {
     pub(crate) fn new(readers: usize) -> Self {
         Self {
             version: 0,
-            v4: VersionedTable::new(),
-            v6: VersionedTable::new(),
-            interned: HashMap::new(),
-            next_set_id: 1,
+            v4: RouteTable::new(),
+            v6: RouteTable::new(),
+            sets: AttributeSets::default(),
             readers: (0..readers).map(|_| idle()).collect(),
         }
     }
@@ -120,76 +176,126 @@ impl Rib {
         self.v4.len() + self.v6.len()
     }
 
+    /// What is announced from `from` on, IPv4 before IPv6.
+    pub(crate) fn range(
+        &self,
+        from: Bound<IpNet>,
+    ) -> impl Iterator<Item = (IpNet, &Arc<PathAttributes>)> {
+        let (v4, v6) = match from {
+            Bound::Unbounded => (Some(Bound::Unbounded), Bound::Unbounded),
+            Bound::Included(IpNet::V4(net)) => (Some(Bound::Included(net)), Bound::Unbounded),
+            Bound::Excluded(IpNet::V4(net)) => (Some(Bound::Excluded(net)), Bound::Unbounded),
+            Bound::Included(IpNet::V6(net)) => (None, Bound::Included(net)),
+            Bound::Excluded(IpNet::V6(net)) => (None, Bound::Excluded(net)),
+        };
+        let v4 = v4.into_iter().flat_map(|from| self.v4.range(from));
+        let v4 = v4.map(|(net, set)| (IpNet::V4(net), set));
+        let v6 = self.v6.range(v6);
+        v4.chain(v6.map(|(net, set)| (IpNet::V6(net), set)))
+            .filter_map(|(net, set)| Some((net, self.sets.get(set)?)))
+    }
+
     /// Applies one batch; changes that change nothing leave no trace.
     pub(crate) fn apply(&mut self, changes: &[RibChange]) -> RibVersion {
         for change in changes {
             let prefix = change.prefix.trunc();
-            let current = self.table(Table::of(&prefix)).value(&prefix);
+            let current = self.set_of(prefix);
             let same = match (current, &change.announce) {
                 (None, None) => true,
-                (Some(old), Some(new)) => {
-                    Arc::ptr_eq(&old.attributes, new) || old.attributes == *new
-                }
+                (Some(old), Some(new)) => self
+                    .sets
+                    .get(old)
+                    .is_some_and(|old| Arc::ptr_eq(old, new) || old == new),
                 _ => false,
             };
-            if !same {
-                self.set(prefix, change.announce.as_ref());
+            if same {
+                continue;
+            }
+            self.version += 1;
+            let set = change.announce.as_ref().map(|it| self.sets.take(it));
+            match prefix {
+                IpNet::V4(prefix) => self.v4.change(self.version, prefix, set),
+                IpNet::V6(prefix) => self.v6.change(self.version, prefix, set),
+            }
+            if let Some(old) = current {
+                self.sets.release(old);
             }
         }
-        for table in [Table::V4, Table::V6] {
-            let useless = self.oldest_need(table);
-            self.table_mut(table).forget_tombstones(useless);
-        }
+        let useless = self.oldest_need(Table::V4);
+        self.v4.forget_tombstones(useless);
+        let useless = self.oldest_need(Table::V6);
+        self.v6.forget_tombstones(useless);
         self.version()
     }
 
-    /// Appends to `batch` what changed in `table` after `after`, at most
-    /// `limit` changes, remembers that `reader` got it, and returns the version
-    /// up to which it now knows everything.
+    /// Appends to `batch` what comes next in `table` for `reader` at
+    /// `position`, at most `limit` changes, and moves the position.
     pub(crate) fn read(
         &self,
         reader: usize,
         table: Table,
-        after: u64,
+        position: &mut Position,
         limit: usize,
         batch: &mut Vec<RouteChange>,
-    ) -> u64 {
-        let mut until = after;
-        let mut more = self.table(table).changes_after(after);
-        for change in more.by_ref().take(limit) {
-            until = change.version;
-            batch.push(Change {
-                version: change.version,
-                key: change.key,
-                value: change.value.cloned(),
+    ) {
+        match table {
+            Table::V4 => self.read_from(&self.v4, position, limit, batch),
+            Table::V6 => self.read_from(&self.v6, position, limit, batch),
+        }
+        self.needs_after(reader, table, position.known);
+    }
+
+    fn read_from<P: Copy + Ord + Into<IpNet>>(
+        &self,
+        table: &RouteTable<P>,
+        position: &mut Position,
+        mut limit: usize,
+        batch: &mut Vec<RouteChange>,
+    ) {
+        let mut tell = |prefix: P, set: Option<SetId>| {
+            let set = set.and_then(|id| {
+                let attributes = Arc::clone(self.sets.get(id)?);
+                Some(AttributeSet { id, attributes })
             });
+            let prefix = prefix.into();
+            batch.push(RouteChange { prefix, set });
+        };
+        if let Some(progress) = &mut position.walk {
+            let mut walk = match *progress {
+                Progress::Wanted => Walk::new(position.known, self.version),
+                Progress::Walking(walk) => walk,
+            };
+            let Some(left) = table.walk(&mut walk, limit, &mut tell) else {
+                *progress = Progress::Walking(walk);
+                return;
+            };
+            limit = left;
+            *position = Position::after(RibVersion(walk.until()));
         }
-        if more.next().is_none() {
-            until = self.version;
-        }
-        // A reader that starts over still needs no tombstone that it passed before.
-        self.needs_after(reader, table, until, u64::max);
-        until
+        let more = table.read_log(position.known, limit, tell);
+        position.known = more.unwrap_or(self.version);
     }
 
     /// From now on `reader` needs tombstones of `table` newer than `version`.
-    pub(crate) fn begin(&self, reader: usize, table: Table, version: u64) {
-        self.needs_after(reader, table, version, |_, new| new);
+    pub(crate) fn begin(&self, reader: usize, table: Table, version: RibVersion) {
+        self.needs_after(reader, table, version.0);
+    }
+
+    /// `reader` needs nothing of `table` any more.
+    pub(crate) fn pause(&self, reader: usize, table: Table) {
+        self.needs_after(reader, table, u64::MAX);
     }
 
     /// `reader` needs nothing any more.
     pub(crate) fn end(&self, reader: usize) {
-        for table in [Table::V4, Table::V6] {
-            self.begin(reader, table, u64::MAX);
-        }
+        self.pause(reader, Table::V4);
+        self.pause(reader, Table::V6);
     }
 
-    fn needs_after(&self, reader: usize, table: Table, version: u64, merge: fn(u64, u64) -> u64) {
+    fn needs_after(&self, reader: usize, table: Table, version: u64) {
         if let Some(needs) = self.readers.get(reader) {
             // Ordering: the RIB's lock orders these accesses with those of `apply`.
-            let needs = &needs[table as usize];
-            let merged = merge(needs.load(Ordering::Relaxed), version);
-            needs.store(merged, Ordering::Relaxed);
+            needs[table as usize].store(version, Ordering::Relaxed);
         }
     }
 
@@ -201,56 +307,10 @@ impl Rib {
         needs.min().unwrap_or(u64::MAX)
     }
 
-    fn set(&mut self, prefix: IpNet, attributes: Option<&Arc<PathAttributes>>) {
-        self.version += 1;
-        let version = self.version;
-        let value = attributes.map(|attributes| self.intern(attributes));
-        let replaced = self
-            .table_mut(Table::of(&prefix))
-            .set(version, prefix, value);
-        if let Some(set) = replaced {
-            self.release(&set.attributes);
-        }
-    }
-
-    fn intern(&mut self, attributes: &Arc<PathAttributes>) -> AttributeSet {
-        if let Some(interned) = self.interned.get_mut(attributes) {
-            interned.prefixes += 1;
-            return interned.set.clone();
-        }
-        let set = AttributeSet {
-            id: self.next_set_id,
-            attributes: Arc::clone(attributes),
-        };
-        self.next_set_id += 1;
-        let interned = InternedSet {
-            set: set.clone(),
-            prefixes: 1,
-        };
-        self.interned.insert(Arc::clone(attributes), interned);
-        set
-    }
-
-    fn release(&mut self, attributes: &Arc<PathAttributes>) {
-        if let Some(interned) = self.interned.get_mut(attributes) {
-            interned.prefixes -= 1;
-            if interned.prefixes == 0 {
-                self.interned.remove(attributes);
-            }
-        }
-    }
-
-    fn table(&self, table: Table) -> &VersionedTable<IpNet, AttributeSet> {
-        match table {
-            Table::V4 => &self.v4,
-            Table::V6 => &self.v6,
-        }
-    }
-
-    fn table_mut(&mut self, table: Table) -> &mut VersionedTable<IpNet, AttributeSet> {
-        match table {
-            Table::V4 => &mut self.v4,
-            Table::V6 => &mut self.v6,
+    fn set_of(&self, prefix: IpNet) -> Option<SetId> {
+        match prefix {
+            IpNet::V4(prefix) => self.v4.set_of(prefix),
+            IpNet::V6(prefix) => self.v6.set_of(prefix),
         }
     }
 }

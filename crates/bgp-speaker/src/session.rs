@@ -1,31 +1,34 @@
-//! What belongs to one Established session: both Adj-RIBs and what was flushed.
+//! What belongs to one Established session: what the peer is told, and what was flushed.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp_fsm::{Connection, Negotiated};
-use bgp_wire::{Afi, Capability, Family, NotificationCode, RawMessage};
+use bgp_wire::{Afi, Capability, Family};
 
-use crate::adj_rib_in::AdjRibIn;
-use crate::adj_rib_out::{AdjRibOut, SessionFacts};
+use crate::adj_rib_in::Via;
+use crate::adj_rib_out::{AdjRibOut, Finished, SessionFacts};
 use crate::rib::RibVersion;
 use crate::speaker::Shared;
 use crate::wire::Wire;
 use crate::{LocalAddresses, NextHops, PeerSettings};
 
-/// An Established session; dropping it takes its routes back.
+/// An Established session.
 #[derive(Debug)]
 pub(crate) struct Session {
     index: usize,
     shared: Arc<Shared>,
     connection: Connection,
+    facts: SessionFacts,
+    negotiated: Arc<Negotiated>,
     local: IpAddr,
     next_hops: NextHops,
     /// The peer takes IPv6 next hops of IPv4 prefixes (RFC 8950 section 4).
     extended_next_hop: bool,
     adj_rib_out: AdjRibOut,
-    adj_rib_in: AdjRibIn,
+    /// Everything is being withdrawn, for good.
+    leaving: bool,
     /// Positions in the stream, with the version that is complete before each.
     marks: VecDeque<(u64, u64)>,
     marked: u64,
@@ -46,11 +49,12 @@ impl Session {
             status.negotiated = Some(Arc::clone(negotiated));
             status.local_address = Some(local);
             status.end_of_rib.clear();
-            status.accepted_prefixes = 0;
         });
         Self {
             index,
             connection: negotiated.connection,
+            facts,
+            negotiated: Arc::clone(negotiated),
             local,
             next_hops: settings.next_hops,
             extended_next_hop: negotiated.capabilities.iter().any(|capability| {
@@ -59,14 +63,7 @@ impl Session {
             }),
             adj_rib_out: AdjRibOut::new(index, Arc::clone(&shared.rib), facts, families)
                 .with_export(settings.export.clone()),
-            adj_rib_in: AdjRibIn::new(
-                index,
-                settings,
-                facts,
-                negotiated,
-                local,
-                Arc::clone(&shared.learned),
-            ),
+            leaving: false,
             shared,
             marks: VecDeque::new(),
             marked: 0,
@@ -80,6 +77,9 @@ impl Session {
 
     /// Derives the next hops anew; what they change is announced again.
     pub(crate) fn resolve_next_hops(&mut self, addresses: &LocalAddresses) {
+        if self.leaving {
+            return;
+        }
         let v4 = self
             .next_hops
             .announced_v4(self.local, addresses, self.extended_next_hop);
@@ -133,30 +133,40 @@ impl Session {
         }
     }
 
-    /// Takes a checked UPDATE.
-    ///
-    /// # Errors
-    ///
-    /// The NOTIFICATION to end the session with, when the peer announces more
-    /// than it may.
-    pub(crate) fn receive(
-        &mut self,
-        update: &RawMessage,
-        addresses: &LocalAddresses,
-    ) -> Result<(), NotificationCode> {
-        let ended = self.adj_rib_in.receive(update, addresses)?;
-        let accepted = self.adj_rib_in.len();
-        self.shared.statuses.send_if_modified(|all| {
-            let Some(status) = all.get_mut(self.index) else {
-                return false;
-            };
-            let new_end = ended.filter(|family| !status.end_of_rib.contains(family));
-            status.end_of_rib.extend(new_end);
-            let changed = new_end.is_some() || status.accepted_prefixes != accepted;
-            status.accepted_prefixes = accepted;
-            changed
-        });
-        Ok(())
+    /// What the peer's UPDATEs have to be judged by.
+    pub(crate) fn via<'a>(&'a self, addresses: &'a LocalAddresses) -> Via<'a> {
+        Via {
+            facts: self.facts,
+            negotiated: &self.negotiated,
+            local: self.local,
+            addresses,
+        }
+    }
+
+    /// What is announced now was all there was to begin with.
+    pub(crate) fn allow_end_of_rib(&mut self) {
+        self.adj_rib_out.allow_end_of_rib();
+    }
+
+    /// Marks everything as about to go, or no longer so (RFC 8326).
+    pub(crate) fn set_shutting_down(&mut self, shutting_down: bool) {
+        self.adj_rib_out.set_shutting_down(shutting_down);
+    }
+
+    /// Withdraws everything; nothing is announced on this session any more.
+    pub(crate) fn leave(&mut self) {
+        self.leaving = true;
+        self.adj_rib_out.withdraw_all();
+    }
+
+    /// Whether everything that [`leave`](Self::leave) has to say is packed.
+    pub(crate) fn has_left(&self) -> bool {
+        self.leaving && self.adj_rib_out.is_silent()
+    }
+
+    /// What the last [`fill`](Self::fill) completed; ask until `None`.
+    pub(crate) fn take_finished(&mut self) -> Option<Finished> {
+        self.adj_rib_out.take_finished()
     }
 
     /// The peer asks for everything of a family again.
@@ -173,7 +183,6 @@ impl Drop for Session {
             status.local_address = None;
             status.withheld.clear();
             status.end_of_rib.clear();
-            status.accepted_prefixes = 0;
         });
     }
 }

@@ -7,6 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::bfd::Bfd;
+use crate::controls::Controls;
 use crate::learned::{LearnedRoutes, LearnedShared};
 use crate::rib::Rib;
 use crate::roster::{Request, Roster};
@@ -42,6 +44,8 @@ pub(crate) struct Shared {
     sent: RwLock<Vec<watch::Sender<Option<RibVersion>>>>,
     pub(crate) statuses: watch::Sender<PeerStatuses>,
     pub(crate) learned: Arc<LearnedShared>,
+    pub(crate) bfd: Bfd,
+    pub(crate) controls: watch::Sender<Controls>,
     pub(crate) listening: watch::Sender<Vec<SocketAddr>>,
 }
 
@@ -64,6 +68,8 @@ impl Speaker {
             sent: RwLock::new(peers.iter().map(|_| watch::Sender::new(None)).collect()),
             statuses: watch::Sender::new(PeerStatuses::new(peers)),
             learned: Arc::new(LearnedShared::new(config.multipath, config.track_next_hops)),
+            controls: watch::Sender::new(Controls::default()),
+            bfd: Bfd::default(),
             listening: watch::Sender::new(Vec::new()),
         });
         let (requests, receiver) = mpsc::channel(REQUESTS);
@@ -81,8 +87,11 @@ impl Speaker {
         Ok((speaker, handle))
     }
 
-    /// Runs until `cancel`, then says Cease / Administrative Shutdown to every
-    /// peer and returns once that was sent, or could not be within 2 s.
+    /// Runs until `cancel`, then withdraws everything, says Cease /
+    /// Administrative Shutdown to every peer and returns once that was sent, or
+    /// could not be within 3 s. With
+    /// [`SpeakerHandle::set_restarting`] it closes the sessions without a word
+    /// instead.
     ///
     /// # Errors
     ///
@@ -92,6 +101,7 @@ impl Speaker {
         // If this future fails, what it started ends too, and the caller's
         // token stays the caller's.
         let cancel = cancel.child_token();
+        let shared = Arc::clone(&self.shared);
         let (roster, first) = Roster::new(
             self.config,
             self.shared,
@@ -101,6 +111,7 @@ impl Speaker {
         // Dropped in the middle, it takes its tasks with it.
         let _ending = cancel.drop_guard();
         let result = roster.run(first, self.requests).await;
+        shared.bfd.stop().await;
         drop(self.closing);
         result
     }
@@ -128,7 +139,8 @@ impl SpeakerHandle {
 
     /// Completes when the socket of every Established peer has taken
     /// everything up to `version`. Peers that are not Established do not
-    /// count, since they know nothing of us.
+    /// count: nothing can be said to them, even if they keep our routes for a
+    /// restart.
     ///
     /// A peer that does not read holds this up for as long as its session
     /// lives, so put a time limit around it.

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use bgp_fsm::{Negotiated, State};
 use bgp_wire::Family;
 
-use crate::{PeerKey, PeerSettings, RemoteAs};
+use crate::{BfdStatus, PeerKey, PeerSettings, RemoteAs};
 
 /// Every peer at one moment: those of the configuration in its order, and
 /// those that came later where there was room.
@@ -95,6 +95,13 @@ pub struct PeerStatus {
     pub end_of_rib: Vec<Family>,
     /// How many prefixes of this peer are candidates now.
     pub accepted_prefixes: usize,
+    /// Families with routes that are left from a session before, while the
+    /// peer restarts (RFC 4724 section 4.2).
+    pub retained: Vec<Family>,
+    /// Until when the peer has to be back for that.
+    pub retained_until: Option<SystemTime>,
+    /// The BFD session; `None` without one.
+    pub bfd: Option<BfdStatus>,
 }
 
 impl PeerStatus {
@@ -114,6 +121,9 @@ impl PeerStatus {
             withheld: Vec::new(),
             end_of_rib: Vec::new(),
             accepted_prefixes: 0,
+            retained: Vec::new(),
+            retained_until: None,
+            bfd: None,
         }
     }
 

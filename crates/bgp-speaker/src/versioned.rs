@@ -79,11 +79,6 @@ impl<K: Copy + Ord, V> VersionedTable<K, V> {
             }
         }
     }
-
-    /// How many keys have a value.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len() - self.tombstones.len()
-    }
 }
 
 #[derive(Debug)]
@@ -119,7 +114,6 @@ mod tests {
         let mut table = VersionedTable::new();
         table.set(1, 10, Some('a'));
         assert_eq!(table.set(2, 10, None), Some('a'));
-        assert_eq!(table.len(), 0);
         assert_eq!(pulled(&table, 1), [(2, 10, None)]);
         table.forget_tombstones(1);
         assert_eq!(pulled(&table, 0), [(2, 10, None)]);
@@ -136,6 +130,5 @@ mod tests {
         table.set(3, 10, Some('b'));
         table.forget_tombstones(5);
         assert_eq!(pulled(&table, 0), [(3, 10, Some('b'))]);
-        assert_eq!(table.len(), 1);
     }
 }

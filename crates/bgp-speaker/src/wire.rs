@@ -2,10 +2,12 @@
 
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -82,13 +84,21 @@ impl Wire {
             self.received.reserve(READ_AT_ONCE);
         }
         match self.stream.try_read_buf(&mut self.received) {
-            Ok(0) => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the peer closed the connection",
-            )),
+            Ok(0) => Err(closed()),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    /// How the connection has ended, if it has and everything was read: asks the
+    /// kernel, which knows before the runtime does.
+    pub(crate) fn end(&self) -> Option<io::Error> {
+        let mut octet = [MaybeUninit::uninit()];
+        match SockRef::from(&self.stream).peek(&mut octet) {
+            Ok(0) => Some(closed()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Some(error),
+            Ok(_) | Err(_) => None,
         }
     }
 
@@ -136,6 +146,13 @@ impl Wire {
     }
 }
 
+fn closed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the peer closed the connection",
+    )
+}
+
 /// How much is read of one peer before others have their turn; a message of
 /// 65,535 octets (RFC 8654) arrives in several pieces.
 const READ_AT_ONCE: usize = 16 * 1024;
@@ -145,3 +162,34 @@ const READ_AT_LEAST: usize = 4 * 1024;
 
 /// How long a peer may take to hear our last words.
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_is_known_before_the_runtime_has_told_of_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for reset in [false, true] {
+            let peer = std::net::TcpStream::connect(address).unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let wire = Wire::new(stream).unwrap();
+            assert!(wire.end().is_none());
+            if reset {
+                let at_once = Some(Duration::ZERO);
+                SockRef::from(&peer).set_linger(at_once).unwrap();
+            }
+            // Nothing is awaited from here on.
+            drop(peer);
+            let error = wire.end().unwrap();
+            let expected = match reset {
+                true => io::ErrorKind::ConnectionReset,
+                false => io::ErrorKind::UnexpectedEof,
+            };
+            assert_eq!(error.kind(), expected);
+        }
+    }
+}

@@ -2,7 +2,8 @@
 
 mod graceful;
 
-use std::fmt;
+use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use nom::Parser as _;

@@ -1,6 +1,6 @@
 //! Any message as one line.
 
-use std::fmt;
+use core::fmt;
 
 use crate::attr::AttributeView;
 use crate::error::DecodeError;

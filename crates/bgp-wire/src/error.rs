@@ -1,5 +1,7 @@
 //! What a peer can do wrong, and the one mapping to NOTIFICATION.
 
+use alloc::vec;
+
 use bytes::Bytes;
 
 use crate::attr::AttributeCode;

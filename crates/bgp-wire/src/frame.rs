@@ -1,6 +1,6 @@
 //! Messages cut out of an octet stream: marker, length, type.
 
-use std::fmt;
+use core::fmt;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 

@@ -11,6 +11,7 @@
 //!
 //! It does no I/O, reads no clock and keeps no state: sessions and their
 //! timers, route selection, loops, and what was negotiated are the caller's.
+//! It needs `alloc` and nothing else of the standard library.
 //!
 //! The one contract to know: **every octet may be hostile.** Reading is total.
 //! It ends in a value or a [`DecodeError`], never in a panic, and takes time
@@ -71,8 +72,16 @@
 //! (RFC 6368). AFI/SAFI disable of RFC 7606 is never asked for: such faults
 //! reset the session, and [`Fault::family`] says where disabling one family
 //! would do.
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
-#![warn(clippy::indexing_slicing)]
+#![warn(
+    clippy::indexing_slicing,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::alloc_instead_of_core
+)]
+
+extern crate alloc;
 
 mod attr;
 mod capability;

@@ -1,8 +1,8 @@
 //! Prefixes as NLRI hold them.
 
-use std::iter::FusedIterator;
-use std::marker::PhantomData;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::iter::FusedIterator;
+use core::marker::PhantomData;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::{BufMut as _, BytesMut};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};

@@ -1,6 +1,6 @@
 //! NOTIFICATION: error codes, their names, and the shutdown communication.
 
-use std::fmt;
+use core::fmt;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
@@ -284,7 +284,7 @@ fn communication(code: NotificationCode, data: &[u8]) -> Option<&str> {
     }
     let (&length, rest) = data.split_first()?;
     let text = rest.get(..usize::from(length))?;
-    std::str::from_utf8(text)
+    core::str::from_utf8(text)
         .ok()
         .filter(|text| !text.is_empty())
 }

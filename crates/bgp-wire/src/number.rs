@@ -1,10 +1,10 @@
 //! Numbers that mean something: autonomous systems, identifiers, families,
 //! times and lengths.
 
-use std::fmt;
-use std::net::Ipv4Addr;
-use std::str::FromStr;
-use std::time::Duration;
+use core::fmt;
+use core::net::Ipv4Addr;
+use core::str::FromStr;
+use core::time::Duration;
 
 /// An autonomous system number of four octets (RFC 6793).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn identifiers_compare_as_numbers() {
-        let id = |text: &str| BgpIdentifier::from(text.parse::<std::net::Ipv4Addr>().unwrap());
+        let id = |text: &str| BgpIdentifier::from(text.parse::<core::net::Ipv4Addr>().unwrap());
         assert!(id("10.0.0.9") < id("10.0.0.10"));
         assert_eq!(id("192.0.2.1").to_string(), "192.0.2.1");
     }

@@ -1,5 +1,7 @@
 //! OPEN and its optional parameters, both ways.
 
+use alloc::vec::Vec;
+
 use bytes::{BufMut as _, BytesMut};
 
 use crate::capability::{Capability, CapabilityView};
@@ -193,7 +195,7 @@ impl<'a> Iterator for CapabilityIter<'a> {
     }
 }
 
-impl std::iter::FusedIterator for CapabilityIter<'_> {}
+impl core::iter::FusedIterator for CapabilityIter<'_> {}
 
 /// An OPEN with its fields checked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

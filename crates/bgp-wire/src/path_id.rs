@@ -1,7 +1,7 @@
 //! Path identifiers in front of prefixes (RFC 7911).
 
-use std::fmt;
-use std::iter::FusedIterator;
+use core::fmt;
+use core::iter::FusedIterator;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 

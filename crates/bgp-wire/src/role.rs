@@ -1,6 +1,6 @@
 //! Who is whose customer: roles and route leaks (RFC 9234).
 
-use std::fmt;
+use core::fmt;
 
 use crate::number::Asn;
 

@@ -118,8 +118,8 @@ impl RouteRefreshSubtype {
     pub const END: Self = Self(2);
 }
 
-impl std::fmt::Display for RouteRefreshSubtype {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for RouteRefreshSubtype {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match *self {
             Self::REQUEST => f.write_str("request"),
             Self::BEGIN => f.write_str("begin"),

@@ -1,5 +1,7 @@
 //! The type-length-value grammars of OPEN, for nom with a unit error.
 
+use alloc::vec::Vec;
+
 use nom::bytes::complete::take;
 use nom::combinator::all_consuming;
 use nom::multi::length_data;

@@ -1,6 +1,6 @@
 //! Any message as a tree, one fact a line.
 
-use std::fmt;
+use core::fmt;
 
 use crate::attr::{AttributeCode, AttributeFlags, AttributeView};
 use crate::error::DecodeError;

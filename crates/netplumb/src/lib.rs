@@ -103,7 +103,7 @@ mod route;
 pub use error::Error;
 #[cfg(feature = "testkit")]
 pub use fake::FakeKernel;
-pub use model::{AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighKey, NeighSpec};
+pub use model::{Absence, AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighKey, NeighSpec};
 pub use name::{InvalidLinkName, InvalidMacAddr, LinkName, MacAddr};
 pub use netlink::{Netlink, Wake, Watch};
 pub use observed::{LinkKindState, LinkState, Observed, Owned, RouteMark};

@@ -64,6 +64,18 @@ pub struct LinkSpec {
     /// The ownership mark, kept by the kernel as the link's alias
     /// (`IFLA_IFALIAS`, at most 255 octets). It must not be empty.
     pub alias: String,
+    /// Whether [`plan`](crate::plan()) makes it when it is not there.
+    pub absence: Absence,
+}
+
+/// What becomes of a wanted link that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// It is made.
+    Made,
+    /// It stays away. So it is for a veth whose other end was given to
+    /// somebody: one made anew would not lead there.
+    Kept,
 }
 
 impl LinkSpec {
@@ -76,7 +88,15 @@ impl LinkSpec {
             master: None,
             mtu: None,
             alias: alias.into(),
+            absence: Absence::Made,
         }
+    }
+
+    /// The same link, but only where it is there already.
+    #[must_use]
+    pub const fn if_there(mut self) -> Self {
+        self.absence = Absence::Kept;
+        self
     }
 
     /// The same link as a port of `master`.

@@ -3,6 +3,7 @@
 //! One host, its plugin, and [`sink`] as the neighbour. Docker stamps its events, the neighbour
 //! stamps the UPDATEs, both with the machine's real-time clock.
 
+pub(crate) mod bfd;
 pub(crate) mod codec;
 pub(crate) mod sink;
 

@@ -1,6 +1,9 @@
 //! End-to-end tests: real engines, real routers, our plugin as Docker users run it.
 
+mod attributes;
+mod bfd;
 mod cases;
+pub(crate) mod interop;
 mod settings;
 
 use std::path::PathBuf;
@@ -101,6 +104,9 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
         .filter(|(case, _)| wanted(&full_name("settings", case)));
     let settings: Vec<_> = settings.collect();
     let mut tally = Tally::default();
+    attributes::run(wanted, &mut tally);
+    interop::run(wanted, &mut tally);
+    run_bfd(wanted, &mut tally);
     if suites.is_empty() && settings.is_empty() {
         return tally;
     }
@@ -138,6 +144,20 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
         run_suite(suite, &artifacts, &mut tally);
     }
     tally
+}
+
+/// These need no plugin, which takes long to build.
+fn run_bfd(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
+    for (case, test) in bfd::CASES {
+        let name = full_name("bfd", case);
+        if !wanted(&name) {
+            continue;
+        }
+        match bfd::able() {
+            Err(reason) => tally.skip(&name, &format!("{reason:#}")),
+            Ok(()) => tally.note(&name, Instant::now(), test(), String::new),
+        }
+    }
 }
 
 fn full_name(suite: &str, case: &str) -> String {

@@ -12,13 +12,17 @@
 //! `-h2`. Nothing is made in the machine's own network namespace. Dropping a [`Lab`] removes it
 //! all; [`cleanup`] can do the same for one that a killed run left behind.
 
+pub(crate) mod cable;
 pub(crate) mod cleanup;
 pub(crate) mod client;
 pub(crate) mod docker;
 pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod netns;
+pub(crate) mod pair;
+pub(crate) mod peer;
 pub(crate) mod router;
+pub(crate) mod switched;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -124,18 +128,11 @@ impl Lab {
     ///
     /// When a part does not come up; what was built is removed again.
     pub(crate) fn start(options: &Options, artifacts: &Artifacts) -> Result<Self> {
-        crate::sys::adopt_orphans();
-        let id = new_id()?;
-        let dir = cleanup::run_dir(&id);
-        // Fails if the name is taken: nothing of another laboratory is ever removed.
-        fs::create_dir(&dir).with_context(|| format!("make {}", dir.display()))?;
+        let (id, dir) = claim()?;
         let mut guard = Guard {
             id: &id,
             armed: true,
         };
-        let mark = cleanup::process_mark(std::process::id()).context("read our own start time")?;
-        fs::write(dir.join(OWNER_FILE), mark)?;
-
         let name = |node: &str| format!("{NETNS_PREFIX}{id}-{node}");
         let router_netns = Netns::create(name("r"))?;
         build_segment(&router_netns)?;
@@ -179,6 +176,7 @@ impl Lab {
             netns: self.router_netns.clone(),
             dir,
             password: options.password.clone(),
+            neighbours: Vec::new(),
             link_locals: self
                 .hosts
                 .iter()
@@ -368,6 +366,18 @@ impl Drop for Lab {
             report_removal(&self.id);
         }
     }
+}
+
+/// A new laboratory's identifier, and its directory with our name in it.
+fn claim() -> Result<(String, PathBuf)> {
+    crate::sys::adopt_orphans();
+    let id = new_id()?;
+    let dir = cleanup::run_dir(&id);
+    let mark = cleanup::process_mark(std::process::id()).context("read our own start time")?;
+    // Fails if the name is taken: nothing of another laboratory is ever removed.
+    fs::create_dir(&dir).with_context(|| format!("make {}", dir.display()))?;
+    fs::write(dir.join(OWNER_FILE), mark)?;
+    Ok((id, dir))
 }
 
 /// Five characters that no other laboratory of this machine has at the moment.

@@ -1,9 +1,9 @@
 //! Comparing everything of ours with the kernel, and mending what differs.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use netplumb::{Desired, Observed};
+use netplumb::{Absence, Desired, Observed};
 use tracing::{debug, warn};
 
 use super::{Controller, Timer};
@@ -49,25 +49,28 @@ impl Controller {
     /// all of them after a reboot. Or the container's end is back beside it:
     /// Docker puts it there when the container ends, and the request to delete
     /// it may have come while no plugin ran. As it is there for a moment too
-    /// before Docker takes it, only the second look in a row counts.
+    /// before Docker takes it, it must be seen again after a while.
     fn lost_endpoints(&mut self, observed: &Observed) -> Vec<(String, String)> {
         let mut lost = Vec::new();
-        let mut returned = BTreeSet::new();
+        let mut returned = BTreeMap::new();
+        let now = Instant::now();
+        let policy = &self.policy;
         for (id, network) in &self.networks {
             let attached = network.record.endpoints.iter().filter(|(_, e)| e.attached);
             for (endpoint, _) in attached {
                 let gone = !datapath::has_links(observed, endpoint);
                 let back = datapath::has_inside(observed, endpoint);
-                if gone || (back && self.returned.contains(endpoint)) {
+                let since = self.returned.get(endpoint).copied().unwrap_or(now);
+                if gone || (back && now - since >= policy.second_look) {
                     lost.push((id.clone(), endpoint.clone()));
                 } else if back {
-                    returned.insert(endpoint.clone());
+                    returned.insert(endpoint.clone(), since);
                 }
             }
         }
         if !returned.is_empty() {
-            let next = Instant::now() + self.policy.second_look;
-            self.timers.set(Timer::Reconcile, next);
+            let next = policy.second_look.min(policy.reconcile_every);
+            self.timers.set(Timer::Reconcile, now + next);
         }
         self.returned = returned;
         lost
@@ -78,8 +81,13 @@ impl Controller {
         for (id, network) in &self.networks {
             let endpoints = &network.record.endpoints;
             let linked = |endpoint: &str| {
-                endpoints.get(endpoint).is_some_and(|e| e.attached)
-                    || network.joining.contains(endpoint)
+                if network.joining.contains(endpoint) {
+                    return Some(Absence::Made);
+                }
+                // Its other end is the container's, which may have ended since
+                // the kernel was looked at.
+                let attached = endpoints.get(endpoint).is_some_and(|e| e.attached);
+                attached.then_some(Absence::Kept)
             };
             let delivered = network
                 .delivering

@@ -117,9 +117,9 @@ pub(crate) struct Controller {
     /// Names of all networks Docker has, for messages.
     network_names: BTreeMap<String, String>,
     announcements: Announcements<Source>,
-    /// Endpoints whose container's end was seen outside of the container at the
-    /// last look.
-    returned: BTreeSet<String>,
+    /// Endpoints whose container's end is outside of the container, and since
+    /// when that was seen.
+    returned: BTreeMap<String, Instant>,
     /// The attributes every prefix is originated with.
     attributes: Arc<PathAttributes>,
     timers: Timers,
@@ -194,7 +194,7 @@ impl Controller {
             containers: Containers::default(),
             network_names: BTreeMap::new(),
             announcements: Announcements::default(),
-            returned: BTreeSet::new(),
+            returned: BTreeMap::new(),
             attributes: Arc::new(PathAttributes::originated()),
             timers: Timers::default(),
             policy,

@@ -92,6 +92,19 @@ impl World {
     }
 }
 
+impl World {
+    /// Waits until what is on the disk is so.
+    async fn remembers(&self, check: impl Fn(&State) -> bool) {
+        for _ in 0..500 {
+            if check(&self.remembered()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("on the disk is {:?}", self.remembered());
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         self.stop.cancel();
@@ -386,7 +399,9 @@ async fn sigusr2_withdraws_and_stops_the_container_later() {
     world.announced(&[]).await;
     assert_eq!(world.stops.next().await.as_deref(), Some(CONTAINER));
     assert!(world.stops.is_idle(), "draining twice is draining once");
-    assert!(world.remembered().networks[NETWORK].endpoints[ENDPOINT].draining);
+    // The drain does not wait for the disk.
+    let draining = |state: &State| state.networks[NETWORK].endpoints[ENDPOINT].draining;
+    world.remembers(draining).await;
 }
 
 #[tokio::test]

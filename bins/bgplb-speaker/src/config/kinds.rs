@@ -137,6 +137,27 @@ pub(super) const DISTANCE: Kind<u8> = Kind {
     read: |value| integer(value).filter(|hops| (1..255).contains(hops)),
 };
 
+pub(super) const RESTART_TIME: Kind<Duration> = Kind {
+    accepted: "a number of seconds, 1 to 4095",
+    read: |value| {
+        let seconds = integer(value).filter(|it| (1..=4095).contains(it))?;
+        Some(Duration::from_secs(seconds))
+    },
+};
+
+pub(super) const MILLISECONDS: Kind<Duration> = Kind {
+    accepted: "a number of milliseconds, 1 to 4294000",
+    read: |value| {
+        let time = integer(value).filter(|it| (1..=4_294_000).contains(it))?;
+        Some(Duration::from_millis(time))
+    },
+};
+
+pub(super) const MULTIPLIER: Kind<u8> = Kind {
+    accepted: "how many packets, 1 to 255",
+    read: |value| integer(value).filter(|it| *it > 0),
+};
+
 pub(super) const PREFIX_LENGTH: Kind<u8> = Kind {
     accepted: "a prefix length, 0 to 128",
     read: |value| integer(value).filter(|length| *length <= 128),

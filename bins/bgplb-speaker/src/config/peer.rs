@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use bgp_speaker::{
-    Export, IdleHold, Import, Initiation, NextHops, PeerSettings, PrefixRange, RemoteAs, Secret,
-    Ttl,
+    BfdSettings, Export, GracefulRestart, IdleHold, Import, Initiation, NextHops, PeerSettings,
+    PrefixRange, RemoteAs, Secret, Ttl,
 };
 use toml::de::DeValue;
 
@@ -75,6 +75,11 @@ pub(super) fn common(
         max_prefixes: from
             .optional("max-prefixes", kinds::COUNT)
             .unwrap_or(defaults.max_prefixes),
+        max_prefixes_pause: from
+            .optional("max-prefixes-pause", kinds::SECONDS)
+            .unwrap_or(defaults.max_prefixes_pause),
+        graceful_restart: graceful_restart(from),
+        bfd: bfd(from),
         ..defaults
     };
     remote_as.map(|_| settings)
@@ -166,6 +171,44 @@ fn ttl(from: &Section<'_>) -> Ttl {
         (Some(hops), None) => Ttl::Hops(hops),
         (None, None) => Ttl::Automatic,
     }
+}
+
+/// `graceful-restart`, which is offered with or without it.
+fn graceful_restart(from: &Section<'_>) -> Option<GracefulRestart> {
+    let mut restart = GracefulRestart::default();
+    let Some(section) = from.section("graceful-restart") else {
+        return Some(restart);
+    };
+    let enabled = section.optional("enabled", kinds::YES_OR_NO);
+    if let Some(time) = section.optional("restart-time", kinds::RESTART_TIME) {
+        restart.restart_time = time;
+    }
+    if let Some(time) = section.optional("stale-time", kinds::SECONDS) {
+        restart.stale_time = time;
+    }
+    if let Some(counts) = section.optional("notifications", kinds::YES_OR_NO) {
+        restart.notification = counts;
+    }
+    section.finish();
+    (enabled != Some(false)).then_some(restart)
+}
+
+/// `bfd`, its times in milliseconds.
+fn bfd(from: &Section<'_>) -> Option<BfdSettings> {
+    let section = from.section("bfd")?;
+    let mut bfd = BfdSettings::default();
+    if let Some(time) = section.optional("min-tx", kinds::MILLISECONDS) {
+        bfd.min_tx = time;
+    }
+    if let Some(time) = section.optional("min-rx", kinds::MILLISECONDS) {
+        bfd.min_rx = time;
+    }
+    if let Some(multiplier) = section.optional("multiplier", kinds::MULTIPLIER) {
+        bfd.multiplier = multiplier;
+    }
+    bfd.multihop = section.optional("multihop", kinds::YES_OR_NO) == Some(true);
+    section.finish();
+    Some(bfd)
 }
 
 const IMPORT: &str = "\"accept\", \"reject\", or a list of prefixes";

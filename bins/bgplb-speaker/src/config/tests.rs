@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use bgp_speaker::{Import, Initiation, PrefixRange, RemoteAs, Secret, Ttl};
+use bgp_speaker::{
+    BfdSettings, GracefulRestart, Import, Initiation, PrefixRange, RemoteAs, Secret, Ttl,
+};
 use bgp_wire::Family;
 use expect_test::{Expect, expect};
 
@@ -32,6 +34,9 @@ local-pref = 200
 
 [kernel]
 install = true
+
+[control]
+socket = "/run/speaker/control.sock"
 "#;
 
 fn load(text: &str) -> Result<Config, Unusable> {
@@ -80,6 +85,8 @@ fn every_key_arrives() {
         protocol: 186,
     };
     assert_eq!(config.kernel, Some(place));
+    let socket = Path::new("/run/speaker/control.sock");
+    assert_eq!(config.control.as_deref(), Some(socket));
 }
 
 #[test]
@@ -163,7 +170,7 @@ fn a_peer_may_be_whoever_is_on_an_interface() {
     let peer = &load(&text).unwrap().speaker.peers[0];
     assert_eq!(peer.key().to_string(), "eth1");
     let active = text.replacen("passive = true", "passive = false", 1);
-    expect!["speaker.toml:8:13: peer on eth1: without an address it must be passive and have no password"].assert_eq(&refused(&active));
+    expect!["speaker.toml:8:13: peer on eth1: without an address it must be passive, without password and BFD"].assert_eq(&refused(&active));
 }
 
 #[test]
@@ -285,4 +292,43 @@ fn every_key_is_in_the_documented_example() {
             assert!(text.contains(&format!("{key} = ")), "{key}");
         }
     }
+}
+
+#[test]
+fn bfd_takes_its_times_in_milliseconds() {
+    let bfd = |text: &str| {
+        let config = load(&with("ttl = 3", text)).unwrap();
+        config.speaker.peers[0].bfd
+    };
+    assert_eq!(bfd("ttl = 3"), None);
+    let defaults = BfdSettings::default();
+    assert_eq!(bfd("bfd = {}"), Some(defaults));
+    let quick = defaults.every(Duration::from_millis(10), 5).multihop();
+    let text = "bfd = { min-tx = 10, min-rx = 10, multiplier = 5, multihop = true }";
+    assert_eq!(bfd(text), Some(quick));
+    let wrong = with("ttl = 3", "bfd = { min-tx = 0, multiplier = 0, mintx = 5 }");
+    expect![[r#"
+        speaker.toml:16:18: peers[0].bfd.min-tx = 0: accepted is a number of milliseconds, 1 to 4294000
+        speaker.toml:16:34: peers[0].bfd.multiplier = 0: accepted is how many packets, 1 to 255
+        speaker.toml:16:37: peers[0].bfd.mintx: unknown key; did you mean min-tx?"#]].assert_eq(&refused(&wrong));
+}
+
+#[test]
+fn graceful_restart_is_offered_unless_it_is_switched_off() {
+    let restart = |text: &str| {
+        let config = load(&with("ttl = 3", text)).unwrap();
+        config.speaker.peers[0].graceful_restart
+    };
+    let defaults = GracefulRestart::default();
+    assert_eq!(restart("ttl = 3"), Some(defaults));
+    assert_eq!(restart("graceful-restart = { enabled = false }"), None);
+    let text = "graceful-restart = { restart-time = 30, stale-time = 60, notifications = false }";
+    let other = GracefulRestart {
+        restart_time: Duration::from_secs(30),
+        stale_time: Duration::from_secs(60),
+        notification: false,
+    };
+    assert_eq!(restart(text), Some(other));
+    let wrong = with("ttl = 3", "graceful-restart = { restart-time = 4096 }");
+    expect!["speaker.toml:16:37: peers[0].graceful-restart.restart-time = 4096: accepted is a number of seconds, 1 to 4095"].assert_eq(&refused(&wrong));
 }

@@ -1,6 +1,7 @@
 //! The program as its users start it.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod control;
 mod decode;
 mod kernel;
 mod program;

@@ -45,6 +45,7 @@ fn changed_announcements_and_attributes_reach_sessions_that_stay() {
         late.accept().told(),
         "+203.0.113.2/32 +203.0.113.3/32 path 64512"
     );
+    assert_eq!(second.told(), "-203.0.113.2/32 -203.0.113.3/32");
     let cease = second.told();
     assert!(cease.contains("Administrative Shutdown"), "{cease}");
 
@@ -88,6 +89,7 @@ fn other_changes_of_a_peer_make_a_new_session() {
         &["203.0.113.1/32"],
     ));
     assert_eq!(session.told(), "end");
+    assert_eq!(session.told(), "-203.0.113.1/32");
     let cease = session.told();
     assert!(cease.contains("Administrative Shutdown"), "{cease}");
     drop(session);

@@ -17,6 +17,7 @@ impl Peer {
     pub(super) fn start(&mut self, now: Instant) {
         self.running = true;
         self.timers.stop(Timer::IdleHold);
+        self.timers.stop(Timer::PrefixLimit);
         if let Slot::Held(mut received) = mem::take(self.slot_mut(Connection::Incoming)) {
             self.begin(now, Connection::Incoming);
             self.received(now, Connection::Incoming, &mut received);
@@ -85,6 +86,7 @@ impl Peer {
             self.timers.stop(Timer::ConnectRetry);
         }
         let reason = DownReason::TcpConnectionFails { state };
+        self.session_ends(now, &slot, &reason);
         if self.goes_on_without(connection, &slot, &reason) {
             return;
         }
@@ -125,8 +127,20 @@ impl Peer {
 
     /// Idle with IdleHoldTimer; both connections are closed already.
     pub(super) fn pause(&mut self, now: Instant, reason: DownReason) {
+        self.fall_back(now);
+        let (first, longest) = (self.config.idle_hold_time, self.config.idle_hold_limit);
+        let pause = self
+            .jitter
+            .apply(back_off(first, self.idle_failures, longest));
+        self.timers.set(Timer::IdleHold, now, pause);
+        self.publish_state();
+        self.event(Event::Down(reason));
+    }
+
+    /// Idle after a failure; both connections are closed already.
+    pub(super) fn fall_back(&mut self, now: Instant) {
         self.running = false;
-        self.timers.stop_all();
+        self.timers.stop_session();
         let lasted = self
             .established_since
             .take()
@@ -136,13 +150,6 @@ impl Peer {
         }
         self.idle_failures = self.idle_failures.saturating_add(1);
         self.connect_retry_counter = self.connect_retry_counter.saturating_add(1);
-        let (first, longest) = (self.config.idle_hold_time, self.config.idle_hold_limit);
-        let pause = self
-            .jitter
-            .apply(back_off(first, self.idle_failures, longest));
-        self.timers.set(Timer::IdleHold, now, pause);
-        self.publish_state();
-        self.event(Event::Down(reason));
     }
 
     pub(super) fn connect_retry_expired(&mut self, now: Instant) {

@@ -4,8 +4,8 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use bgp_wire::{
-    Disposition, Family, HoldTime, MaxMessageLen, MessageType, MessageView, Notification,
-    NotificationCode, RawMessage, RouteRefreshSubtype, encode_keepalive,
+    Disposition, HoldTime, MaxMessageLen, MessageType, MessageView, Notification, NotificationCode,
+    RawMessage, encode_keepalive,
 };
 use bytes::{Bytes, BytesMut};
 
@@ -30,7 +30,7 @@ impl Peer {
     }
 
     fn transmit_open(&mut self, connection: Connection) {
-        let open = self.config.open();
+        let open = self.config.open_while(self.graceful.restarting());
         self.transmit(connection, |buf| {
             open.encode(buf)
                 .expect("the configuration bounds the capabilities");
@@ -174,14 +174,7 @@ impl Peer {
             Ok(MessageView::Update(_)) => self.update(now, connection, message),
             Ok(MessageView::RouteRefresh(view)) => {
                 self.restart_hold(now, connection);
-                let family = view.family();
-                // Other subtypes need a capability we don't offer (RFC 7313),
-                // and a family that was not agreed is ignored (RFC 2918).
-                if view.subtype() == RouteRefreshSubtype::REQUEST
-                    && self.has_family(connection, family)
-                {
-                    self.event(Event::RouteRefresh(family));
-                }
+                self.route_refresh(now, view.to_route_refresh());
             }
             // A type that bgp-wire learned and this machine did not.
             Ok(_) => self.refuse_unexpected(now, connection, message_type),
@@ -205,8 +198,12 @@ impl Peer {
         match fatal {
             Some((notification, cause)) => self.refuse(now, connection, notification, cause),
             None => {
+                let ended = view.is_end_of_rib();
                 self.restart_hold(now, connection);
                 self.event(Event::Update(message));
+                if let Some(family) = ended {
+                    self.end_of_rib(family);
+                }
             }
         }
     }
@@ -220,10 +217,14 @@ impl Peer {
             self.timers.stop(Timer::DelayOpen(connection));
             self.transmit_open(connection);
         }
-        let survivor = match self.slot(connection.other()) {
-            // An Established session is not given up for a new connection.
-            Slot::Established(_) => connection.other(),
-            Slot::OpenConfirm(_) => self.survivor(&negotiated),
+        let other = connection.other();
+        let yields = self.yields(now, other);
+        let survivor = match self.slot(other) {
+            // An Established session is not given up for a new connection,
+            // unless a restart made the peer forget it.
+            Slot::Established(_) if yields => connection,
+            Slot::Established(_) if !self.config.collision_detect_established => other,
+            Slot::Established(_) | Slot::OpenConfirm(_) => self.survivor(&negotiated),
             _ => connection,
         };
         if survivor != connection {
@@ -241,9 +242,15 @@ impl Peer {
         }
         self.set_slot(connection, Slot::OpenConfirm(Box::new(negotiated)));
         self.send_keepalive(now, connection);
-        self.publish_state();
-        if matches!(self.slot(connection.other()), Slot::OpenConfirm(_)) {
-            self.lose_collision(now, connection.other());
+        match self.slot(other) {
+            // Its peer does not listen any more, and shall not be told.
+            Slot::Established(_) if yields => self.end(now, other, None, DownReason::Replaced),
+            Slot::Established(_) => self.lose_collision(now, other),
+            Slot::OpenConfirm(_) => {
+                self.publish_state();
+                self.lose_collision(now, other);
+            }
+            _ => self.publish_state(),
         }
     }
 
@@ -275,14 +282,8 @@ impl Peer {
             self.abandon_dialling();
             self.established_since = Some(now);
             self.publish_state();
-            self.event(Event::Established(told));
-        }
-    }
-
-    fn has_family(&self, connection: Connection, family: Family) -> bool {
-        match self.slot(connection) {
-            Slot::Established(negotiated) => negotiated.families.contains(&family),
-            _ => false,
+            self.event(Event::Established(told.clone()));
+            self.session_begins(&told);
         }
     }
 

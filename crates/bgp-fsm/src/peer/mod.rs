@@ -2,17 +2,23 @@
 
 mod attempt;
 mod connection;
+mod ending;
+mod graceful;
+mod prefix_limit;
+mod refresh;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 use std::time::Instant;
 
-use bgp_wire::{Notification, NotificationCode};
+use bgp_wire::Family;
 use bytes::BytesMut;
 
+use self::graceful::Graceful;
+use self::refresh::Refreshes;
 use crate::config::PeerConfig;
-use crate::error::{Cause, DownReason};
-use crate::io::{Connection, Event, Input, Output};
+use crate::error::DownReason;
+use crate::io::{Connection, Event, Input, Output, StaleEnd};
 use crate::negotiate::Negotiated;
 use crate::state::{Slot, State};
 use crate::timer::{Jitter, Timer, TimerTable};
@@ -44,6 +50,10 @@ pub struct Peer {
     established_since: Option<Instant>,
     /// When the next attempt would have been, had the peer not connected.
     retry_due: Option<Instant>,
+    graceful: Graceful,
+    refreshes: Refreshes,
+    /// Families that [`Event::PrefixWarning`] was told of.
+    prefix_warnings: BTreeSet<Family>,
 }
 
 impl Peer {
@@ -54,6 +64,9 @@ impl Peer {
     #[must_use]
     pub fn new(config: PeerConfig, seed: u64) -> Self {
         Self {
+            graceful: Graceful::new(&config),
+            refreshes: Refreshes::default(),
+            prefix_warnings: BTreeSet::new(),
             config,
             timers: TimerTable::default(),
             jitter: Jitter::new(seed),
@@ -74,7 +87,9 @@ impl Peer {
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         match input {
             Input::ManualStart => self.manual_start(now),
-            Input::ManualStop { communication } => self.manual_stop(communication.as_deref()),
+            Input::ManualStop { communication } => {
+                self.manual_stop(now, communication.as_deref());
+            }
             Input::TcpConnected(connection) => self.tcp_connected(now, connection),
             Input::TcpFailed(connection) => self.tcp_failed(now, connection),
             Input::Received(connection, buf) => self.received(now, connection, buf),
@@ -82,6 +97,11 @@ impl Peer {
             Input::WriteBlocked(connection) => self.write_blocked(now, connection),
             Input::WriteProgress(connection) => self.timers.stop(Timer::SendHold(connection)),
             Input::Reset(code) => self.reset(now, code),
+            Input::InitialTableComplete => self.initial_table_complete(),
+            Input::EndOfRibSent(family) => self.end_of_rib_sent(family),
+            Input::RequestRefresh(family) => self.request_refresh(now, family),
+            Input::RefreshSent(family) => self.refresh_sent(now, family),
+            Input::PrefixCount(family, count) => self.prefix_count(now, family, count),
             Input::Timeout => self.timeout(now),
         }
     }
@@ -123,6 +143,21 @@ impl Peer {
         started && matches!(self.slot(Connection::Incoming), Slot::Closed)
     }
 
+    /// Whether a new connection from this peer takes the place of the incoming
+    /// one there is. If so, report that one as [`Input::TcpFailed`] first.
+    ///
+    /// A peer dials once at a time, so it has given up on the older one, and
+    /// one that restarts gracefully dials when it has lost a session (RFC 4724
+    /// section 5).
+    #[must_use]
+    pub fn renews_incoming(&self, now: Instant) -> bool {
+        match self.slot(Connection::Incoming) {
+            Slot::Closed | Slot::Dialing => false,
+            Slot::Established(_) => self.yields(now, Connection::Incoming),
+            _ => self.state != State::Established,
+        }
+    }
+
     /// How often the peer fell back to Idle since [`Input::ManualStart`]
     /// (ConnectRetryCounter, RFC 4271 section 8).
     #[must_use]
@@ -143,110 +178,8 @@ impl Peer {
         self.connect_failures = 0;
         self.idle_failures = 0;
         self.connect_retry_counter = 0;
+        self.limit_deferral(now);
         self.start(now);
-    }
-
-    fn manual_stop(&mut self, communication: Option<&str>) {
-        let code = NotificationCode::CEASE_ADMINISTRATIVE_SHUTDOWN;
-        let notification = communication.map_or_else(
-            || Notification::new(code),
-            |text| Notification::with_shutdown_communication(code, text),
-        );
-        let was_running = mem::take(&mut self.running);
-        let told = self.close_all(Some(&notification));
-        self.timers.stop_all();
-        self.connect_failures = 0;
-        self.idle_failures = 0;
-        self.connect_retry_counter = 0;
-        self.established_since = None;
-        self.publish_state();
-        if was_running {
-            self.event(Event::Down(if told {
-                DownReason::NotificationSent {
-                    notification,
-                    cause: Cause::ManualStop,
-                }
-            } else {
-                DownReason::ManualStop
-            }));
-        }
-    }
-
-    fn reset(&mut self, now: Instant, code: NotificationCode) {
-        if !self.running {
-            return;
-        }
-        let notification = Notification::new(code);
-        let reason = if self.close_all(Some(&notification)) {
-            DownReason::NotificationSent {
-                notification,
-                cause: Cause::Reset,
-            }
-        } else {
-            DownReason::Reset(code)
-        };
-        self.pause(now, reason);
-    }
-
-    /// Ends one connection for a reason of ours or the peer's, and the peer's
-    /// session with it unless the other connection lives.
-    fn end(
-        &mut self,
-        now: Instant,
-        connection: Connection,
-        notification: Option<&Notification>,
-        reason: DownReason,
-    ) {
-        if let Some(notification) = notification {
-            self.transmit(connection, |buf| notification.encode(buf));
-        }
-        self.push(Output::Close(connection));
-        let slot = mem::take(self.slot_mut(connection));
-        self.timers.stop_connection(connection);
-        if self.goes_on_without(connection, &slot, &reason) {
-            return;
-        }
-        self.abandon_dialling();
-        self.pause(now, reason);
-    }
-
-    /// If the other connection is up, only this one's end is told.
-    fn goes_on_without(
-        &mut self,
-        connection: Connection,
-        ended: &Slot,
-        reason: &DownReason,
-    ) -> bool {
-        if !self.slot(connection.other()).is_connected() {
-            return false;
-        }
-        self.publish_state();
-        if matches!(ended, Slot::Established(_)) {
-            self.established_since = None;
-            self.event(Event::Down(reason.clone()));
-        } else {
-            self.event(Event::ConnectionClosed(connection, reason.clone()));
-        }
-        true
-    }
-
-    /// Closes both connections, whose timers are the caller's; says whether
-    /// anybody was there to be told.
-    fn close_all(&mut self, notification: Option<&Notification>) -> bool {
-        self.abandon_dialling();
-        let mut told = false;
-        for connection in Connection::BOTH {
-            if !self.slot(connection).is_connected() {
-                continue;
-            }
-            if let Some(notification) = notification {
-                self.transmit(connection, |buf| notification.encode(buf));
-                told = true;
-            }
-            self.push(Output::Close(connection));
-            self.set_slot(connection, Slot::Closed);
-        }
-        told
     }
 
     fn timeout(&mut self, now: Instant) {
@@ -265,6 +198,10 @@ impl Peer {
                 Timer::SendHold(connection) => {
                     self.end(now, connection, None, DownReason::SendHoldTimerExpired);
                 }
+                Timer::Restart | Timer::StalePath => self.end_stale(StaleEnd::Expired),
+                Timer::Deferral => self.initial_table_complete(),
+                Timer::Refresh => self.refresh_expired(now),
+                Timer::PrefixLimit => self.start(now),
             }
         }
     }

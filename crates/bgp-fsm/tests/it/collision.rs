@@ -51,9 +51,11 @@ fn two_speakers_that_dial_at_once_agree_on_the_connection_of_the_higher_identifi
             0.020    b close incoming
             0.020    b incoming closed: sent Cease / Connection Collision Resolution (6/7)
             0.020    b OpenConfirm -> Established
-            0.020    b up: outgoing as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            0.020    b up: outgoing as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.020    b may send End-of-RIB
             0.025    a OpenConfirm -> Established
-            0.025    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            0.025    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.025    a may send End-of-RIB
         "#]],
     );
 }
@@ -178,7 +180,8 @@ fn the_peer_may_close_the_loser_first() {
             0.000    a outgoing closed: received Cease / Connection Collision Resolution (6/7)
             0.000    a < incoming KEEPALIVE
             0.000    a OpenConfirm -> Established
-            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.000    a may send End-of-RIB
         "#]],
     );
 }
@@ -204,7 +207,8 @@ fn a_session_that_fails_beside_a_younger_connection_is_told_as_down() {
             0.000    a OpenSent -> OpenConfirm
             0.000    a < incoming KEEPALIVE
             0.000    a OpenConfirm -> Established
-            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.000    a may send End-of-RIB
         "#]],
     );
 }
@@ -246,4 +250,37 @@ fn races_of_every_kind_end_with_one_session() {
         );
         assert!(sim.has(a, one.unwrap()) && !sim.has(a, other.unwrap()));
     }
+}
+
+#[test]
+fn an_established_session_takes_part_in_collisions_if_it_is_configured_to() {
+    // The identifier of b is the higher one, so what b dials stays.
+    let mut solo = established(a().collision_detect_established(), Outgoing);
+    solo.connect(Incoming);
+    solo.receive(Incoming, &bytes_of(&open_of_b()));
+    check_solo(
+        &mut solo,
+        expect![[r#"
+        0.000    a < incoming connected
+        0.000    a > incoming OPEN as=65001 hold=90 id=192.0.2.1
+        0.000    a < incoming OPEN as=65002 hold=90 id=192.0.2.2
+        0.000    a > incoming KEEPALIVE
+        0.000    a > outgoing NOTIFICATION Cease / Connection Collision Resolution (6/7)
+        0.000    a close outgoing
+        0.000    a Established -> OpenConfirm
+        0.000    a down: sent Cease / Connection Collision Resolution (6/7)
+    "#]],
+    );
+    solo.receive(Incoming, &keepalive());
+    let session = solo.peer().negotiated().map(|n| n.connection);
+    assert_eq!(session, Some(Incoming));
+
+    // Were it the lower one, the session would stay.
+    let higher = config([192, 0, 2, 9], A, B).collision_detect_established();
+    let mut solo = established(higher, Outgoing);
+    solo.connect(Incoming);
+    solo.receive(Incoming, &bytes_of(&open_of_b()));
+    let session = solo.peer().negotiated().map(|n| n.connection);
+    assert_eq!(session, Some(Outgoing));
+    assert_eq!(solo.peer().state(), State::Established);
 }

@@ -1,6 +1,7 @@
 //! Scenarios in virtual time; what the machine did is the assertion.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod restarts;
 mod support;
 
 mod start;
@@ -10,6 +11,13 @@ mod negotiation;
 mod notification;
 mod stop;
 mod timers;
+
+mod graceful;
+mod prefix_limit;
+mod refresh;
+mod replaced;
+mod restarting;
+mod role;
 
 mod two_peers;
 

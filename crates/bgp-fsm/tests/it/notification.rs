@@ -412,10 +412,10 @@ fn route_refresh_is_passed_on_for_agreed_families_only() {
     check_solo(
         &mut solo,
         expect![[r#"
-            0.000    a < outgoing ROUTE-REFRESH ipv6-unicast
+            0.000    a < outgoing ROUTE-REFRESH request ipv6-unicast
             0.000    a asked for ipv6-unicast
-            0.000    a < outgoing ROUTE-REFRESH ipv4-unicast
-            0.000    a < outgoing ROUTE-REFRESH ipv6-unicast
+            0.000    a < outgoing ROUTE-REFRESH request ipv4-unicast
+            0.000    a < outgoing ROUTE-REFRESH begin ipv6-unicast
         "#]],
     );
 }

@@ -2,32 +2,64 @@
 
 use std::time::Duration;
 
-use bgp_fsm::{Connection, DownReason, Event, Input, Output, PeerConfig, State, Support};
-use bgp_sim::{Path, Sim, Solo};
-use bgp_wire::{Family, HoldTime, NotificationCode};
+use bgp_fsm::{Connection, PeerConfig, PrefixLimit, RestartConfig, Support};
+use bgp_sim::{Operation, Oracle, Path, Sim, Solo};
+use bgp_wire::{Capability, Family, GracefulRestart, NotificationCode};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::support::*;
 
-/// One thing that may happen to a peer.
-#[derive(Clone, Debug)]
-enum Step {
-    Start,
-    Stop,
-    Reset,
-    Connected(Connection),
-    Failed(Connection),
-    Received(Connection, Vec<u8>),
-    UpdateSent,
-    WriteBlocked(Connection),
-    WriteProgress(Connection),
-    EarlyTimeout,
-    Run(Duration),
-}
-
 fn any_connection() -> impl Strategy<Value = Connection> {
     prop_oneof![Just(Outgoing), Just(Incoming)]
+}
+
+fn any_family() -> impl Strategy<Value = Family> {
+    prop_oneof![Just(Family::IPV4_UNICAST), Just(Family::IPV6_UNICAST)]
+}
+
+fn any_reset() -> impl Strategy<Value = NotificationCode> {
+    prop_oneof![
+        Just(NotificationCode::CEASE_OUT_OF_RESOURCES),
+        Just(NotificationCode::CEASE_BFD_DOWN)
+    ]
+}
+
+/// An OPEN of a peer that restarts gracefully, one way or the other.
+fn any_restarting_open() -> impl Strategy<Value = Vec<u8>> {
+    let families = vec((any_family(), any::<bool>()), 0..3);
+    let bits = any::<[bool; 2]>();
+    let time = prop_oneof![Just(0_u16), Just(5), Just(120), Just(4000)];
+    (time, bits, families).prop_map(|(time, [restarted, notification], families)| {
+        let mut restart = GracefulRestart::new(time);
+        restart.restarted = restarted;
+        restart.notification = notification;
+        restart.families = families;
+        let mut open = open_of_b();
+        open.capabilities.push(Capability::GracefulRestart(restart));
+        bytes_of(&open)
+    })
+}
+
+fn any_restart() -> impl Strategy<Value = RestartConfig> {
+    let deferral = prop::option::of(0_u64..200);
+    (0_u64..5000, deferral, any::<bool>()).prop_map(|(time, deferral, notification)| {
+        let mut restart = RestartConfig::new(s(time)).forwarding_kept([Family::IPV4_UNICAST]);
+        if let Some(time) = deferral {
+            restart = restart.restarting(s(time));
+        }
+        if !notification {
+            restart = restart.notification(Support::Unsupported);
+        }
+        restart
+    })
+}
+
+fn any_limit() -> impl Strategy<Value = PrefixLimit> {
+    (4_u32..12, prop::option::of(0_u64..400)).prop_map(|(max, again)| {
+        let limit = PrefixLimit::new(max).warning_at(4);
+        again.map_or(limit, |time| limit.restart_after(s(time)))
+    })
 }
 
 fn any_octets() -> impl Strategy<Value = Vec<u8>> {
@@ -44,11 +76,14 @@ fn any_octets() -> impl Strategy<Value = Vec<u8>> {
     let sound = prop_oneof![
         6 => open,
         2 => Just(bytes_of(&open_of_b())),
+        6 => any_restarting_open(),
         8 => Just(keepalive()),
         2 => Just(end_of_rib()),
         1 => Just(message(2, &[0, 9, 0, 0])),
-        1 => Just(message(5, &[0, 1, 0, 1])),
+        1 => Just(end_of_rib_of(Family::IPV6_UNICAST)),
+        4 => (any_family(), 0_u8..4).prop_map(|(family, subtype)| refresh(family, subtype)),
         1 => Just(notification(NotificationCode::CEASE_CONNECTION_COLLISION)),
+        1 => Just(notification(NotificationCode::CEASE_HARD_RESET)),
     ]
     .boxed();
     let odd =
@@ -65,21 +100,72 @@ fn any_octets() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
+fn any_operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        3 => Just(Step::Start),
-        1 => Just(Step::Stop),
-        1 => Just(Step::Reset),
-        8 => any_connection().prop_map(Step::Connected),
-        3 => any_connection().prop_map(Step::Failed),
-        20 => (any_connection(), any_octets()).prop_map(|(c, octets)| Step::Received(c, octets)),
-        1 => Just(Step::UpdateSent),
-        2 => any_connection().prop_map(Step::WriteBlocked),
-        1 => any_connection().prop_map(Step::WriteProgress),
-        1 => Just(Step::EarlyTimeout),
-        6 => (0_u64..400_000).prop_map(|time| Step::Run(ms(time))),
-        6 => (0_u64..3_000).prop_map(|time| Step::Run(ms(time))),
+        3 => Just(Operation::Start),
+        1 => Just(Operation::Stop),
+        1 => any_reset().prop_map(Operation::Reset),
+        8 => any_connection().prop_map(Operation::Connected),
+        3 => any_connection().prop_map(Operation::Failed),
+        20 => (any_connection(), any_octets()).prop_map(|(c, octets)| Operation::Received(c, octets)),
+        1 => Just(Operation::UpdateSent),
+        2 => any_connection().prop_map(Operation::WriteBlocked),
+        1 => any_connection().prop_map(Operation::WriteProgress),
+        1 => Just(Operation::InitialTableComplete),
+        2 => any_family().prop_map(Operation::EndOfRibSent),
+        1 => any_family().prop_map(Operation::RequestRefresh),
+        2 => any_family().prop_map(Operation::RefreshSent),
+        1 => (any_family(), 0_u32..12).prop_map(|(f, count)| Operation::PrefixCount(f, count)),
+        1 => Just(Operation::EarlyTimeout),
+        6 => (0_u64..400_000).prop_map(|time| Operation::Run(ms(time))),
+        6 => (0_u64..3_000).prop_map(|time| Operation::Run(ms(time))),
     ]
+}
+
+/// Some operations at random, and some that lead to a session.
+fn any_operations(max: usize) -> impl Strategy<Value = Vec<Operation>> {
+    let open = prop_oneof![2 => Just(bytes_of(&open_of_b())), 5 => any_restarting_open()];
+    let session = (open, 0_u64..70_000)
+        .prop_map(|(open, pause)| {
+            vec![
+                Operation::Start,
+                Operation::Run(ms(pause)),
+                Operation::Connected(Incoming),
+                Operation::Received(Incoming, open),
+                Operation::Received(Incoming, keepalive()),
+            ]
+        })
+        .boxed();
+    let replaced = any_restarting_open().prop_map(|open| {
+        vec![
+            Operation::Start,
+            Operation::Connected(Outgoing),
+            Operation::Received(Outgoing, open.clone()),
+            Operation::Received(Outgoing, keepalive()),
+            Operation::Run(ms(11_000)),
+            Operation::Connected(Incoming),
+            Operation::Received(Incoming, open),
+            Operation::Received(Incoming, keepalive()),
+        ]
+    });
+    let said = prop_oneof![
+        2 => any_family().prop_map(end_of_rib_of),
+        4 => (any_family(), 0_u8..4).prop_map(|(family, subtype)| refresh(family, subtype)),
+    ];
+    let talk = prop_oneof![
+        4 => said.prop_map(|octets| Operation::Received(Incoming, octets)),
+        2 => any_family().prop_map(Operation::EndOfRibSent),
+        1 => any_family().prop_map(Operation::RefreshSent),
+        1 => (any_family(), 0_u32..12).prop_map(|(f, count)| Operation::PrefixCount(f, count)),
+        1 => (0_u64..400).prop_map(|time| Operation::Run(ms(time))),
+    ];
+    let piece = prop_oneof![
+        8 => any_operation().prop_map(|it| vec![it]),
+        1 => session.clone(),
+        1 => replaced,
+        1 => (session, vec(talk, 1..10)).prop_map(|(session, talk)| [session, talk].concat()),
+    ];
+    vec(piece, 1..max).prop_map(|pieces| pieces.concat())
 }
 
 fn any_config() -> impl Strategy<Value = PeerConfig> {
@@ -92,185 +178,35 @@ fn any_config() -> impl Strategy<Value = PeerConfig> {
             Just(vec![Family::IPV4_UNICAST, Family::IPV6_UNICAST])
         ],
         prop_oneof![Just(Support::Supported), Just(Support::Unsupported)],
+        prop::option::weighted(0.8, any_restart()),
+        prop::option::of(any_limit()),
+        any::<bool>(),
     )
-        .prop_map(|(hold_time, passive, delay_open, families, extended)| {
-            let mut config = a()
-                .hold_time(hold(hold_time))
-                .extended_message(extended)
-                .families(families)
-                .unwrap();
-            if passive {
-                config = config.passive();
-            }
-            if let Some(delay) = delay_open {
-                config = config.delay_open_time(s(delay));
-            }
-            config
-        })
-}
-
-/// What a careful driver may believe, and checks.
-struct Oracle {
-    solo: Solo,
-    passive: bool,
-    stopped: bool,
-    open: [bool; 2],
-    dialling: bool,
-    state: State,
-    up: Option<Connection>,
-    /// A session ended, and its end was not told yet.
-    owes_down: bool,
-}
-
-impl Oracle {
-    fn new(config: PeerConfig, seed: u64) -> Self {
-        let passive = config == config.clone().passive();
-        Self {
-            solo: Solo::new(config, seed),
-            passive,
-            stopped: true,
-            open: [false; 2],
-            dialling: false,
-            state: State::Idle,
-            up: None,
-            owes_down: false,
-        }
-    }
-
-    /// Does what a driver could do: an answer to a dial that was not asked
-    /// for, or a connection beside one of its kind, is no such thing.
-    fn step(&mut self, step: &Step) {
-        let mut octets = 0;
-        match step {
-            Step::Start => {
-                self.stopped = false;
-                self.solo.start();
-            }
-            Step::Stop => {
-                self.stopped = true;
-                self.solo.stop(Some("enough"));
-            }
-            Step::Reset => self
-                .solo
-                .handle(Input::Reset(NotificationCode::CEASE_OUT_OF_RESOURCES)),
-            Step::Connected(Outgoing) if !self.dialling => {}
-            Step::Connected(Incoming) if !self.solo.peer().accepts_incoming() => {}
-            Step::Connected(connection) => {
-                self.open[usize::from(*connection == Incoming)] = true;
-                self.dialling &= *connection == Incoming;
-                self.solo.connect(*connection);
-            }
-            Step::Failed(connection) => {
-                self.open[usize::from(*connection == Incoming)] = false;
-                self.dialling &= *connection == Incoming;
-                self.solo.fail(*connection);
-            }
-            Step::Received(connection, bytes) => {
-                if self.open[usize::from(*connection == Incoming)] {
-                    octets = bytes.len() + self.solo.buffered(*connection);
-                    self.solo.receive(*connection, bytes);
+        .prop_map(
+            |(hold_time, passive, delay_open, families, extended, restart, limit, collide)| {
+                let mut config = a()
+                    .hold_time(hold(hold_time))
+                    .extended_message(extended)
+                    .families(families)
+                    .unwrap();
+                if passive {
+                    config = config.passive();
                 }
-            }
-            Step::UpdateSent => self.solo.handle(Input::UpdateSent),
-            Step::WriteBlocked(connection) => self.solo.handle(Input::WriteBlocked(*connection)),
-            Step::WriteProgress(connection) => self.solo.handle(Input::WriteProgress(*connection)),
-            Step::EarlyTimeout => self.solo.handle(Input::Timeout),
-            Step::Run(time) => {
-                self.solo.run_for(*time);
-                // Timers fire one by one; their number is bounded by time.
-                octets = usize::try_from(time.as_millis()).unwrap();
-            }
-        }
-        self.check(octets);
-    }
-
-    fn check(&mut self, octets: usize) {
-        let outputs = self.solo.take_outputs();
-        // An input has a few outputs of its own, and a few for each message.
-        assert!(
-            outputs.len() <= 10 + octets / 19 * 4,
-            "{}",
-            self.solo.transcript()
-        );
-        for output in outputs {
-            self.observe(output);
-        }
-        assert!(!self.owes_down, "{}", self.solo.transcript());
-        let peer = self.solo.peer();
-        assert_eq!(peer.state(), self.state);
-        assert_eq!(peer.negotiated().map(|n| n.connection), self.up);
-        assert_eq!(peer.state() == State::Established, self.up.is_some());
-        let may_sleep = match peer.state() {
-            State::Idle => self.stopped,
-            State::Active => self.passive,
-            State::Established => peer.negotiated().map(|n| n.hold_time) == Some(HoldTime::ZERO),
-            State::Connect | State::OpenSent | State::OpenConfirm => false,
-        };
-        assert!(
-            may_sleep || peer.poll_timeout().is_some(),
-            "{}",
-            self.solo.transcript()
-        );
-        if peer.state() == State::Idle {
-            assert!(!self.dialling && !self.open[0]);
-        }
-        if self.stopped {
-            assert_eq!(peer.state(), State::Idle);
-            assert_eq!(peer.poll_timeout(), None);
-        }
-        for connection in [Outgoing, Incoming] {
-            let buffered = self.solo.buffered(connection);
-            let open = self.open[usize::from(connection == Incoming)];
-            assert!(buffered == 0 || open, "{buffered} octets for nobody");
-        }
-    }
-
-    fn observe(&mut self, output: Output) {
-        match output {
-            Output::Connect => {
-                assert!(!self.passive && !self.open[0] && !self.dialling);
-                self.dialling = true;
-            }
-            Output::Transmit(connection, octets) => {
-                assert!(self.open[usize::from(connection == Incoming)]);
-                assert!((19..=4096).contains(&octets.len()));
-            }
-            Output::Close(connection) => {
-                self.open[usize::from(connection == Incoming)] = false;
-                self.dialling &= connection == Incoming;
-                // The session's end is told after its connection is closed.
-            }
-            Output::Event(Event::StateChanged { from, to }) => {
-                assert_eq!(from, self.state);
-                assert_ne!(from, to);
-                self.state = to;
-                if from == State::Established {
-                    self.up = None;
-                    self.owes_down = true;
+                if let Some(restart) = restart {
+                    config = config.graceful_restart(restart);
                 }
-            }
-            Output::Event(Event::Established(negotiated)) => {
-                assert_eq!(self.up, None, "{}", self.solo.transcript());
-                assert_eq!(self.state, State::Established);
-                assert!(!negotiated.families.is_empty());
-                self.up = Some(negotiated.connection);
-            }
-            Output::Event(Event::Update(_) | Event::RouteRefresh(_)) => {
-                assert!(self.up.is_some());
-            }
-            Output::Event(Event::ConnectionClosed(connection, reason)) => {
-                assert_ne!(self.up, Some(connection));
-                let other = self.open[usize::from(connection == Outgoing)];
-                assert!(other || self.dialling);
-                assert_ne!(reason, DownReason::ManualStop);
-            }
-            Output::Event(Event::Down(_)) => {
-                assert_eq!(self.up, None);
-                self.owes_down = false;
-            }
-            other => panic!("new output {other:?}"),
-        }
-    }
+                if collide {
+                    config = config.collision_detect_established();
+                }
+                if let Some(limit) = limit {
+                    config = config.prefix_limit(Family::IPV6_UNICAST, limit);
+                }
+                if let Some(delay) = delay_open {
+                    config = config.delay_open_time(s(delay));
+                }
+                config
+            },
+        )
 }
 
 proptest! {
@@ -280,7 +216,7 @@ proptest! {
     fn a_peer_keeps_its_promises_whatever_happens(
         config in any_config(),
         seed in any::<u64>(),
-        steps in vec(any_step(), 1..60),
+        steps in any_operations(60),
     ) {
         let mut oracle = Oracle::new(config, seed);
         for step in &steps {
@@ -291,19 +227,11 @@ proptest! {
     #[test]
     fn inputs_that_no_driver_should_make_do_no_harm(
         config in any_config(),
-        steps in vec(any_step(), 1..60),
+        steps in any_operations(60),
     ) {
         let mut solo = Solo::new(config, 1);
         for step in steps {
-            match step {
-                Step::Start => solo.start(),
-                Step::Stop => solo.stop(None),
-                Step::Connected(connection) => solo.connect(connection),
-                Step::Failed(connection) => solo.fail(connection),
-                Step::Received(connection, octets) => solo.receive(connection, &octets),
-                Step::Run(time) => solo.run_for(time),
-                _ => solo.handle(Input::Timeout),
-            }
+            step.apply(&mut solo);
         }
     }
 
@@ -311,14 +239,14 @@ proptest! {
     fn the_same_seed_gives_the_same_transcript(
         config in any_config(),
         seed in any::<u64>(),
-        steps in vec(any_step(), 1..40),
+        steps in any_operations(40),
     ) {
         let run = || {
             let mut oracle = Oracle::new(config.clone(), seed);
             for step in &steps {
                 oracle.step(step);
             }
-            oracle.solo.transcript().take()
+            oracle.transcript().take()
         };
         prop_assert_eq!(run(), run());
     }
@@ -360,12 +288,18 @@ proptest! {
     fn after_any_trouble_two_peers_find_each_other(
         seed in any::<u64>(),
         passive in any::<bool>(),
+        graceful in any::<bool>(),
         piece in 1..200_usize,
         troubles in vec(any_trouble(), 0..40),
     ) {
         let mut sim = Sim::new();
-        let config_of_b = if passive { b().passive() } else { b() };
-        let (a, b) = sim.pair(("a", a()), ("b", config_of_b));
+        let restart = || RestartConfig::new(s(120)).forwarding_kept([Family::IPV4_UNICAST]);
+        let (config_of_a, config_of_b) = match graceful {
+            true => (a().graceful_restart(restart()), b().graceful_restart(restart())),
+            false => (a(), b()),
+        };
+        let config_of_b = if passive { config_of_b.passive() } else { config_of_b };
+        let (a, b) = sim.pair(("a", config_of_a), ("b", config_of_b));
         sim.seed(a, seed);
         sim.seed(b, !seed);
         sim.pieces_of(piece);

@@ -213,7 +213,8 @@ fn a_connection_that_is_established_ends_the_attempt_at_another() {
             0.000    a < incoming KEEPALIVE
             0.000    a close outgoing
             0.000    a OpenConfirm -> Established
-            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            0.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.000    a may send End-of-RIB
             0.000    a < outgoing connected
             0.000    a close outgoing
         "#]],
@@ -350,7 +351,8 @@ fn delay_open_lets_the_peer_speak_first() {
             2.000    a Connect -> OpenConfirm
             2.000    a < outgoing KEEPALIVE
             2.000    a OpenConfirm -> Established
-            2.000    a up: outgoing as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            2.000    a up: outgoing as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            2.000    a may send End-of-RIB
         "#]],
     );
 }
@@ -442,17 +444,18 @@ fn a_connection_made_during_the_pause_is_held_until_it_is_over() {
     check_solo(
         &mut solo,
         expect![[r#"
-        0.000    a < incoming connected
-        0.000    a < incoming 20 odd octets
-        0.000    a < incoming 42 odd octets
-        0.992    a > incoming OPEN as=65001 hold=90 id=192.0.2.1
-        0.992    a Idle -> OpenSent
-        0.992    a > incoming KEEPALIVE
-        0.992    a OpenSent -> OpenConfirm
-        1.000    a < incoming 10 odd octets
-        1.000    a OpenConfirm -> Established
-        1.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
-    "#]],
+            0.000    a < incoming connected
+            0.000    a < incoming 20 odd octets
+            0.000    a < incoming 44 odd octets
+            0.992    a > incoming OPEN as=65001 hold=90 id=192.0.2.1
+            0.992    a Idle -> OpenSent
+            0.992    a > incoming KEEPALIVE
+            0.992    a OpenSent -> OpenConfirm
+            1.000    a < incoming 10 odd octets
+            1.000    a OpenConfirm -> Established
+            1.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            1.000    a may send End-of-RIB
+        "#]],
     );
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bgp_fsm::{Connection, PeerConfig};
 use bgp_sim::{Sim, Solo};
 use bgp_wire::{
-    Asn, Capability, Family, HoldTime, Notification, NotificationCode, Open, encode_keepalive,
+    Asn, Capability, Family, HoldTime, Notification, NotificationCode, Open, RouteRefresh,
+    RouteRefreshSubtype, encode_keepalive,
 };
 use bytes::{BufMut as _, BytesMut};
 use expect_test::Expect;
@@ -95,6 +96,21 @@ pub(crate) fn message(message_type: u8, body: &[u8]) -> Vec<u8> {
 /// An UPDATE without anything in it: End-of-RIB for IPv4 unicast.
 pub(crate) fn end_of_rib() -> Vec<u8> {
     message(2, &[0, 0, 0, 0])
+}
+
+/// The same for any family (RFC 4724 section 2).
+pub(crate) fn end_of_rib_of(family: Family) -> Vec<u8> {
+    let mut buf = BytesMut::new();
+    bgp_wire::encode_end_of_rib(&mut buf, family);
+    buf.to_vec()
+}
+
+/// A ROUTE-REFRESH with any subtype.
+pub(crate) fn refresh(family: Family, subtype: u8) -> Vec<u8> {
+    let mut buf = BytesMut::new();
+    let subtype = RouteRefreshSubtype(subtype);
+    RouteRefresh { family, subtype }.encode(&mut buf);
+    buf.to_vec()
 }
 
 /// An OPEN with these fields and raw optional parameters.

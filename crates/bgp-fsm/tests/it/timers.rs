@@ -74,8 +74,7 @@ fn silence_in_established_ends_with_hold_timer_expired() {
         expect![[r#"
             8.000    a < outgoing UPDATE of 23 octets
             8.000    a has UPDATE of 23 octets
-            16.500   a < outgoing ROUTE-REFRESH ipv4-unicast
-            16.500   a asked for ipv4-unicast
+            16.500   a < outgoing ROUTE-REFRESH request ipv4-unicast
             25.500   a > outgoing NOTIFICATION Hold Timer Expired (4/0)
             25.500   a close outgoing
             25.500   a Established -> Idle

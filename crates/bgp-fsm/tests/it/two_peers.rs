@@ -32,9 +32,11 @@ fn an_active_and_a_passive_peer_meet_and_part() {
             0.020    a > outgoing KEEPALIVE
             0.020    a OpenSent -> OpenConfirm
             0.020    a OpenConfirm -> Established
-            0.020    a up: outgoing as=65002 id=192.0.2.2 hold=9 ipv4-unicast,ipv6-unicast extended refresh
+            0.020    a up: outgoing as=65002 id=192.0.2.2 hold=9 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.020    a may send End-of-RIB
             0.025    b OpenConfirm -> Established
-            0.025    b up: incoming as=65001 id=192.0.2.1 hold=9 ipv4-unicast,ipv6-unicast extended refresh
+            0.025    b up: incoming as=65001 id=192.0.2.1 hold=9 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            0.025    b may send End-of-RIB
             2.708    b > incoming KEEPALIVE
             2.828    a > outgoing KEEPALIVE
             4.000    a > outgoing UPDATE of 23 octets
@@ -103,9 +105,11 @@ fn a_router_that_restarts_is_back_within_two_seconds() {
             121.020  b > outgoing KEEPALIVE
             121.020  b OpenSent -> OpenConfirm
             121.020  b OpenConfirm -> Established
-            121.020  b up: outgoing as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            121.020  b up: outgoing as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            121.020  b may send End-of-RIB
             121.025  a OpenConfirm -> Established
-            121.025  a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            121.025  a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            121.025  a may send End-of-RIB
         "#]],
     );
 }
@@ -168,9 +172,11 @@ fn a_refusing_path_is_retried_until_it_opens() {
             6.471    a > outgoing KEEPALIVE
             6.471    a OpenSent -> OpenConfirm
             6.471    a OpenConfirm -> Established
-            6.471    a up: outgoing as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            6.471    a up: outgoing as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            6.471    a may send End-of-RIB
             6.476    b OpenConfirm -> Established
-            6.476    b up: incoming as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh
+            6.476    b up: incoming as=65001 id=192.0.2.1 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced
+            6.476    b may send End-of-RIB
         "#]],
     );
 }

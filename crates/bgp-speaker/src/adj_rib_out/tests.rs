@@ -1,4 +1,4 @@
-use bgp_wire::{AsWidth, MessageView, RawMessage};
+use bgp_wire::{AsWidth, Community, MessageView, PathAttributes, RawMessage, SessionKind};
 use ipnet::IpNet;
 
 use super::*;
@@ -27,14 +27,14 @@ impl Fixture {
         let rib = Arc::new(RwLock::new(Rib::new(1)));
         let facts = SessionFacts {
             local_as: Asn::new(64512),
+            identifier: std::net::Ipv4Addr::new(192, 0, 2, 1).into(),
             max_message_len: MaxMessageLen::STANDARD,
             context: DecodeContext::new(AsWidth::Four, SessionKind::External),
         };
         let families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
-        Self {
-            out: AdjRibOut::new(0, Arc::clone(&rib), facts, families),
-            rib,
-        }
+        let mut out = AdjRibOut::new(0, Arc::clone(&rib), facts, families);
+        out.allow_end_of_rib();
+        Self { rib, out }
     }
 
     /// A session whose first transfer, of nothing, is over.
@@ -68,6 +68,21 @@ impl Fixture {
             .into_iter()
             .map(|(number, m)| RibChange::announce(host(number), med(m)));
         self.apply(&Vec::from_iter(changes))
+    }
+
+    /// The attributes of the one route that is said.
+    fn sent_attributes(&mut self) -> PathAttributes {
+        let mut octets = BytesMut::new();
+        self.out.fill(&mut octets, usize::MAX);
+        let message = RawMessage::split_from(&mut octets, MaxMessageLen::STANDARD);
+        let message = message.unwrap().expect("something is said");
+        assert!(octets.is_empty(), "one message is said");
+        let MessageView::Update(update) = message.view().unwrap() else {
+            panic!("{message:?}");
+        };
+        let judgement = update.judge(self.out.facts.context);
+        assert_eq!(update.nlri().count(), 1);
+        judgement.attributes().to_path_attributes().unwrap()
     }
 
     /// Everything that is to be said now, a line a message.
@@ -143,7 +158,7 @@ fn a_large_table_is_packed_into_full_messages() {
     let mut session = Fixture::established();
     session.announce((0..10_000).map(|n| (n, 1)));
     let lines = session.says();
-    // 5 octets a prefix and about 800 in a message of 4,096; every 1,024
+    // 5 octets a prefix and about 800 in a message of 4,096; every 4,096
     // prefixes end a batch.
     assert!(lines.len() < 25, "{}", lines.len());
 }
@@ -209,7 +224,7 @@ fn a_withdrawal_is_not_lost_while_everything_is_sent_again() {
 fn an_attribute_set_that_fits_no_message_does_not_hold_up_the_others() {
     let mut session = Fixture::established();
     let huge = PathAttributes {
-        communities: vec![bgp_wire::Community::new(64512, 1); 2000],
+        communities: vec![Community::new(64512, 1); 2000],
         ..PathAttributes::originated()
     };
     session.apply(&[RibChange::announce(host(1), Arc::new(huge))]);
@@ -224,4 +239,101 @@ fn an_internal_peer_gets_the_path_as_it_is() {
     session.out.facts.context.session = SessionKind::Internal;
     session.announce([(1, 1)]);
     assert_eq!(session.says()[0], "1 via 192.0.2.1 path  med 1");
+}
+
+#[test]
+fn a_new_peer_gets_full_messages_of_sets_that_are_mixed_in_the_table() {
+    let mut session = Fixture::new();
+    session.announce((0..10_000).map(|n| (n, n % 10)));
+    session.set_next_hops();
+    let lines = session.says();
+    let updates = lines.iter().filter(|line| !line.starts_with("end")).count();
+    // Two messages for the 1,000 prefixes of a set, and what batches cut.
+    assert!(updates <= 10 * 2 + 10_000 / stream::BATCH + 1, "{updates}");
+}
+
+#[test]
+fn end_of_rib_waits_until_it_is_allowed() {
+    let mut session = Fixture::new();
+    session.out = AdjRibOut::new(
+        0,
+        Arc::clone(&session.rib),
+        session.out.facts,
+        [Family::IPV4_UNICAST, Family::IPV6_UNICAST],
+    );
+    session.set_next_hops();
+    session.announce([(1, 1)]);
+    let one = "1 via 192.0.2.1 path 64512 med 1";
+    assert_eq!(session.says(), [one]);
+    assert_eq!(session.out.take_finished(), None);
+    // What is announced until then comes before it.
+    session.announce([(2, 1)]);
+    session.out.allow_end_of_rib();
+    assert_eq!(
+        session.says(),
+        [one, "end of ipv4-unicast", "end of ipv6-unicast"]
+    );
+    let ends = [Family::IPV4_UNICAST, Family::IPV6_UNICAST].map(Finished::FirstTransfer);
+    let finished = std::iter::from_fn(|| session.out.take_finished());
+    assert!(finished.eq(ends));
+}
+
+#[test]
+fn a_refresh_is_finished_when_everything_was_said_again() {
+    let mut session = Fixture::established();
+    while session.out.take_finished().is_some() {}
+    session.announce((1..=3000).map(|number| (number, number)));
+    session.says();
+    session.out.resend(Family::IPV4_UNICAST);
+    let mut octets = BytesMut::new();
+    session.out.fill(&mut octets, 1000);
+    assert_eq!(session.out.take_finished(), None);
+    assert!(session.says().len() > 2900);
+    let finished = Some(Finished::Refresh(Family::IPV4_UNICAST));
+    assert_eq!(session.out.take_finished(), finished);
+    assert_eq!(session.out.take_finished(), None);
+}
+
+#[test]
+fn a_refresh_of_an_empty_table_is_finished_at_once() {
+    let mut session = Fixture::established();
+    while session.out.take_finished().is_some() {}
+    session.out.resend(Family::IPV6_UNICAST);
+    assert_eq!(session.says(), [""; 0]);
+    let finished = Some(Finished::Refresh(Family::IPV6_UNICAST));
+    assert_eq!(session.out.take_finished(), finished);
+}
+
+#[test]
+fn routes_that_are_about_to_go_are_marked_and_unmarked() {
+    for kind in [SessionKind::External, SessionKind::Internal] {
+        let mut session = Fixture::established();
+        session.out.facts.context.session = kind;
+        session.announce([(1, 1)]);
+        let before = session.sent_attributes();
+        session.out.set_shutting_down(true);
+        let marked = session.sent_attributes();
+        assert_eq!(marked.communities, [Community::GRACEFUL_SHUTDOWN]);
+        let internal = kind == SessionKind::Internal;
+        assert_eq!(marked.local_pref == Some(0), internal);
+        // Nothing is new, and nothing is said.
+        session.out.set_shutting_down(true);
+        assert_eq!(session.says(), [""; 0]);
+        session.out.set_shutting_down(false);
+        assert_eq!(session.sent_attributes(), before);
+    }
+}
+
+#[test]
+fn leaving_withdraws_everything() {
+    let mut session = Fixture::established();
+    session.announce([(1, 1), (2, 2)]);
+    session.says();
+    assert!(!session.out.is_silent());
+    session.out.withdraw_all();
+    assert_eq!(session.says(), ["2 withdrawn"]);
+    assert!(session.out.is_silent());
+    // It stays so.
+    session.announce([(3, 1)]);
+    assert_eq!(session.says(), [""; 0]);
 }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::PeerKey;
 
-/// What is wrong with a [`SpeakerConfig`].
+/// What is wrong with a [`SpeakerConfig`](crate::SpeakerConfig).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -20,8 +20,8 @@ pub enum ConfigError {
     /// Two peers share an address.
     #[error("peer {0} is listed twice")]
     DuplicatePeer(PeerKey),
-    /// Whom to connect to, and whose signatures to check, is not known.
-    #[error("peer on {0}: without an address it must be passive and have no password")]
+    /// Whom to connect to, to watch, and whose signatures to check is not known.
+    #[error("peer on {0}: without an address it must be passive, without password and BFD")]
     Anybody(String),
     /// A link-local address says nothing alone.
     #[error("peer {0}: a link-local address needs an interface")]
@@ -82,6 +82,14 @@ pub enum ConfigError {
         peer: IpAddr,
         /// The family asked for.
         family: Family,
+    },
+    /// Times that BFD cannot keep.
+    #[error("peer {peer}: {error}")]
+    Bfd {
+        /// Whose setting.
+        peer: IpAddr,
+        /// What is wrong, and what is possible.
+        error: bfd::ConfigError,
     },
     /// The state machine has an objection.
     #[error("peer {peer}: {error}")]

@@ -15,6 +15,7 @@ fn path(number: u8, asns: &[u32]) -> Path {
         med: 0,
         identifier: address.into(),
         peer_address: address.into(),
+        attributes: PathAttributes::originated(),
         reflections: 0,
         rate: None,
         interface: None,

@@ -1,10 +1,11 @@
 //! What a peer's state machine reports, turned into session, status and log.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use bgp_fsm::{Cause, DownReason, Event, Input, Negotiated};
-use bgp_wire::RawMessage;
+use bgp_fsm::{Cause, DownReason, Event, Input, Negotiated, StaleEnd};
+use bgp_wire::{Family, RawMessage};
 use tracing::{debug, info, warn};
 
 use super::PeerTask;
@@ -30,6 +31,22 @@ impl PeerTask {
                     session.resend(family);
                 }
             }
+            Event::SendEndOfRib => {
+                if let Some(session) = &mut self.session {
+                    session.allow_end_of_rib();
+                }
+            }
+            Event::RoutesRetained { families, time } => self.retain(&families, time),
+            Event::StaleEnded(family, why) => self.end_retention(family, why),
+            Event::RefreshBegun(family) => self.adj_rib_in.begin_refresh(family),
+            Event::RefreshEnded(family) => {
+                self.adj_rib_in.end_refresh(family);
+                self.note_accepted();
+            }
+            Event::PrefixWarning { family, count, max } => {
+                let peer = self.settings.address;
+                warn!(%peer, %family, count, max, "nearly as many prefixes as allowed");
+            }
             Event::ConnectionClosed(connection, reason) => {
                 debug!(peer = %self.settings.address, %connection, %reason, "connection closed");
             }
@@ -40,11 +57,11 @@ impl PeerTask {
                     ..
                 }),
             ) => {
-                self.session = None;
+                self.session_ended();
                 info!(peer = %self.settings.address, "session ended: {reason}");
             }
             Event::Down(reason) => {
-                self.session = None;
+                self.session_ended();
                 // The socket's own words were noted already, and say more.
                 if !matches!(reason, DownReason::TcpConnectionFails { .. }) {
                     self.note_error(reason.to_string());
@@ -66,10 +83,11 @@ impl PeerTask {
         );
         let facts = SessionFacts {
             local_as: self.local_as,
+            identifier: self.machine.config().open().identifier,
             max_message_len: negotiated.max_message_len,
             context: negotiated.decode,
         };
-        // The old session, if any, takes its routes back before the new one begins.
+        // The old session, if any, takes its marks back before the new one begins.
         self.session = None;
         let mut session = Session::new(
             self.index,
@@ -79,18 +97,85 @@ impl PeerTask {
             local,
             Arc::clone(&self.shared),
         );
+        session.set_shutting_down(self.shutting_down());
         session.resolve_next_hops(&Arc::clone(&self.local_addresses.borrow()));
         self.session = Some(session);
     }
 
+    /// The session is over: without [`Event::RoutesRetained`] before this its
+    /// routes go.
+    fn session_ended(&mut self) {
+        let retained = std::mem::take(&mut self.retained);
+        let ended = self.session.take();
+        if ended.is_some() && !retained {
+            self.adj_rib_in.clear();
+            self.note_accepted();
+        }
+    }
+
+    fn retain(&mut self, families: &BTreeSet<Family>, time: Duration) {
+        self.retained = true;
+        self.adj_rib_in.retain(|family| families.contains(&family));
+        self.note_accepted();
+        let prefixes = self.adj_rib_in.len();
+        info!(peer = %self.settings.address, prefixes, ?time, "session lost: its routes are kept for the peer's restart");
+        self.shared.update_status(self.index, |status| {
+            status.retained = families.iter().copied().collect();
+            status.retained_until = SystemTime::now().checked_add(time);
+        });
+    }
+
+    fn end_retention(&mut self, family: Family, why: StaleEnd) {
+        let before = self.adj_rib_in.len();
+        self.adj_rib_in.end_retention(family);
+        let gone = before - self.adj_rib_in.len();
+        info!(peer = %self.settings.address, %family, gone, "routes from before the restart end: {why}");
+        self.note_accepted();
+        self.shared.update_status(self.index, |status| {
+            status.retained.retain(|it| *it != family);
+            if status.retained.is_empty() {
+                status.retained_until = None;
+            }
+        });
+    }
+
     fn received(&mut self, update: &RawMessage) {
-        let Some(session) = &mut self.session else {
+        let Some(session) = &self.session else {
             return;
         };
         let addresses = Arc::clone(&self.local_addresses.borrow());
-        if let Err(code) = session.receive(update, &addresses) {
+        let ended = self.adj_rib_in.receive(session.via(&addresses), update);
+        if let Some(family) = ended {
+            self.shared.statuses.send_if_modified(|all| {
+                let status = all.get_mut(self.index);
+                let Some(status) = status.filter(|it| !it.end_of_rib.contains(&family)) else {
+                    return false;
+                };
+                status.end_of_rib.push(family);
+                true
+            });
+        }
+        if self.note_accepted() {
+            self.count_prefixes();
+        }
+    }
+
+    /// Puts the number of prefixes into the status; says whether it is news.
+    fn note_accepted(&self) -> bool {
+        let accepted = self.adj_rib_in.len();
+        self.shared.statuses.send_if_modified(|all| {
+            all.get_mut(self.index).is_some_and(|status| {
+                std::mem::replace(&mut status.accepted_prefixes, accepted) != accepted
+            })
+        })
+    }
+
+    /// The machine knows the limits.
+    fn count_prefixes(&mut self) {
+        for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
+            let count = u32::try_from(self.adj_rib_in.len_of(family)).unwrap_or(u32::MAX);
             self.machine
-                .handle_input(Instant::now(), Input::Reset(code));
+                .handle_input(Instant::now(), Input::PrefixCount(family, count));
         }
     }
 

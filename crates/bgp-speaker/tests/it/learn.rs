@@ -1,5 +1,7 @@
 //! What is learned from several peers at once.
 
+use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bgp_speaker::{BesideBest, Import, NextHops, PeerSettings, RibChange};
@@ -51,6 +53,64 @@ async fn equal_paths_are_used_together_and_leave_one_by_one() {
 }
 
 #[tokio::test]
+async fn pages_show_every_candidate_and_which_of_them_are_used() {
+    let mut router = Plan::new(64512);
+    let mut hosts = [Plan::new(64601), Plan::new(64602), Plan::new(64603)];
+    for host in &mut hosts {
+        introduce(&mut router, host);
+    }
+    let router = router.start().await;
+    let [a, b, c] = hosts;
+    let (a, b, c) = (a.start().await, b.start().await, c.start().await);
+    router.established().await;
+
+    let other = "198.51.100.9/32";
+    let longer = Arc::new(PathAttributes {
+        as_path: AsPath::sequence([Asn::new(64700)]),
+        med: Some(7),
+        ..PathAttributes::originated()
+    });
+    a.announce(&[PREFIX, other]);
+    b.announce(&[PREFIX]);
+    c.handle.apply(&[RibChange::announce(net(PREFIX), longer)]);
+    let told = |peers: &bgp_speaker::PeerStatuses| {
+        let accepted: Vec<_> = peers.iter().map(|p| p.accepted_prefixes).collect();
+        accepted == [2, 1, 1]
+    };
+    soon(router.handle.peers().wait_for(told)).await.unwrap();
+
+    let show = |from| {
+        let page = router.handle.learned_page(from, 1).into_iter();
+        let mut page: Vec<_> = page
+            .map(|it| (it.prefix, it.peer(), it.best, it.used, it.attributes().med))
+            .collect();
+        page.sort();
+        page
+    };
+    let (first, second) = (net(PREFIX), net(other));
+    let mut expected = vec![
+        (first, a.address, true, true, None),
+        (first, b.address, false, true, None),
+        (first, c.address, false, false, Some(7)),
+    ];
+    let lowest = a.address.min(b.address);
+    for route in &mut expected {
+        route.2 = route.1 == lowest;
+    }
+    expected.sort();
+    assert_eq!(show(Bound::Unbounded), expected);
+    let expected = [(second, a.address, true, true, None)];
+    assert_eq!(show(Bound::Excluded(first)), expected);
+    assert_eq!(show(Bound::Excluded(second)), []);
+
+    a.withdraw(PREFIX);
+    let page = a.handle.announced_page(Bound::Unbounded, 9);
+    let prefixes: Vec<_> = page.iter().map(|it| it.prefix).collect();
+    assert_eq!(prefixes, [second]);
+    stop([router, a, b, c]).await;
+}
+
+#[tokio::test]
 async fn a_shorter_path_is_used_alone() {
     let mut router = Plan::new(64512);
     let (mut near, mut far) = (Plan::new(64601), Plan::new(64602));
@@ -98,6 +158,28 @@ async fn without_relaxation_only_the_same_path_is_used_together() {
     b.announce(&[PREFIX]);
     assert_eq!(router.learns().await, format!("{PREFIX} via [{a4} {b4}]"));
     stop([router, a, b, c]).await;
+}
+
+#[tokio::test]
+async fn a_route_of_our_own_that_is_reflected_to_us_is_not_used() {
+    let (mut router, mut host) = (Plan::new(64512), Plan::new(64512));
+    introduce(&mut router, &mut host);
+    let host4 = v4(&host);
+    let (mut router, host) = (router.start().await, host.start().await);
+    router.established().await;
+    host.announce(&[PREFIX]);
+    assert_eq!(router.learns().await, format!("{PREFIX} via [{host4}]"));
+    let IpAddr::V4(identifier) = router.address else {
+        unreachable!()
+    };
+    let reflected = Arc::new(PathAttributes {
+        originator_id: Some(identifier),
+        ..PathAttributes::originated()
+    });
+    host.handle
+        .apply(&[RibChange::announce(net(PREFIX), reflected)]);
+    assert_eq!(router.learns().await, format!("{PREFIX} via []"));
+    stop([router, host]).await;
 }
 
 #[tokio::test]

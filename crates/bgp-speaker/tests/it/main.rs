@@ -3,7 +3,10 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod announce;
+mod bfd;
+mod bfd_peer;
 mod flush;
+mod graceful;
 mod learn;
 mod link_local;
 mod node;
@@ -11,5 +14,6 @@ mod password;
 mod peers;
 mod raw_peer;
 mod reachability;
+mod refresh;
 mod session;
 mod settings;

@@ -4,8 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use bgp_speaker::PeerSettings;
 use bgp_wire::{
-    Asn, BgpIdentifier, Capability, Family, HoldTime, MaxMessageLen, MessageType, MessageView,
-    Notification, Open, PathAttributes, RawMessage, encode_keepalive,
+    AsPath, AsWidth, Asn, BgpIdentifier, Capability, Community, DecodeContext, Family, HoldTime,
+    MaxMessageLen, MessageType, MessageView, NextHop, Notification, Open, PathAttributes,
+    RawMessage, RouteRefresh, RouteRefreshSubtype, SessionKind, UpdateWriter, encode_end_of_rib,
+    encode_keepalive,
 };
 use bytes::BytesMut;
 use ipnet::IpNet;
@@ -18,6 +20,9 @@ use crate::node::{self, PORT, Plan, soon};
 pub struct RawPeer {
     pub stream: TcpStream,
     received: BytesMut,
+    asn: Asn,
+    /// The capabilities in the speaker's OPEN.
+    pub offered: Vec<Capability>,
 }
 
 /// What a peer was told by one UPDATE.
@@ -26,6 +31,8 @@ pub struct Told {
     pub announced: Vec<IpNet>,
     pub withdrawn: Vec<IpNet>,
     pub end_of_rib: Option<Family>,
+    /// GRACEFUL_SHUTDOWN is among the communities.
+    pub going: bool,
 }
 
 /// Who a hand-made peer is.
@@ -84,30 +91,53 @@ impl Identity {
     /// Establishes a session with a speaker on any port, in a small receive
     /// window if told so.
     pub async fn connect_with(self, speaker: SocketAddr, receive_buffer: Option<usize>) -> RawPeer {
+        self.open(speaker, receive_buffer, &[]).await
+    }
+
+    /// Establishes a session, offering these capabilities beside the usual.
+    pub async fn connect_offering(self, speaker: IpAddr, capabilities: &[Capability]) -> RawPeer {
+        let speaker = SocketAddr::new(speaker, PORT);
+        self.open(speaker, None, capabilities).await
+    }
+
+    async fn open(
+        self,
+        speaker: SocketAddr,
+        receive_buffer: Option<usize>,
+        more: &[Capability],
+    ) -> RawPeer {
         let stream = soon(self.dial(speaker, receive_buffer)).await.unwrap();
         let mut peer = RawPeer {
             stream,
             received: BytesMut::new(),
+            asn: self.asn,
+            offered: Vec::new(),
         };
         let IpAddr::V4(v4) = self.address else {
             unreachable!()
         };
+        let mut capabilities = vec![
+            Capability::Multiprotocol(Family::IPV4_UNICAST),
+            Capability::Multiprotocol(Family::IPV6_UNICAST),
+            Capability::RouteRefresh,
+            Capability::FourOctetAs(self.asn),
+        ];
+        capabilities.extend_from_slice(more);
         let open = Open {
             asn: self.asn,
             hold_time: HoldTime::ZERO,
             identifier: BgpIdentifier::from(v4),
-            capabilities: vec![
-                Capability::Multiprotocol(Family::IPV4_UNICAST),
-                Capability::Multiprotocol(Family::IPV6_UNICAST),
-                Capability::RouteRefresh,
-                Capability::FourOctetAs(self.asn),
-            ],
+            capabilities,
         };
         let mut octets = BytesMut::new();
         open.encode(&mut octets).unwrap();
         encode_keepalive(&mut octets);
         peer.send(&octets).await;
-        assert_eq!(peer.next().await.message_type(), MessageType::OPEN);
+        let answer = peer.next().await;
+        let MessageView::Open(open) = answer.view().unwrap() else {
+            panic!("{answer:?}");
+        };
+        peer.offered = open.to_open().unwrap().capabilities;
         assert_eq!(peer.next().await.message_type(), MessageType::KEEPALIVE);
         peer
     }
@@ -132,6 +162,45 @@ impl RawPeer {
         .await
     }
 
+    /// Announces these prefixes with a next hop that a router could have.
+    pub async fn announce(&mut self, prefixes: &[&str]) {
+        let context = DecodeContext::new(AsWidth::Four, SessionKind::External);
+        let mut attributes = PathAttributes::originated();
+        attributes.as_path = AsPath::sequence([self.asn]);
+        let mut octets = BytesMut::new();
+        for prefix in prefixes {
+            let prefix = node::net(prefix);
+            let (family, next_hop) = match prefix {
+                IpNet::V4(_) => (Family::IPV4_UNICAST, NextHop::V4([192, 0, 2, 77].into())),
+                IpNet::V6(_) => {
+                    let address = "2001:db8::77".parse().unwrap();
+                    (Family::IPV6_UNICAST, NextHop::v6(address))
+                }
+            };
+            let max = MaxMessageLen::STANDARD;
+            let mut update =
+                UpdateWriter::announce(&mut octets, max, family, &next_hop, &attributes, context)
+                    .unwrap();
+            update.push(prefix).unwrap();
+            update.finish();
+        }
+        self.send(&octets).await;
+    }
+
+    /// End-of-RIB of both families.
+    pub async fn end_of_rib(&mut self) {
+        let mut octets = BytesMut::new();
+        encode_end_of_rib(&mut octets, Family::IPV4_UNICAST);
+        encode_end_of_rib(&mut octets, Family::IPV6_UNICAST);
+        self.send(&octets).await;
+    }
+
+    pub async fn refresh(&mut self, family: Family, subtype: RouteRefreshSubtype) {
+        let mut octets = BytesMut::new();
+        RouteRefresh { family, subtype }.encode(&mut octets);
+        self.send(&octets).await;
+    }
+
     /// The next UPDATE; other messages are passed over.
     pub async fn told(&mut self) -> Told {
         loop {
@@ -146,13 +215,13 @@ impl RawPeer {
             let v4 = |prefix: Result<_, _>| IpNet::V4(Result::unwrap(prefix));
             told.announced.extend(update.nlri().map(v4));
             told.withdrawn.extend(update.withdrawn_routes().map(v4));
-            let context = bgp_wire::DecodeContext::new(
-                bgp_wire::AsWidth::Four,
-                bgp_wire::SessionKind::External,
-            );
+            let context = DecodeContext::new(AsWidth::Four, SessionKind::External);
             let judgement = update.judge(context);
             assert_eq!(judgement.fault(), None);
             let attributes = judgement.attributes();
+            told.going = attributes
+                .communities()
+                .any(|it| it == Community::GRACEFUL_SHUTDOWN);
             if let Some(reach) = attributes.mp_reach() {
                 told.announced.extend(reach.prefixes().map(Result::unwrap));
             }
@@ -174,10 +243,7 @@ impl RawPeer {
             if update.nlri().next().is_none() {
                 continue;
             }
-            let context = bgp_wire::DecodeContext::new(
-                bgp_wire::AsWidth::Four,
-                bgp_wire::SessionKind::External,
-            );
+            let context = DecodeContext::new(AsWidth::Four, SessionKind::External);
             let judgement = update.judge(context);
             let seen = judgement.attributes();
             let mut attributes = PathAttributes::originated();

@@ -1,10 +1,18 @@
 //! How sessions begin and end.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use bgp_fsm::State;
 use bgp_speaker::{ConfigError, Initiation, PeerSettings, Secret, Speaker, Ttl};
-use bgp_wire::{Asn, NotificationCode};
+use bgp_wire::{
+    AsWidth, Asn, DecodeContext, Family, MaxMessageLen, NextHop, NotificationCode, PathAttributes,
+    SessionKind, UpdateWriter,
+};
+use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 
 use crate::node::{PORT, Plan, introduce, soon};
@@ -103,6 +111,61 @@ async fn a_restarted_peer_is_back_with_its_routes() {
     assert_eq!(a.learns().await, format!("198.51.100.1/32 via [{b4}]"));
     a.stop().await;
     b.stop().await;
+}
+
+/// UPDATEs without end; tells whether it was stopped before it gave up.
+fn flood(mut stream: std::net::TcpStream, stop: &AtomicBool) -> bool {
+    let mut octets = BytesMut::new();
+    let session = DecodeContext::new(AsWidth::Four, SessionKind::External);
+    let mut update = UpdateWriter::announce(
+        &mut octets,
+        MaxMessageLen::STANDARD,
+        Family::IPV4_UNICAST,
+        &NextHop::V4(Ipv4Addr::new(192, 0, 2, 9)),
+        &PathAttributes::originated(),
+        session,
+    )
+    .unwrap();
+    for host in 0x0a00_0000_u32.. {
+        let prefix = ipnet::Ipv4Net::new_assert(Ipv4Addr::from(host), 32);
+        if update.push(prefix.into()).is_err() {
+            break;
+        }
+    }
+    update.finish();
+    stream.set_nonblocking(false).unwrap();
+    let began = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        if began.elapsed() > Duration::from_secs(8) {
+            return false;
+        }
+        stream.write_all(&octets).unwrap();
+    }
+    true
+}
+
+#[tokio::test]
+async fn a_peer_that_floods_us_leaves_time_for_others() {
+    let mut speaker = Plan::new(64512);
+    let (loud, quiet) = (Identity::new(64513), Identity::new(64514));
+    loud.introduce(&mut speaker);
+    quiet.introduce(&mut speaker);
+    let speaker = speaker.start().await;
+    let session = loud.connect(speaker.address).await;
+    let stream = session.stream.into_std().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let flood = tokio::task::spawn_blocking({
+        let stop = Arc::clone(&stop);
+        move || flood(stream, &stop)
+    });
+    // All tasks share this thread, so it is one task's turn or another's.
+    speaker.peer(|loud| loud.accepted_prefixes > 0).await;
+    let mut session = quiet.connect(speaker.address).await;
+    session.first_transfer().await;
+    stop.store(true, Ordering::Relaxed);
+    let stopped = soon(flood).await.unwrap();
+    assert!(stopped, "the others had to wait for the end");
+    speaker.stop().await;
 }
 
 #[tokio::test]

@@ -2,15 +2,15 @@
 
 mod owned;
 
-use std::fmt;
-use std::iter::FusedIterator;
+use core::fmt;
+use core::iter::FusedIterator;
 
 use self::owned::SEGMENT_LIMIT;
 pub use self::owned::{AsPath, AsPathSegment};
 use crate::error::DecodeErrorKind;
 use crate::number::Asn;
 use crate::reader::Reader;
-use crate::update::AsWidth;
+use crate::update::{AsWidth, SessionKind};
 
 /// What a segment's members are (RFC 4271 section 4.3, RFC 5065 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,11 +93,25 @@ struct Merged<'a> {
 }
 
 impl<'a> AsPathView<'a> {
-    /// Checks the segments (RFC 7606 section 7.2) and that no AS is 0
-    /// (RFC 7607). Whether confederation segments are welcome depends on the
-    /// session and is not looked at.
+    /// A path whose octets [`Self::check`] has let pass.
+    pub(crate) const fn checked(octets: &'a [u8], width: AsWidth) -> Self {
+        Self {
+            octets,
+            width,
+            merged: None,
+        }
+    }
+
+    /// Checks the segments (RFC 7606 section 7.2), that no AS is 0 (RFC 7607),
+    /// and that a path of another AS has no segments of our confederation, for
+    /// this crate knows of none (RFC 5065 section 5).
+    // It yields no path, for the whole of one would have to be copied.
     #[inline]
-    pub(crate) fn parse(octets: &'a [u8], width: AsWidth) -> Result<Self, DecodeErrorKind> {
+    pub(crate) fn check(
+        octets: &[u8],
+        width: AsWidth,
+        session: SessionKind,
+    ) -> Result<(), DecodeErrorKind> {
         let mut segments = Segments::new(octets, width);
         while !segments.reader.is_empty() {
             let Some(segment) = segments.read().filter(|it| it.count() > 0) else {
@@ -106,12 +120,11 @@ impl<'a> AsPathView<'a> {
             if segment.has_zero() {
                 return Err(DecodeErrorKind::ZeroAsn(crate::AttributeCode::AS_PATH));
             }
+            if segment.kind.is_confederation() && session == SessionKind::External {
+                return Err(DecodeErrorKind::MalformedAsPath);
+            }
         }
-        Ok(Self {
-            octets,
-            width,
-            merged: None,
-        })
+        Ok(())
     }
 
     /// Puts what AS4_PATH says behind what only AS_PATH knows (RFC 6793

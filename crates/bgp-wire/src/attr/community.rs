@@ -1,9 +1,9 @@
 //! Communities of three sizes, and cluster lists.
 
-use std::fmt;
-use std::iter::FusedIterator;
-use std::net::Ipv4Addr;
-use std::str::FromStr;
+use core::fmt;
+use core::iter::FusedIterator;
+use core::net::Ipv4Addr;
+use core::str::FromStr;
 
 use super::ExtendedCommunity;
 use crate::reader::Reader;

@@ -1,8 +1,8 @@
 //! Extended communities by name (RFC 4360 and those that fill it).
 
-use std::fmt;
-use std::net::Ipv4Addr;
-use std::str::FromStr;
+use core::fmt;
+use core::net::Ipv4Addr;
+use core::str::FromStr;
 
 use super::InvalidCommunity;
 use crate::number::Asn;

@@ -7,8 +7,8 @@ mod mp;
 mod other;
 mod owned;
 
-use std::fmt;
-use std::iter::FusedIterator;
+use core::fmt;
+use core::iter::FusedIterator;
 
 pub use self::as_path::{
     AsPath, AsPathSegment, AsPathSegmentView, AsPathView, AsnIter, SegmentIter, SegmentKind,
@@ -18,8 +18,8 @@ pub use self::community::{
     LargeCommunityIter,
 };
 pub use self::extended::{Administrator, ExtendedCommunity, ExtendedValue, OriginValidation};
-pub(crate) use self::mp::mp_family;
 pub use self::mp::{MpReachView, MpUnreachView, NextHop};
+pub(crate) use self::mp::{is_host_v4, mp_family};
 pub use self::other::{OtherAttribute, OtherAttributeIter};
 use self::owned::put_header_flags;
 pub use self::owned::{Aggregator, Origin, PathAttributes};
@@ -214,6 +214,10 @@ impl<'a> AttributeIter<'a> {
         Self {
             reader: Reader::new(octets),
         }
+    }
+
+    pub(crate) const fn octets(&self) -> &'a [u8] {
+        self.reader.rest()
     }
 
     fn read(&mut self) -> Option<AttributeView<'a>> {

@@ -1,7 +1,7 @@
 //! MP_REACH_NLRI and MP_UNREACH_NLRI, and next hops of both IP versions.
 
-use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::{BufMut as _, BytesMut};
 
@@ -109,7 +109,8 @@ impl fmt::Display for NextHop {
     }
 }
 
-fn is_host_v4(address: Ipv4Addr) -> bool {
+#[inline]
+pub(crate) fn is_host_v4(address: Ipv4Addr) -> bool {
     let [first, ..] = address.octets();
     first != 0 && first != 127 && first < 224
 }

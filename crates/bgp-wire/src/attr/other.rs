@@ -1,6 +1,6 @@
 //! Attributes that have no field of their own.
 
-use std::iter::FusedIterator;
+use core::iter::FusedIterator;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 

@@ -1,8 +1,9 @@
 //! The attributes of a route, owned, and how they are written.
 
-use std::fmt;
-use std::net::Ipv4Addr;
-use std::ops::RangeInclusive;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::Ipv4Addr;
+use core::ops::RangeInclusive;
 
 use bytes::{BufMut as _, BytesMut};
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::number::Asn;
-use crate::update::AsWidth;
+use crate::update::{AsWidth, SessionKind};
 
 #[test]
 fn attributes_are_walked_with_both_kinds_of_length() {
@@ -47,14 +47,15 @@ fn a_path_prepends_to_its_sequence_or_starts_one() {
 #[test]
 fn a_received_path_answers_what_selection_asks() {
     let octets = [2, 2, 0, 1, 0, 2, 1, 2, 0, 3, 0, 4, 3, 1, 0, 5];
-    let path = AsPathView::parse(&octets, AsWidth::Two).unwrap();
+    AsPathView::check(&octets, AsWidth::Two, SessionKind::Internal).unwrap();
+    let path = AsPathView::checked(&octets, AsWidth::Two);
     assert_eq!(path.to_string(), "1 2 {3,4} (5)");
     assert_eq!(path.to_as_path().to_string(), path.to_string());
     assert_eq!(path.path_len(), 3);
     assert_eq!(path.to_as_path().path_len(), 3);
     assert_eq!(path.first(), Some(Asn::new(1)));
     assert!(path.contains(Asn::new(5)) && !path.contains(Asn::new(6)));
-    assert!(AsPathView::parse(&[], AsWidth::Four).unwrap().is_empty());
+    assert!(AsPathView::checked(&[], AsWidth::Four).is_empty());
 }
 
 #[test]

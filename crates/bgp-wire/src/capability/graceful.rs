@@ -1,6 +1,7 @@
 //! Graceful restart, and the long-lived one.
 
-use std::fmt;
+use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::{BufMut as _, BytesMut};
 use nom::Parser as _;

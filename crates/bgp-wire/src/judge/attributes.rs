@@ -1,6 +1,7 @@
 //! The attributes of an UPDATE by name.
 
-use std::net::Ipv4Addr;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
 use crate::attr::{
     Aggregator, AsPathView, ClusterIter, CommunityIter, ExtendedCommunityIter, LargeCommunityIter,

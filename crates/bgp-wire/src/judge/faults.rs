@@ -1,6 +1,7 @@
 //! Every fault of an UPDATE, one by one.
 
-use super::{Attributes, Fault, Judge, Judgement, Seen, mandatory};
+use super::message::{Judge, Seen, Twins, mandatory};
+use super::{Attributes, Fault, Judgement};
 use crate::attr::{AttributeIter, AttributeView};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::update::{DecodeContext, UpdateView};
@@ -16,7 +17,7 @@ pub(crate) struct Examined<'a> {
     /// Only what this attribute says.
     pub(crate) says: Attributes<'a>,
     /// What it says as AS4_PATH, as AS4_AGGREGATOR.
-    pub(crate) twins: super::Twins<'a>,
+    pub(crate) twins: Twins<'a>,
 }
 
 /// Looks at attributes one after the other.

@@ -1,7 +1,7 @@
 //! BGP4MP: messages and changes of state of one peering.
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{FAMILIES, MrtError, RecordBody};
 use crate::frame::MessageView;

@@ -16,9 +16,9 @@ mod bgp4mp;
 mod peer_index;
 mod table_dump;
 
-use std::fmt;
-use std::iter::FusedIterator;
-use std::time::Duration;
+use core::fmt;
+use core::iter::FusedIterator;
+use core::time::Duration;
 
 pub use self::bgp4mp::{MessageRecordView, PeerState, Peering, StateChange};
 pub use self::peer_index::{PeerEntry, PeerEntryIter, PeerIndexTableView};

@@ -1,7 +1,7 @@
 //! TABLE_DUMP_V2: the peers that routes came from.
 
-use std::iter::FusedIterator;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::iter::FusedIterator;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{MrtError, next_of};
 use crate::number::{Asn, BgpIdentifier};

@@ -1,7 +1,7 @@
 //! TABLE_DUMP_V2: the routes of a RIB.
 
-use std::iter::FusedIterator;
-use std::time::Duration;
+use core::iter::FusedIterator;
+use core::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
 use ipnet::IpNet;

@@ -191,7 +191,7 @@ fn messages_are_filled_to_the_last_octet_that_fits() {
         ] {
             let prefix = |n: u32| -> IpNet {
                 match family.afi {
-                    Afi::IPV4 => format!("{}/32", std::net::Ipv4Addr::from_bits(n)),
+                    Afi::IPV4 => format!("{}/32", core::net::Ipv4Addr::from_bits(n)),
                     _ => format!("2001:db8::{:x}:{:x}/128", n >> 16, n & 0xffff),
                 }
                 .parse()
@@ -321,7 +321,8 @@ fn a_long_sequence_is_split_and_a_long_set_refused() {
     let mut buf = BytesMut::new();
     path.put(&mut buf, AsWidth::Four);
     assert_eq!(path.encoded_len(AsWidth::Four), Ok(buf.len()));
-    let view = crate::AsPathView::parse(&buf, AsWidth::Four).unwrap();
+    crate::AsPathView::check(&buf, AsWidth::Four, SessionKind::External).unwrap();
+    let view = crate::AsPathView::checked(&buf, AsWidth::Four);
     assert_eq!(view.segments().count(), 3);
     assert!(view.asns().eq(asns.iter().copied()));
     let mut set = path;

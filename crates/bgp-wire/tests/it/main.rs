@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod corpora;
+mod front;
 mod golden;
 #[cfg(feature = "mrt")]
 mod mrt;

@@ -205,3 +205,21 @@ fn a_ring_of_masters_ends() {
     desired.insert_link(bridge("b").with_master(name("a")));
     assert_eq!(plan(&desired, FakeKernel::new().state(), &owned()).len(), 2);
 }
+
+#[test]
+fn a_link_that_is_only_kept_is_set_where_it_is_and_not_made_where_it_is_not() {
+    let mut desired = Desired::default();
+    desired.insert_link(bridge("z-bridge"));
+    desired.insert_link(veth("a-port", "z-bridge").if_there());
+    let mut kernel = FakeKernel::default();
+    let made = plan(&desired, &kernel.observe().unwrap(), &owned());
+    assert_eq!(made, [Op::CreateLink(bridge("z-bridge"))]);
+    let port = LinkSpec {
+        master: None,
+        ..veth("a-port", "z-bridge")
+    };
+    kernel.apply(&made[0]).unwrap();
+    kernel.apply(&Op::CreateLink(port)).unwrap();
+    let set = plan(&desired, &kernel.observe().unwrap(), &owned());
+    assert!(matches!(set.as_slice(), [Op::SetLink(_)]), "{set:?}");
+}

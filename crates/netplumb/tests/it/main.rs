@@ -2,6 +2,12 @@
 //! test's own.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod addresses;
+mod errors;
+mod links;
 mod lookup;
-mod netns;
+mod neighbours;
+mod routes;
+mod watch;
+mod whole;
 mod world;

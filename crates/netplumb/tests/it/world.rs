@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::Command;
 
 use netplumb::{
-    AddrSpec, BridgeSpec, Desired, LinkKind, LinkName, LinkSpec, NeighSpec, NextHopSpec, Owned,
-    RouteSpec,
+    AddrSpec, BridgeSpec, Desired, Kernel as _, LinkKind, LinkName, LinkSpec, NeighSpec, Netlink,
+    NextHopSpec, Owned, RouteSpec, plan, reconcile,
 };
 
 pub(crate) const MARK: &str = "netplumb-test:";
@@ -43,6 +43,14 @@ pub(crate) fn ip(args: &str) -> String {
     let text = text.replace(" linkdown", "");
     let lines: Vec<_> = text.lines().map(str::trim_end).collect();
     lines.join("\n")
+}
+
+/// Makes the kernel as desired and looks again whether it is.
+pub(crate) fn settle(kernel: &mut Netlink, desired: &Desired) {
+    let report = reconcile(kernel, desired, &owned()).unwrap();
+    assert!(report.is_complete(), "{report:#?}");
+    let rest = plan(desired, &kernel.observe().unwrap(), &owned());
+    assert_eq!(rest, [], "a second pass has nothing to do");
 }
 
 pub(crate) fn name(name: &str) -> LinkName {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use serde_json::{Map, Value};
 
 use super::{HOST_AS, Place, ROUTER_AS, Router, address};
 use crate::cmd::{Cmd, Daemon};
@@ -54,6 +55,17 @@ impl Bird {
             .args(words)
             .read()
     }
+
+    /// All that is to say of a prefix, if anything.
+    fn route(&self, prefix: &str) -> Result<String> {
+        let finished = Cmd::new("birdc")
+            .args(["-r", "-s"])
+            .arg(&self.control)
+            .args(["show", "route", prefix, "all"])
+            .finish()?;
+        // "Network not found" has an exit code of its own.
+        Ok(finished.stdout)
+    }
 }
 
 fn configuration(place: &Place) -> String {
@@ -84,7 +96,44 @@ template bgp host {{
         )
         .expect("writing to a string cannot fail");
     }
+    for neighbour in &place.neighbours {
+        let super::Neighbour { name, address, asn } = neighbour;
+        writeln!(
+            text,
+            "protocol bgp {name} from host {{ neighbor {address} as {asn};
+  ipv4 {{ extended next hop on; export all; }}; ipv6 {{ export all; }}; }}"
+        )
+        .expect("writing to a string cannot fail");
+    }
     text
+}
+
+/// The attributes in the answer to `show route all`, an object a path.
+fn parse_paths(text: &str) -> Vec<Value> {
+    let mut paths: Vec<Map<String, Value>> = Vec::new();
+    let mut last = String::new();
+    for line in text.lines() {
+        // Every path has one such line in front of its attributes.
+        if line.trim() == "Type: BGP univ" {
+            paths.push(Map::new());
+        }
+        let Some(path) = paths.last_mut() else {
+            continue;
+        };
+        if let Some((key, value)) = line.trim().split_once(':')
+            && key.starts_with("BGP.")
+        {
+            last = key.to_owned();
+            path.insert(last.clone(), value.trim().into());
+        } else if line.starts_with("\t\t")
+            && let Some(Value::String(value)) = path.get_mut(&last)
+        {
+            // A list too long for one line.
+            value.push(' ');
+            value.push_str(line.trim());
+        }
+    }
+    paths.into_iter().map(Value::Object).collect()
 }
 
 impl Router for Bird {
@@ -103,22 +152,17 @@ impl Router for Bird {
                 line.split_whitespace().next() == Some(name) && line.contains("Established")
             })
         };
-        Ok(SITES
-            .iter()
-            .filter(|site| is_up(site.name))
-            .map(|site| site.v4.into())
+        let hosts = SITES.iter().map(|site| (site.name, site.v4));
+        let others = self.place.neighbours.iter();
+        Ok(hosts
+            .chain(others.map(|it| (it.name, it.address)))
+            .filter(|(name, _)| is_up(name))
+            .map(|(_, address)| address.into())
             .collect())
     }
 
     fn next_hops(&self, prefix: &str) -> Result<BTreeSet<IpAddr>> {
-        let finished = Cmd::new("birdc")
-            .args(["-r", "-s"])
-            .arg(&self.control)
-            .args(["show", "route", prefix, "all"])
-            .finish()?;
-        // "Network not found" has an exit code of its own.
-        finished
-            .stdout
+        self.route(prefix)?
             .lines()
             .filter_map(|line| line.trim().strip_prefix("BGP.next_hop:"))
             .map(|hops| {
@@ -129,6 +173,10 @@ impl Router for Bird {
                 )
             })
             .collect()
+    }
+
+    fn paths(&self, prefix: &str) -> Result<Vec<Value>> {
+        Ok(parse_paths(&self.route(prefix)?))
     }
 
     fn look(&self) -> Vec<String> {
@@ -144,5 +192,37 @@ impl Router for Bird {
 
     fn keep(&mut self) {
         self.daemon.keep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn attributes_are_found_path_by_path_and_long_ones_whole() {
+        let text = "BIRD 2.0.12 ready.
+Table master4:
+10.3.6.0/24          unicast [outside 13:40:00.000] * (100) [AS64513i]
+\tvia 192.168.8.50 on lan
+\tType: BGP univ
+\tBGP.origin: IGP
+\tBGP.community: (64513,1) (64513,2)
+\t\t(64513,3)
+\tBGP.c8 [t]: 01 02 03
+                     unicast [inside 13:40:00.000] (100) [i]
+\tvia 192.168.8.51 on lan
+\tType: BGP univ
+\tBGP.as_path:
+";
+        let first = json!({
+            "BGP.origin": "IGP",
+            "BGP.community": "(64513,1) (64513,2) (64513,3)",
+            "BGP.c8 [t]": "01 02 03",
+        });
+        assert_eq!(parse_paths(text), [first, json!({"BGP.as_path": ""})]);
+        assert!(parse_paths("BIRD 2.0.12 ready.\nNetwork not found\n").is_empty());
     }
 }

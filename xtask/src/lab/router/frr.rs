@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{HOST_AS, Place, ROUTER_AS, Router, address};
+use super::{HOST_AS, Neighbour, Place, ROUTER_AS, Router, address};
 use crate::cmd::{Cmd, Daemon};
 use crate::lab::{ROUTER_V4, SITES};
 use crate::wait::{secs, until};
@@ -104,8 +104,17 @@ router bgp {ROUTER_AS}
     for site in SITES {
         line(format!(" neighbor {} peer-group hosts", site.v4));
     }
+    for neighbour in &place.neighbours {
+        let Neighbour { address, asn, .. } = neighbour;
+        line(format!(" neighbor {address} remote-as {asn}"));
+        line(format!(" neighbor {address} passive"));
+        line(format!(" neighbor {address} capability extended-nexthop"));
+    }
     for family in ["ipv4", "ipv6"] {
         line(format!(" address-family {family} unicast"));
+        for neighbour in &place.neighbours {
+            line(format!("  neighbor {} activate", neighbour.address));
+        }
         line("  neighbor hosts activate\n  maximum-paths 16\n exit-address-family".to_owned());
     }
     text
@@ -133,9 +142,7 @@ impl Router for Frr {
     }
 
     fn next_hops(&self, prefix: &str) -> Result<BTreeSet<IpAddr>> {
-        let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
-        let answer = self.ask(&format!("show bgp {family} unicast {prefix} json"))?;
-        let paths = answer["paths"].as_array().map_or(&[][..], Vec::as_slice);
+        let paths = self.paths(prefix)?;
         let used = |path: &&Value| {
             path["valid"] == true && (path["multipath"] == true || !path["bestpath"].is_null())
         };
@@ -146,6 +153,12 @@ impl Router for Frr {
             .filter(|hop| hop["scope"] != "link-local")
             .map(|hop| address(hop["ip"].as_str().unwrap_or_default()))
             .collect()
+    }
+
+    fn paths(&self, prefix: &str) -> Result<Vec<Value>> {
+        let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
+        let answer = self.ask(&format!("show bgp {family} unicast {prefix} json"))?;
+        Ok(answer["paths"].as_array().cloned().unwrap_or_default())
     }
 
     fn look(&self) -> Vec<String> {

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{HOST_AS, Place, ROUTER_AS, Router, address};
+use super::{HOST_AS, Neighbour, Place, ROUTER_AS, Router, address};
 use crate::cmd::{Cmd, Daemon};
 use crate::lab::ROUTER_V4;
 use crate::wait::{secs, until};
@@ -83,20 +83,37 @@ impl Gobgp {
 
 /// Reads GoBGP's table of one family, `ipv4` or `ipv6`.
 pub(super) fn table(socket: &Path, family: &str) -> Result<Table> {
-    let text = command(socket)
-        .args(["global", "rib", "-j", "-a", family])
-        .timeout(secs(5))
-        .read()?;
-    parse_table(&text)
+    parse_table(&rib(socket, family)?)
 }
 
-fn parse_table(text: &str) -> Result<Table> {
+fn rib(socket: &Path, family: &str) -> Result<String> {
+    command(socket)
+        .args(["global", "rib", "-j", "-a", family])
+        .timeout(secs(5))
+        .read()
+}
+
+/// Every prefix with its paths, as GoBGP prints them.
+fn parse_rib(text: &str) -> Result<Value> {
     let value: Value = serde_json::from_str(text).context("parse gobgp's table")?;
     // GoBGP reports some failures as an object with exit code zero.
     if let Some(error) = value.get("error").and_then(Value::as_str) {
         anyhow::bail!("gobgp: {error}");
     }
-    let paths: BTreeMap<String, Vec<RibPath>> = match value {
+    Ok(value)
+}
+
+/// The attributes of a path, by their codes.
+fn by_code(path: &Value) -> Value {
+    let attributes = path["attrs"].as_array().map_or(&[][..], Vec::as_slice);
+    attributes
+        .iter()
+        .map(|attribute| (attribute["type"].to_string(), attribute.clone()))
+        .collect()
+}
+
+fn parse_table(text: &str) -> Result<Table> {
+    let paths: BTreeMap<String, Vec<RibPath>> = match parse_rib(text)? {
         Value::Null => BTreeMap::new(),
         value => serde_json::from_value(value).context("read gobgp's table")?,
     };
@@ -115,6 +132,10 @@ fn parse_table(text: &str) -> Result<Table> {
         .collect()
 }
 
+fn family(prefix: &str) -> &'static str {
+    if prefix.contains(':') { "ipv6" } else { "ipv4" }
+}
+
 fn command(socket: &Path) -> Cmd {
     Cmd::new("gobgp")
         .arg("--target")
@@ -127,7 +148,7 @@ fn configuration(place: &Place) -> String {
         .password
         .as_ref()
         .map(|word| format!("auth-password = \"{word}\"\n"));
-    format!(
+    let mut text = format!(
         r#"[global.config]
 as = {ROUTER_AS}
 router-id = "{ROUTER_V4}"
@@ -152,7 +173,25 @@ prefix = "192.168.8.0/24"
 peer-group = "bgp-lb"
 "#,
         password.unwrap_or_default()
-    )
+    );
+    for Neighbour { address, asn, .. } in &place.neighbours {
+        text.push_str(&format!(
+            r#"[[neighbors]]
+[neighbors.config]
+neighbor-address = "{address}"
+peer-as = {asn}
+[neighbors.transport.config]
+passive-mode = true
+[[neighbors.afi-safis]]
+[neighbors.afi-safis.config]
+afi-safi-name = "ipv4-unicast"
+[[neighbors.afi-safis]]
+[neighbors.afi-safis.config]
+afi-safi-name = "ipv6-unicast"
+"#
+        ));
+    }
+    text
 }
 
 impl Router for Gobgp {
@@ -177,10 +216,15 @@ impl Router for Gobgp {
     }
 
     fn next_hops(&self, prefix: &str) -> Result<BTreeSet<IpAddr>> {
-        let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
-        Ok(table(&self.socket, family)?
+        Ok(table(&self.socket, family(prefix))?
             .remove(prefix)
             .unwrap_or_default())
+    }
+
+    fn paths(&self, prefix: &str) -> Result<Vec<Value>> {
+        let rib = parse_rib(&rib(&self.socket, family(prefix))?)?;
+        let paths = rib[prefix].as_array().map_or(&[][..], Vec::as_slice);
+        Ok(paths.iter().map(by_code).collect())
     }
 
     fn look(&self) -> Vec<String> {
@@ -207,6 +251,8 @@ impl Router for Gobgp {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -225,6 +271,14 @@ mod tests {
             table["10.0.0.0/8"],
             BTreeSet::from(["192.168.8.40".parse().unwrap()])
         );
+    }
+
+    #[test]
+    fn attributes_are_found_by_their_codes() {
+        let path = json!({"attrs": [{"type": 4, "metric": 7}, {"type": 6}], "stale": false});
+        let wanted = json!({"4": {"type": 4, "metric": 7}, "6": {"type": 6}});
+        assert_eq!(by_code(&path), wanted);
+        assert_eq!(by_code(&json!({})), json!({}));
     }
 
     #[test]

@@ -8,10 +8,11 @@ mod speaker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 pub(crate) use self::fib_agent::{Args as FibAgentArgs, run as run_fib_agent};
 use super::netns::Netns;
@@ -62,6 +63,17 @@ impl RouterKind {
     }
 }
 
+/// A neighbour that connects to the router and gets everything it has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Neighbour {
+    /// A word by which the router may call it.
+    pub(crate) name: &'static str,
+    /// Its address.
+    pub(crate) address: Ipv4Addr,
+    /// Its autonomous system.
+    pub(crate) asn: u32,
+}
+
 /// Where a router runs and what it must know.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -71,6 +83,8 @@ pub(crate) struct Place {
     pub(crate) dir: PathBuf,
     /// TCP MD5 password of all sessions.
     pub(crate) password: Option<String>,
+    /// Neighbours beside the hosts.
+    pub(crate) neighbours: Vec<Neighbour>,
     /// The hosts' link-local addresses and the global ones that mean the same host: some routers
     /// prefer the former as next hops in the kernel.
     pub(crate) link_locals: BTreeMap<IpAddr, IpAddr>,
@@ -97,6 +111,15 @@ pub(crate) trait Router: Debug {
     ///
     /// When the router does not answer.
     fn next_hops(&self, prefix: &str) -> Result<BTreeSet<IpAddr>>;
+
+    /// What the router shows of every path to a prefix, in its own words, as one object a path.
+    ///
+    /// # Errors
+    ///
+    /// When the router does not answer or shows no attributes.
+    fn paths(&self, prefix: &str) -> Result<Vec<Value>> {
+        bail!("{} shows no attributes of {prefix}", self.name())
+    }
 
     /// The commands, in words for the user, that show the router's own view.
     fn look(&self) -> Vec<String>;
@@ -133,13 +156,27 @@ pub(crate) fn start(
     place: Place,
     artifacts: &Artifacts,
 ) -> Result<Box<dyn Router>> {
-    let router: Box<dyn Router> = match kind {
-        RouterKind::Speaker => Box::new(speaker::Speaker::start(place, &artifacts.speaker)?),
+    match kind {
+        RouterKind::Speaker => {
+            let speaker = speaker::Speaker::start(place, &artifacts.speaker)?;
+            Ok(Box::new(speaker))
+        }
+        _ => start_packaged(kind, place),
+    }
+}
+
+/// [`start`] for a router that comes from a package.
+///
+/// # Errors
+///
+/// As there, and when `kind` is our own speaker.
+pub(crate) fn start_packaged(kind: RouterKind, place: Place) -> Result<Box<dyn Router>> {
+    Ok(match kind {
+        RouterKind::Speaker => bail!("the speaker comes from no package"),
         RouterKind::Bird => Box::new(bird::Bird::start(place)?),
         RouterKind::Gobgp => Box::new(gobgp::Gobgp::start(place)?),
         RouterKind::Frr => Box::new(frr::Frr::start(place)?),
-    };
-    Ok(router)
+    })
 }
 
 /// Reads an address as routers print it.

@@ -1,6 +1,7 @@
 //! AS_PATH, owned.
 
-use std::fmt;
+use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::{BufMut as _, BytesMut};
 
@@ -49,7 +50,7 @@ impl AsPath {
 
     /// Puts `asn` in front `times` times (RFC 4271 section 5.1.2).
     pub fn prepend(&mut self, asn: Asn, times: usize) {
-        let front = std::iter::repeat_n(asn, times);
+        let front = core::iter::repeat_n(asn, times);
         match self.segments.first_mut() {
             Some(first) if first.kind == SegmentKind::Sequence => {
                 first.asns.splice(..0, front);

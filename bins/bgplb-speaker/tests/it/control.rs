@@ -1,0 +1,187 @@
+//! The control socket and the commands that read it.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::{ConfigFile, text};
+
+/// The program running, with its socket beside its configuration.
+struct Running {
+    child: Child,
+    socket: PathBuf,
+    file: ConfigFile,
+}
+
+impl Running {
+    fn start(name: &str, config: &str) -> Self {
+        let file = ConfigFile::new(name, config);
+        let socket = file.0.with_extension("sock");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
+            .args(["run", "--config"])
+            .arg(&file.0)
+            .arg("--socket")
+            .arg(&socket)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        while !lines
+            .next()
+            .unwrap()
+            .unwrap()
+            .contains("control socket open")
+        {}
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            child,
+            socket,
+            file,
+        }
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
+            .args(arguments)
+            .arg("--socket")
+            .arg(&self.socket)
+            .output()
+            .unwrap()
+    }
+
+    fn said(&self, arguments: &[&str]) -> String {
+        let output = self.ask(arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    fn terminate(mut self) {
+        let id = self.child.id().to_string();
+        let killed = Command::new("kill").arg(id).status().unwrap();
+        assert!(killed.success());
+        assert!(self.child.wait().unwrap().success());
+        assert!(!self.socket.exists(), "the socket's file was left");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const CONFIG: &str = r#"
+    [local]
+    as = 65500
+    router-id = "192.0.2.1"
+    [[peers]]
+    address = "127.77.1.2"
+    as = 65501
+    name = "nobody"
+    port = 1
+    [[announce]]
+    prefix = "203.0.113.0/24"
+    med = 7
+    communities = ["65500:1", "no-export", "65500:1:2", "target:65500:3"]
+    [[announce]]
+    prefix = "203.0.113.128/25"
+    [[announce]]
+    prefix = "198.51.100.0/24"
+    [[announce]]
+    prefix = "2001:db8::/32"
+"#;
+
+#[test]
+fn what_is_announced_can_be_read_whole_and_by_prefix() {
+    let speaker = Running::start("advertised", CONFIG);
+    assert_eq!(
+        speaker.said(&["routes", "advertised", "-o", "json"]),
+        "{\"version\":1,\"routes\":[\n\
+         {\"prefix\":\"198.51.100.0/24\",\"peers\":[],\"origin\":\"igp\",\"as_path\":\"\"},\n\
+         {\"prefix\":\"203.0.113.0/24\",\"peers\":[],\"origin\":\"igp\",\"as_path\":\"\",\"med\":7,\
+         \"communities\":[\"65500:1\",\"no-export\"],\
+         \"extended_communities\":[\"target:65500:3\"],\
+         \"large_communities\":[\"65500:1:2\"]},\n\
+         {\"prefix\":\"203.0.113.128/25\",\"peers\":[],\"origin\":\"igp\",\"as_path\":\"\"},\n\
+         {\"prefix\":\"2001:db8::/32\",\"peers\":[],\"origin\":\"igp\",\"as_path\":\"\"}\n]}\n"
+    );
+    let prefixes = |filter: &str| {
+        let said = speaker.said(&["routes", "advertised", "-o", "json", filter]);
+        let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let routes = answer["routes"].as_array().unwrap().iter();
+        let prefixes = routes.map(|route| route["prefix"].as_str().unwrap().to_owned());
+        prefixes.collect::<Vec<_>>()
+    };
+    assert_eq!(prefixes("203.0.113.0/24").len(), 2);
+    assert_eq!(prefixes("203.0.113.192/25"), ["203.0.113.128/25"]);
+    assert_eq!(prefixes("::/0"), ["2001:db8::/32"]);
+    assert_eq!(prefixes("192.0.2.0/24").len(), 0);
+
+    let told = ["routes", "advertised", "-o", "json", "--peer", "127.77.1.2"];
+    let nothing = "{\"version\":1,\"routes\":[\n]}\n";
+    assert_eq!(speaker.said(&told), nothing);
+
+    let table = speaker.said(&["routes", "advertised", "198.51.100.0/24"]);
+    assert_eq!(
+        table,
+        "PREFIX               LP    MED   AS PATH      COMMUNITIES          TOLD\n\
+         198.51.100.0/24      -     -     -            -                    -\n"
+    );
+    let learned = speaker.said(&["routes", "learned", "-o", "json"]);
+    assert_eq!(learned, nothing);
+    speaker.terminate();
+}
+
+#[test]
+fn peers_are_shown_with_what_went_wrong() {
+    let speaker = Running::start("peers", CONFIG);
+    let said = speaker.said(&["peers", "-o", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(answer["version"], 1);
+    let peer = &answer["peers"][0];
+    assert_eq!(peer["address"], "127.77.1.2");
+    assert_eq!(peer["name"], "nobody");
+    assert_eq!(peer["as"], 65501);
+    assert!(peer["session"].is_null());
+    let table = speaker.said(&["peers"]);
+    assert!(table.starts_with("PEER "), "{table}");
+    assert!(table.contains("\n127.77.1.2      65501 "), "{table}");
+    speaker.terminate();
+}
+
+#[test]
+fn a_socket_that_another_speaker_serves_is_left_to_it() {
+    let first = Running::start("takeover", CONFIG);
+    let second = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
+        .args(["run", "--config"])
+        .arg(&first.file.0)
+        .arg("--socket")
+        .arg(&first.socket)
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = text(&second.stderr);
+    assert!(said.contains("another process answers there"), "{said}");
+    first.said(&["peers"]);
+    first.terminate();
+}
+
+#[test]
+fn asking_nobody_or_for_nonsense_is_answered_by_one_sentence() {
+    let speaker = Running::start("nonsense", CONFIG);
+    let output = speaker.ask(&["routes", "learned", "10.0.0.0/33"]);
+    assert_eq!(output.status.code(), Some(2));
+
+    let output = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
+        .args(["peers", "--socket", "/nonexistent/control.sock"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "bgplb-speaker: ask the speaker at /nonexistent/control.sock: \
+         No such file or directory (os error 2)\n"
+    );
+    speaker.terminate();
+}

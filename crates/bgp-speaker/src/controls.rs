@@ -1,0 +1,102 @@
+//! What the peers' tasks are told while they run, beside what is announced.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::SpeakerHandle;
+
+/// Wishes that hold from when they are uttered; each task reads those that
+/// are its own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Controls {
+    /// Everything that there was before a restart is announced again.
+    pub(crate) table_complete: bool,
+    /// The coming stop is the first half of a restart.
+    pub(crate) restarting: bool,
+    /// What peers are told at the stop.
+    pub(crate) communication: Option<String>,
+    /// Every session is about to be shut down.
+    shutting_down: bool,
+    /// The sessions with these peers are.
+    peers_shutting_down: BTreeSet<IpAddr>,
+    /// How often each peer was asked for its routes.
+    refreshes: BTreeMap<IpAddr, u64>,
+}
+
+impl Controls {
+    pub(crate) fn shutting_down(&self, peer: IpAddr) -> bool {
+        self.shutting_down || self.peers_shutting_down.contains(&peer.to_canonical())
+    }
+
+    pub(crate) fn refreshes(&self, peer: IpAddr) -> u64 {
+        let asked = self.refreshes.get(&peer.to_canonical());
+        asked.copied().unwrap_or_default()
+    }
+}
+
+impl SpeakerHandle {
+    /// Everything that was announced before a restart of this program is
+    /// announced again. Until then, or for the time given by
+    /// [`SpeakerConfig::restarting`](crate::SpeakerConfig::restarting), peers
+    /// that have kept our routes hear no End-of-RIB, and so keep what they do
+    /// not hear of. Of no consequence if that is `None`, or when repeated.
+    pub fn initial_table_complete(&self) {
+        self.control(|controls| controls.table_complete = true);
+    }
+
+    /// Whether every route is announced as about to go (GRACEFUL_SHUTDOWN, RFC
+    /// 8326), before a shutdown that peers should have moved their traffic
+    /// away from. No session is touched.
+    pub fn set_graceful_shutdown(&self, shutting_down: bool) {
+        self.control(|controls| controls.shutting_down = shutting_down);
+    }
+
+    /// The same for one peer; `false` if there is none with this address. Both
+    /// wishes are kept apart: a route is marked if either says so.
+    pub fn set_peer_graceful_shutdown(&self, peer: IpAddr, shutting_down: bool) -> bool {
+        self.control_peer(peer, |controls, peer| {
+            if shutting_down {
+                controls.peers_shutting_down.insert(peer);
+            } else {
+                controls.peers_shutting_down.remove(&peer);
+            }
+        })
+    }
+
+    /// Whether the coming stop is the first half of a restart. Sessions are
+    /// then closed without a word, and peers that know of graceful restarts
+    /// keep our routes for the restart time instead of dropping them.
+    pub fn set_restarting(&self, restarting: bool) {
+        self.control(|controls| controls.restarting = restarting);
+    }
+
+    /// Why the coming stop is made, in words for the operators of the peers
+    /// (shutdown communication, RFC 9003); what is beyond 255 octets is cut off.
+    pub fn set_shutdown_communication(&self, text: Option<String>) {
+        self.control(|controls| controls.communication = text);
+    }
+
+    /// Asks a peer for all its routes again (ROUTE-REFRESH, RFC 2918), if a
+    /// session with it is up and allows that; `false` if there is no peer with
+    /// this address.
+    pub fn request_refresh(&self, peer: IpAddr) -> bool {
+        self.control_peer(peer, |controls, peer| {
+            *controls.refreshes.entry(peer).or_default() += 1;
+        })
+    }
+
+    fn control_peer(&self, peer: IpAddr, change: impl FnOnce(&mut Controls, IpAddr)) -> bool {
+        let peer = peer.to_canonical();
+        let statuses = self.shared.statuses.borrow();
+        let known = statuses.iter().any(|it| it.address.to_canonical() == peer);
+        drop(statuses);
+        if known {
+            self.control(|controls| change(controls, peer));
+        }
+        known
+    }
+
+    fn control(&self, change: impl FnOnce(&mut Controls)) {
+        self.shared.controls.send_modify(change);
+    }
+}

@@ -1,0 +1,51 @@
+//! Addresses in a real kernel.
+
+use netplumb::{Desired, Kernel as _, Netlink, Op};
+
+use crate::world::{addr, bridge, in_namespace, name, settle};
+
+#[test]
+fn another_prefix_length_of_the_same_address_takes_its_place() {
+    in_namespace(|| {
+        let mut kernel = Netlink::open().unwrap();
+        for (long, short) in [
+            ("10.0.0.1/32", "10.0.0.1/24"),
+            ("2001:db8::1/128", "2001:db8::1/64"),
+        ] {
+            for net in [long, short, long] {
+                let mut desired = Desired::default();
+                desired.insert_link(bridge("br0"));
+                desired.insert_addr(addr("br0", net));
+                settle(&mut kernel, &desired);
+            }
+            kernel.apply(&Op::AddAddr(addr("br0", long))).unwrap();
+        }
+        let error = kernel
+            .apply(&Op::AddAddr(addr("br0", "2001:db8::1/64")))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "add 2001:db8::1/64 to br0: File exists (EEXIST): the link has it as 2001:db8::1/128: kernel says: ipv6: address already assigned"
+        );
+    });
+}
+
+#[test]
+fn addresses_are_grouped_by_link() {
+    in_namespace(|| {
+        let mut kernel = Netlink::open().unwrap();
+        kernel.apply(&Op::CreateLink(bridge("br0"))).unwrap();
+        for net in ["10.1.0.1/24", "2001:db8::1/64"] {
+            kernel.apply(&Op::AddAddr(addr("br0", net))).unwrap();
+        }
+        let groups = kernel.addresses().unwrap();
+        let (_, br0) = groups
+            .iter()
+            .find(|(link, _)| *link == name("br0"))
+            .unwrap();
+        assert!(br0.contains(&"10.1.0.1/24".parse().unwrap()));
+        assert!(br0.contains(&"2001:db8::1/64".parse().unwrap()));
+        let (_, lo) = groups.iter().find(|(link, _)| *link == name("lo")).unwrap();
+        assert!(lo.contains(&"127.0.0.1/8".parse().unwrap()));
+    });
+}

@@ -1,0 +1,56 @@
+//! What wakes the watch, and what does not.
+
+use std::time::Duration;
+
+use netplumb::{Kernel as _, Netlink, Op, RouteSpec, Wake, Watch};
+
+use crate::world::{in_namespace, ip, name};
+
+#[test]
+fn the_watch_wakes_for_links_addresses_and_routes_and_not_without() {
+    in_namespace(|| {
+        let mut watch = Watch::open().unwrap();
+        assert_eq!(watch.wait(Duration::from_millis(20)).unwrap(), Wake::Quiet);
+        for change in [
+            "link set lo mtu 1400",
+            "addr add 10.1.0.1/24 dev lo",
+            "addr add 2001:db8::1/64 dev lo nodad",
+            "route add 10.9.0.0/16 dev lo",
+            "-6 route add 2001:db8:9::/48 dev lo",
+            "link add br0 type bridge",
+        ] {
+            ip(change);
+            assert_eq!(
+                watch.wait(Duration::from_secs(5)).unwrap(),
+                Wake::LookAgain,
+                "{change}"
+            );
+            while watch.wait(Duration::from_millis(20)).unwrap() == Wake::LookAgain {}
+        }
+    });
+}
+
+#[test]
+fn a_flood_of_changes_still_wakes_the_watch() {
+    in_namespace(|| {
+        let mut watch = Watch::open().unwrap();
+        let mut kernel = Netlink::open().unwrap();
+        for third in 0..20_u8 {
+            for last in 0..=255_u8 {
+                let dst = format!("10.66.{third}.{last}/32").parse().unwrap();
+                let route = RouteSpec::on_link(dst, name("lo"));
+                kernel.apply(&Op::ReplaceRoute(route)).unwrap();
+            }
+        }
+        assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Wake::LookAgain);
+        let routes = kernel.observe().unwrap().routes;
+        assert_eq!(
+            routes.keys().filter(|key| key.protocol == 186).count(),
+            20 * 256
+        );
+        // It is of use afterwards.
+        while watch.wait(Duration::from_millis(100)).unwrap() == Wake::LookAgain {}
+        ip("link set lo mtu 1400");
+        assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Wake::LookAgain);
+    });
+}

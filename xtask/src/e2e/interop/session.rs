@@ -1,0 +1,198 @@
+//! The sessions between the two programs, and what each side announces on them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Our AS: more than two octets can hold.
+pub(super) const OUR_AS: u32 = 4_200_000_040;
+/// Theirs too.
+pub(super) const THEIR_AS: u32 = 4_200_000_137;
+/// The key of [`Session::Password`].
+pub(super) const PASSWORD: &str = "laboratory";
+/// Seconds for which routes of a restarting program are kept.
+pub(super) const RESTART_TIME: u32 = 60;
+
+/// One BGP session. All run between the same two programs, at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Session {
+    /// Over IPv4, both families.
+    V4,
+    /// Over IPv6, both families, each with next hops of its own.
+    V6,
+    /// Over IPv6, both families, all next hops IPv6 (RFC 8950).
+    ExtendedNextHop,
+    /// As [`Self::V4`], with TCP MD5 (RFC 2385).
+    Password,
+    /// As [`Self::Password`], but the two sides have different keys.
+    OtherPassword,
+}
+
+impl Session {
+    pub(super) const ALL: [Self; 5] = [
+        Self::V4,
+        Self::V6,
+        Self::ExtendedNextHop,
+        Self::Password,
+        Self::OtherPassword,
+    ];
+
+    /// A word by which programs may call it; none has it as a keyword.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "over_v4",
+            Self::V6 => "over_v6",
+            Self::ExtendedNextHop => "with_v6_hops",
+            Self::Password => "with_password",
+            Self::OtherPassword => "with_other_password",
+        }
+    }
+
+    /// Our address.
+    pub(super) const fn ours(self) -> IpAddr {
+        match self {
+            Self::V4 => v4(40),
+            Self::Password => v4(41),
+            Self::OtherPassword => v4(42),
+            Self::V6 => v6(0x40),
+            Self::ExtendedNextHop => v6(0x41),
+        }
+    }
+
+    /// Theirs.
+    pub(super) const fn theirs(self) -> IpAddr {
+        match self {
+            Self::V4 => v4(137),
+            Self::Password => v4(138),
+            Self::OtherPassword => v4(139),
+            Self::V6 => v6(0x137),
+            Self::ExtendedNextHop => v6(0x138),
+        }
+    }
+
+    /// Their key, if there is one.
+    pub(super) const fn their_password(self) -> Option<&'static str> {
+        match self {
+            Self::Password => Some(PASSWORD),
+            Self::OtherPassword => Some("observatory"),
+            _ => None,
+        }
+    }
+}
+
+const fn v4(last: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(192, 168, 8, last))
+}
+
+const fn v6(last: u16) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 8, 0, 0, 0, 0, last))
+}
+
+/// A route that one side originates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Announced {
+    /// The prefix, as every program prints it.
+    pub(super) prefix: &'static str,
+    /// Standard communities, as we print them.
+    pub(super) standard: &'static [&'static str],
+    /// Extended ones: route targets of the two-octet kind.
+    pub(super) extended: &'static [&'static str],
+    /// Large ones.
+    pub(super) large: &'static [&'static str],
+    /// Whether it is announced again after a restart.
+    pub(super) stays: bool,
+}
+
+impl Announced {
+    const fn plain(prefix: &'static str) -> Self {
+        Self {
+            prefix,
+            standard: &[],
+            extended: &[],
+            large: &[],
+            stays: true,
+        }
+    }
+
+    const fn goes(prefix: &'static str) -> Self {
+        Self {
+            stays: false,
+            ..Self::plain(prefix)
+        }
+    }
+
+    /// All its communities.
+    pub(super) fn communities(&self) -> impl Iterator<Item = &'static str> {
+        let kinds = [self.standard, self.extended, self.large];
+        kinds.into_iter().flatten().copied()
+    }
+
+    pub(super) fn is_v6(&self) -> bool {
+        self.prefix.contains(':')
+    }
+}
+
+/// The well-known community of RFC 8326, as we print it.
+pub(super) const GRACEFUL_SHUTDOWN: &str = "graceful-shutdown";
+
+/// What one side announces.
+pub(super) struct Table {
+    pub(super) v4: Announced,
+    pub(super) v6: Announced,
+    pub(super) with_communities: Announced,
+    pub(super) shutting_down: Announced,
+    /// Not announced any more after a restart.
+    pub(super) v4_goes: Announced,
+    pub(super) v6_goes: Announced,
+}
+
+impl Table {
+    /// Its routes; only those that stay, after a restart.
+    pub(super) fn routes(&self, restarted: bool) -> Vec<Announced> {
+        let all = [
+            self.v4,
+            self.v6,
+            self.with_communities,
+            self.shutting_down,
+            self.v4_goes,
+            self.v6_goes,
+        ];
+        let mut all = all.to_vec();
+        all.retain(|route| route.stays || !restarted);
+        all
+    }
+}
+
+/// What we announce.
+pub(super) const OURS: Table = Table {
+    v4: Announced::plain("192.0.2.0/24"),
+    v6: Announced::plain("2001:db8:40::/48"),
+    with_communities: Announced {
+        standard: &["64512:7"],
+        extended: &["target:64512:8"],
+        large: &["4200000040:9:10"],
+        ..Announced::plain("192.0.2.128/25")
+    },
+    shutting_down: Announced {
+        standard: &[GRACEFUL_SHUTDOWN],
+        ..Announced::plain("192.0.2.192/26")
+    },
+    v4_goes: Announced::goes("192.0.2.224/27"),
+    v6_goes: Announced::goes("2001:db8:41::/48"),
+};
+
+/// What they announce.
+pub(super) const THEIRS: Table = Table {
+    v4: Announced::plain("198.51.100.0/24"),
+    v6: Announced::plain("2001:db8:137::/48"),
+    with_communities: Announced {
+        standard: &["64513:17"],
+        extended: &["target:64513:18"],
+        large: &["4200000137:19:20"],
+        ..Announced::plain("198.51.100.128/25")
+    },
+    shutting_down: Announced {
+        standard: &[GRACEFUL_SHUTDOWN],
+        ..Announced::plain("198.51.100.192/26")
+    },
+    v4_goes: Announced::goes("198.51.100.224/27"),
+    v6_goes: Announced::goes("2001:db8:138::/48"),
+};
