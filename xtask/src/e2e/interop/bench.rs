@@ -1,6 +1,7 @@
 //! The two programs, and what is seen of each feature between them.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -79,7 +80,8 @@ impl Bench {
             Feature::RefreshTheirs => self.their_refresh(),
             Feature::WeRestart => self.we_restart(),
             Feature::TheyRestart => self.they_restart(),
-            Feature::RefreshOurs | Feature::Bfd | Feature::Unnumbered => bail!("not tried"),
+            Feature::RefreshOurs => self.our_refresh(),
+            Feature::Bfd | Feature::Unnumbered => bail!("not tried"),
         }
     }
 
@@ -95,6 +97,17 @@ impl Bench {
                     !offered.iter().any(known),
                     "it offers {offered:?}, so the table is wrong"
                 );
+            }
+            Sign::RefreshRefused(words) => {
+                self.settled(Session::V4)?;
+                self.ours.ask_refresh(Session::V4)?;
+                until("their refusal in their log", secs(10), || {
+                    let logs = self.theirs.logs();
+                    let mut texts = logs.iter().map(fs::read_to_string);
+                    let said = texts.any(|text| text.is_ok_and(|text| text.contains(words)));
+                    ensure!(said, "it does not say so");
+                    Ok(())
+                })?;
             }
             Sign::Fails => {
                 ensure!(
@@ -230,6 +243,20 @@ impl Bench {
             Ok(())
         })?;
         self.ours.established(Session::V4)?;
+        self.settled(Session::V4)
+    }
+
+    fn our_refresh(&self) -> Result<()> {
+        self.settled(Session::V4)?;
+        let before = self.theirs.sent(Session::V4)?;
+        self.ours.ask_refresh(Session::V4)?;
+        until("their routes again", secs(10), || {
+            let now = self.theirs.sent(Session::V4)?;
+            // Here too each set of attributes and family is an UPDATE of its own.
+            ensure!(now >= before + 4, "{before} before, {now} now");
+            Ok(())
+        })?;
+        self.theirs.established(Session::V4)?;
         self.settled(Session::V4)
     }
 

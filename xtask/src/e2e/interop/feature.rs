@@ -93,7 +93,6 @@ impl Feature {
     pub(super) const fn not_yet(self) -> Option<&'static str> {
         match self {
             Self::ExtendedNextHop => Some("`bgplb-speaker` does not offer it yet"),
-            Self::RefreshOurs => Some("`bgplb-speaker` has no command for it yet"),
             Self::Bfd | Self::Unnumbered => Some("not tried yet"),
             _ => None,
         }

@@ -84,6 +84,13 @@ impl Ours {
         serde_json::from_str(&text).context("parse the speaker's answer")
     }
 
+    /// Has it ask for all their routes again.
+    pub(super) fn ask_refresh(&self, session: Session) -> Result<()> {
+        let command = Cmd::new(&self.program).arg("refresh");
+        let command = command.arg(session.theirs().to_string()).arg("--socket");
+        command.arg(self.socket()).run()
+    }
+
     /// What it shows of a session.
     fn peer(&self, session: Session) -> Result<Value> {
         let answer = self.ask(&["peers"])?;

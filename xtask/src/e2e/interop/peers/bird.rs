@@ -120,6 +120,10 @@ impl Opponent for Bird {
         self.count(session, "Import updates:", 0)
     }
 
+    fn sent(&self, session: Session) -> Result<u64> {
+        self.count(session, "Export updates:", 4)
+    }
+
     fn ask_refresh(&self, session: Session) -> Result<()> {
         let said = self.ask(&["reload", "in", session.name()])?;
         ensure!(said.contains("reloading"), "birdc: {said}");

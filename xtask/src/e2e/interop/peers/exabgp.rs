@@ -63,6 +63,14 @@ impl ExaBgp {
         Ok(reports)
     }
 
+    fn updates(&self, session: Session, direction: &str) -> Result<u64> {
+        let reports = self.of(session)?;
+        let updates = reports.iter().filter(|report| {
+            report["type"] == "update" && report["neighbor"]["direction"] == direction
+        });
+        Ok(u64::try_from(updates.count())?)
+    }
+
     fn command(&self, line: &str) -> Result<()> {
         let commands = self.place.path("commands");
         let mut file = fs::File::options().append(true).open(commands)?;
@@ -132,11 +140,11 @@ impl Opponent for ExaBgp {
     }
 
     fn received(&self, session: Session) -> Result<u64> {
-        let reports = self.of(session)?;
-        let updates = reports.iter().filter(|report| {
-            report["type"] == "update" && report["neighbor"]["direction"] == "receive"
-        });
-        Ok(u64::try_from(updates.count())?)
+        self.updates(session, "receive")
+    }
+
+    fn sent(&self, session: Session) -> Result<u64> {
+        self.updates(session, "send")
     }
 
     fn ask_refresh(&self, session: Session) -> Result<()> {
@@ -215,7 +223,7 @@ fn configuration(place: &Place, script: &str, restarted: bool) -> String {
         line(format!(
             "  capability {{ graceful-restart {RESTART_TIME}; route-refresh enable; nexthop {nexthop}; }}
   family {{ ipv4 unicast; ipv6 unicast; }}
-  api {{ processes [ watch ]; neighbor-changes; receive {{ parsed; update; }} }}"
+  api {{ processes [ watch ]; neighbor-changes; receive {{ parsed; update; }} send {{ parsed; update; }} }}"
         ));
         if extended {
             line("  nexthop { ipv4 unicast ipv6; }".to_owned());

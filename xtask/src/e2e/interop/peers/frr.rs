@@ -138,6 +138,12 @@ impl Opponent for Frr {
         count.as_u64().context("vtysh shows no count")
     }
 
+    fn sent(&self, session: Session) -> Result<u64> {
+        let shown = self.session(session)?;
+        let count = &shown["messageStats"]["updatesSent"];
+        count.as_u64().context("vtysh shows no count")
+    }
+
     fn ask_refresh(&self, session: Session) -> Result<()> {
         let ours = session.ours();
         self.terminal(&format!("clear bgp {ours} soft in"))

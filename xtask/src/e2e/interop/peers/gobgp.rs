@@ -136,6 +136,12 @@ impl Opponent for Gobgp {
         count.as_u64().context("gobgp shows no count")
     }
 
+    fn sent(&self, session: Session) -> Result<u64> {
+        let shown = self.session(session)?;
+        let count = &shown["messages"]["sent"]["update"];
+        count.as_u64().context("gobgp shows no count")
+    }
+
     fn ask_refresh(&self, session: Session) -> Result<()> {
         let ours = session.ours().to_string();
         let sent = || -> Result<u64> {

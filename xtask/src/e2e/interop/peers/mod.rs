@@ -45,6 +45,8 @@ pub(super) enum Sign {
     Capability(&'static [&'static str]),
     /// The feature is tried and does not hold.
     Fails,
+    /// Asked for its routes again, it writes this to its log.
+    RefreshRefused(&'static str),
 }
 
 /// A route as one side shows it.
@@ -74,6 +76,9 @@ pub(super) trait Opponent: Debug {
 
     /// How many routes, or UPDATEs, it got on a session since its start.
     fn received(&self, session: Session) -> Result<u64>;
+
+    /// How many it sent.
+    fn sent(&self, session: Session) -> Result<u64>;
 
     /// Has it ask for all our routes again.
     fn ask_refresh(&self, session: Session) -> Result<()>;
