@@ -25,7 +25,7 @@ use crate::rib::Table;
 use crate::{Import, LocalAddresses, PeerSettings};
 
 /// The routes of one peer, whichever session brought them; dropping it takes
-/// them back.
+/// them back, unless they were [left](Self::leave_in_place).
 #[derive(Debug)]
 pub(crate) struct AdjRibIn {
     peer: usize,
@@ -36,6 +36,7 @@ pub(crate) struct AdjRibIn {
     /// Emptied and used again for each UPDATE.
     withdrawn: Vec<IpNet>,
     announced: Vec<IpNet>,
+    left: bool,
 }
 
 /// The session that an UPDATE came by.
@@ -64,6 +65,7 @@ impl AdjRibIn {
             v6: Accepted::default(),
             withdrawn: Vec::new(),
             announced: Vec::new(),
+            left: false,
         }
     }
 
@@ -126,6 +128,11 @@ impl AdjRibIn {
     /// Every route goes.
     pub(crate) fn clear(&mut self) {
         self.retain(|_| false);
+    }
+
+    /// The program ends for a restart: nobody shall hear that the routes go.
+    pub(crate) fn leave_in_place(&mut self) {
+        self.left = true;
     }
 
     /// Takes routes back in pieces, so that other peers get at the learned
@@ -322,7 +329,9 @@ fn went_round(attributes: &Attributes<'_>, facts: SessionFacts) -> Option<&'stat
 
 impl Drop for AdjRibIn {
     fn drop(&mut self) {
-        self.clear();
+        if !self.left {
+            self.clear();
+        }
     }
 }
 

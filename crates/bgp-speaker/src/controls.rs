@@ -65,7 +65,8 @@ impl SpeakerHandle {
 
     /// Whether the coming stop is the first half of a restart. Sessions are
     /// then closed without a word, and peers that know of graceful restarts
-    /// keep our routes for the restart time instead of dropping them.
+    /// keep our routes for the restart time instead of dropping them. Nor do
+    /// readers of learned routes hear that those go.
     pub fn set_restarting(&self, restarting: bool) {
         self.control(|controls| controls.restarting = restarting);
     }

@@ -17,10 +17,15 @@ use crate::{ALONE, TO_STOP};
 
 /// Each with what it may add to the speaker's memory, in kB, beside what the
 /// allocator keeps for later.
-const HOSTILITIES: [(&str, u64, Hostility); 8] = [
+const HOSTILITIES: [(&str, u64, Hostility); 9] = [
+    (
+        "announces ten million routes and may have a thousand",
+        8_000,
+        announces_too_many,
+    ),
     (
         "never reads, and asks for everything again",
-        8_000,
+        16_000,
         never_reads,
     ),
     ("sends an octet at a time", 4_000, sends_octets),
@@ -53,6 +58,12 @@ fn hostile_peers_cost_little_and_disturb_nobody() {
         ..Neighbour::EXTERNAL
     };
     let mut neighbours = vec![Neighbour::EXTERNAL; 2];
+    // The first hostility is for those whose routes are wanted.
+    let wanted = Neighbour {
+        more: "max-prefixes = 1000\nmax-prefixes-pause = 1",
+        ..Neighbour::EXTERNAL
+    };
+    neighbours.resize(2 + ADDRESSES, wanted);
     neighbours.resize(2 + HOSTILITIES.len() * ADDRESSES, hostile);
     let speaker = Speaker::start("hostile", &neighbours, MORE_ROUTES);
     let healthy = Healthy::start(&speaker);
@@ -309,15 +320,10 @@ fn connects_often(stage: &Stage<'_>) -> Result<(), String> {
 }
 
 /// 10.0.0.0/32 and so on, in messages as long as they may be.
-fn announces_millions(stage: &Stage<'_>) -> Result<(), String> {
-    let from = stage.addresses[0];
-    let mut peer = stage.establish(from)?;
+fn announce_millions(peer: &mut Peer) -> Result<(), String> {
     let attributes = hex(&[ORIGIN, AS_PATH, NEXT_HOP].concat());
-    let fixed = [
-        &[0, 0, 0, u8::try_from(attributes.len()).unwrap()],
-        &attributes[..],
-    ]
-    .concat();
+    let length = u8::try_from(attributes.len()).unwrap();
+    let fixed = [&[0, 0, 0, length], &attributes[..]].concat();
     let fitting = (4096 - 19 - fixed.len()) / 5;
     let mut next = 0x0a00_0000_u32;
     while next < 0x0a00_0000 + 10_000_000 {
@@ -329,6 +335,13 @@ fn announces_millions(stage: &Stage<'_>) -> Result<(), String> {
         }
         peer.send(&message(2, &body))?;
     }
+    Ok(())
+}
+
+fn announces_millions(stage: &Stage<'_>) -> Result<(), String> {
+    let from = stage.addresses[0];
+    let mut peer = stage.establish(from)?;
+    announce_millions(&mut peer)?;
     peer.barrier(Family::V4)?;
     let held = stage.speaker.control.peer(from)["accepted_prefixes"].clone();
     if held != 0 {
@@ -336,6 +349,19 @@ fn announces_millions(stage: &Stage<'_>) -> Result<(), String> {
     }
     peer.send(&notification(6, 2, &[]))?;
     peer.closed()?;
+    stage.is_taken_back(from)
+}
+
+fn announces_too_many(stage: &Stage<'_>) -> Result<(), String> {
+    let from = stage.addresses[0];
+    let mut peer = stage.establish(from)?;
+    // The connection ends under its hands.
+    let _ = announce_millions(&mut peer);
+    peer.ends()?;
+    let error = stage.speaker.control.peer(from)["last_error"]["text"].to_string();
+    if !error.contains("(6/1)") {
+        return Err(format!("the session did not end with 6/1: {error}"));
+    }
     stage.is_taken_back(from)
 }
 
@@ -400,8 +426,9 @@ const ADDRESSES: usize = 20;
 /// What there is to say to a peer: more than a socket takes at once.
 const MORE_ROUTES: usize = 20_000;
 
-/// How long a neighbour without fault may wait for an answer.
-const MOST_WAITING: Duration = Duration::from_secs(2);
+/// How long a neighbour without fault may wait for an answer: on a machine that
+/// has much else to do, and without optimization.
+const MOST_WAITING: Duration = Duration::from_secs(4);
 
 /// How often, and after which pauses, a peer tries to connect.
 const MOST_ATTEMPTS: u32 = 10;

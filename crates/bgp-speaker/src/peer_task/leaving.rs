@@ -15,6 +15,7 @@ impl PeerTask {
     pub(super) async fn leave(&mut self) {
         if self.controls.borrow().restarting {
             // Without a NOTIFICATION this is a restart (RFC 4724 section 4.2).
+            self.adj_rib_in.leave_in_place();
             self.close(Connection::Outgoing);
             self.close(Connection::Incoming);
         } else {

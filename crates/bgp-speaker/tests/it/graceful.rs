@@ -221,10 +221,14 @@ async fn a_planned_stop_withdraws_first_and_resets_hard() {
 
 #[tokio::test]
 async fn a_stop_for_a_restart_leaves_without_a_word() {
-    let (node, peer) = speaker(|_| {}).await;
+    let (mut node, peer) = speaker(|_| {}).await;
     node.announce(&["203.0.113.1/32"]);
     let mut session = peer.connect_offering(node.address, &[graceful(true)]).await;
     session.first_transfer().await;
+    session.announce(&["198.51.100.1/32"]).await;
+    assert_eq!(node.learns().await, "198.51.100.1/32 via [192.0.2.77]");
+    let mut learned = node.handle.learned();
+    assert!(learned.try_recv().is_some());
     node.handle.set_restarting(true);
     let (rest, ()) = tokio::join!(
         async {
@@ -236,6 +240,8 @@ async fn a_stop_for_a_restart_leaves_without_a_word() {
         node.stop()
     );
     assert_eq!(rest, []);
+    // What was learned stays in use, as far as anybody knows.
+    assert_eq!(soon(learned.recv()).await, None);
 }
 
 #[tokio::test]

@@ -140,6 +140,8 @@ impl Drop for Speaker {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_file(&self.config);
+        // It is there still if the program was not asked to end.
+        let _ = std::fs::remove_file(&self.control.socket);
     }
 }
 
