@@ -253,6 +253,7 @@ fn check(section: &Section<'_>, base: &SpeakerConfig, add: impl FnOnce(&mut Spea
             ConfigError::LocalAddressFamily(_) => section.span_of("local-address"),
             ConfigError::StateMachine { .. } => section.span_of("families"),
             ConfigError::PassiveWithoutListener(_) => section.span_of("passive"),
+            ConfigError::Anybody(_) => section.span_of("interface"),
             _ => section.span_of("address"),
         };
         section.faults.add(&span, error.to_string());

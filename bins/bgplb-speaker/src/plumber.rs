@@ -211,6 +211,11 @@ impl Installation {
             Wake::NextHopsChanged => return self.find_ways(),
             Wake::SweepDue => {
                 self.sweep_by = None;
+                // What was confirmed at the last moment is not swept.
+                self.find_ways();
+                while let Some(change) = self.learned.try_recv() {
+                    self.routes.apply(&change, &self.ways);
+                }
                 self.routes.sweep()
             }
             Wake::RepairDue => {

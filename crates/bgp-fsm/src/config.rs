@@ -6,7 +6,7 @@ mod restart;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bgp_wire::{Asn, BgpIdentifier, Capability, Family, HoldTime, Open, Role};
+use bgp_wire::{Afi, Asn, BgpIdentifier, Capability, Family, HoldTime, Open, Role};
 
 pub use self::prefix_limit::PrefixLimit;
 pub use self::restart::RestartConfig;
@@ -42,6 +42,7 @@ pub struct PeerConfig {
     pub(crate) initiation: Initiation,
     pub(crate) families: BTreeSet<Family>,
     pub(crate) extended_message: Support,
+    pub(crate) extended_next_hop: Support,
     pub(crate) restart: Option<RestartConfig>,
     pub(crate) refresh_time: Duration,
     pub(crate) prefix_limits: BTreeMap<Family, PrefixLimit>,
@@ -125,6 +126,7 @@ impl PeerConfig {
             initiation: Initiation::Active,
             families: BTreeSet::from([Family::IPV4_UNICAST, Family::IPV6_UNICAST]),
             extended_message: Support::Supported,
+            extended_next_hop: Support::Unsupported,
             restart: None,
             refresh_time: DEFAULT_REFRESH_TIME,
             prefix_limits: BTreeMap::new(),
@@ -236,6 +238,14 @@ impl PeerConfig {
         self
     }
 
+    /// Whether IPv4 routes with IPv6 next hops are offered (RFC 8950). Default:
+    /// no.
+    #[must_use]
+    pub const fn extended_next_hop(mut self, support: Support) -> Self {
+        self.extended_next_hop = support;
+        self
+    }
+
     /// Graceful restart (RFC 4724). Default: not offered, and a peer's routes
     /// go when its session does.
     #[must_use]
@@ -297,6 +307,12 @@ impl PeerConfig {
         capabilities.push(Capability::EnhancedRouteRefresh);
         if self.extended_message == Support::Supported {
             capabilities.push(Capability::ExtendedMessage);
+        }
+        if self.extended_next_hop == Support::Supported
+            && self.families.contains(&Family::IPV4_UNICAST)
+        {
+            let forms = vec![(Family::IPV4_UNICAST, Afi::IPV6)];
+            capabilities.push(Capability::ExtendedNextHop(forms));
         }
         if let Some(restart) = &self.restart {
             let capability = restart.capability(&self.families, restarting);

@@ -8,10 +8,10 @@ mod key;
 mod multipath;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bgp_fsm::{PeerConfig, PrefixLimit};
+use bgp_fsm::{PeerConfig, PrefixLimit, Support};
 use bgp_wire::{Asn, BgpIdentifier, Family, HoldTime};
 
 pub use self::dynamic::DynamicPeers;
@@ -209,6 +209,16 @@ impl PeerSettings {
         }
     }
 
+    /// Whoever connects from a link-local address on `interface`, one at a
+    /// time, with both families and defaults. Its address is `::`.
+    pub fn on_interface(interface: impl Into<String>, remote_as: impl Into<RemoteAs>) -> Self {
+        Self {
+            interface: Some(interface.into()),
+            initiation: Initiation::Passive,
+            ..Self::new(Ipv6Addr::UNSPECIFIED.into(), remote_as)
+        }
+    }
+
     /// What tells this peer from others.
     pub fn key(&self) -> PeerKey {
         PeerKey::new(self.address, self.interface.as_deref())
@@ -237,10 +247,16 @@ impl PeerSettings {
         {
             return Err(ConfigError::PeerAsZero(peer));
         }
-        if peer.is_unspecified() || peer.is_multicast() {
+        if let Some(interface) = self.interface.as_ref().filter(|_| key::is_anybody(peer)) {
+            if self.initiation == Initiation::Active
+                || self.password.is_some()
+                || self.bfd.is_some()
+            {
+                return Err(ConfigError::Anybody(interface.clone()));
+            }
+        } else if peer.is_unspecified() || peer.is_multicast() {
             return Err(ConfigError::PeerAddress(peer));
-        }
-        if is_link_local(peer) != self.interface.is_some() {
+        } else if is_link_local(peer) != self.interface.is_some() {
             return Err(match self.interface {
                 None => ConfigError::InterfaceMissing(peer),
                 Some(_) => ConfigError::InterfaceUseless(peer),
@@ -315,6 +331,10 @@ impl PeerSettings {
         }
         if let Some(time) = self.send_hold {
             machine = machine.send_hold_time(time);
+        }
+        // Where the session itself is IPv6 there may be no IPv4 on the link.
+        if self.address.to_canonical().is_ipv6() {
+            machine = machine.extended_next_hop(Support::Supported);
         }
         if let Some(restart) = self.graceful_restart {
             let families = self.families.iter().copied();

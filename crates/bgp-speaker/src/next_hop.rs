@@ -79,6 +79,45 @@ impl NextHops {
                 wanted: "global IPv6",
             })
     }
+
+    /// The same in the form it is announced in: on a session between
+    /// link-local addresses with ours beside it, or in its place if there is
+    /// no global one (RFC 2545 section 3).
+    pub(crate) fn announced_v6(
+        &self,
+        local: IpAddr,
+        addresses: &LocalAddresses,
+    ) -> Result<NextHop, NoNextHop> {
+        let global = self.resolve_v6(local, addresses);
+        match local {
+            IpAddr::V6(own) if own.is_unicast_link_local() && self.v6.is_none() => {
+                Ok(NextHop::V6 {
+                    global: global.unwrap_or(own),
+                    link_local: Some(own),
+                })
+            }
+            _ => global.map(|global| NextHop::V6 {
+                global,
+                link_local: None,
+            }),
+        }
+    }
+
+    /// The same for IPv4 prefixes, which take the IPv6 next hop where there is
+    /// no IPv4 one and `extended` says that the peer understands that (RFC
+    /// 8950 section 3).
+    pub(crate) fn announced_v4(
+        &self,
+        local: IpAddr,
+        addresses: &LocalAddresses,
+        extended: bool,
+    ) -> Result<NextHop, NoNextHop> {
+        match self.resolve_v4(local, addresses) {
+            Ok(v4) => Ok(NextHop::V4(v4)),
+            Err(reason) if extended => self.announced_v6(local, addresses).map_err(|_| reason),
+            Err(reason) => Err(reason),
+        }
+    }
 }
 
 /// Why a family cannot be announced.
@@ -183,5 +222,37 @@ mod tests {
             reason.to_string(),
             "no next hop is configured and the link that holds 192.0.2.1 has no global IPv6 address"
         );
+    }
+
+    #[test]
+    fn ipv4_goes_by_an_ipv6_next_hop_where_the_peer_understands_that() {
+        let here = addresses(&[&["2001:db8:1::1/64", "fe80::1/64"]]);
+        let derived = NextHops::default();
+        let global = NextHop::v6("2001:db8:1::1".parse().unwrap());
+        let local = ip("2001:db8:1::1");
+        assert_eq!(derived.announced_v4(local, &here, true), Ok(global));
+        assert!(derived.announced_v4(local, &here, false).is_err());
+        // With an IPv4 address on the link there is no need for it.
+        let both = addresses(&[&["2001:db8:1::1/64", "192.0.2.1/24"]]);
+        let v4 = NextHop::V4("192.0.2.1".parse().unwrap());
+        assert_eq!(derived.announced_v4(local, &both, true), Ok(v4));
+    }
+
+    #[test]
+    fn a_session_between_link_local_addresses_announces_ours() {
+        let own: Ipv6Addr = "fe80::1".parse().unwrap();
+        let here = addresses(&[&["fe80::1/64"]]);
+        let alone = NextHop::V6 {
+            global: own,
+            link_local: Some(own),
+        };
+        let derived = NextHops::default();
+        assert_eq!(derived.announced_v6(own.into(), &here), Ok(alone));
+        let here = addresses(&[&["fe80::1/64", "2001:db8:1::1/64"]]);
+        let beside = NextHop::V6 {
+            global: "2001:db8:1::1".parse().unwrap(),
+            link_local: Some(own),
+        };
+        assert_eq!(derived.announced_v6(own.into(), &here), Ok(beside));
     }
 }

@@ -1,10 +1,11 @@
 //! Who our peers are: the one owner of their tasks and of the listening sockets.
 
+mod changes;
 mod doors;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -156,89 +157,6 @@ impl Roster {
         result
     }
 
-    /// Who asked may have gone meanwhile; that changes nothing.
-    fn answer(&mut self, request: Request) {
-        match request {
-            Request::SetPeers {
-                peers,
-                dynamic_peers,
-                answer,
-            } => drop(answer.send(self.set_peers(peers, dynamic_peers))),
-            Request::AddPeer { settings, answer } => drop(answer.send(self.add(*settings))),
-            Request::RemovePeer { key, answer } => {
-                let known = self.wanted.remove(&key).is_some();
-                self.settle(&key);
-                let _ = answer.send(known);
-            }
-        }
-    }
-
-    fn add(&mut self, settings: PeerSettings) -> Result<(), ConfigError> {
-        let key = settings.key();
-        if self.wanted.contains_key(&key) {
-            return Err(ConfigError::DuplicatePeer(key));
-        }
-        self.config.check_peer(&settings)?;
-        self.wanted.insert(key.clone(), settings);
-        self.settle(&key);
-        Ok(())
-    }
-
-    fn set_peers(
-        &mut self,
-        peers: Vec<PeerSettings>,
-        dynamic_peers: Vec<DynamicPeers>,
-    ) -> Result<PeersChange, ConfigError> {
-        let mut config = SpeakerConfig {
-            peers,
-            dynamic_peers,
-            ..self.config.clone()
-        };
-        config.check()?;
-        let peers = std::mem::take(&mut config.peers);
-        let keys: Vec<_> = peers.iter().map(PeerSettings::key).collect();
-        let wanted = keys.iter().cloned().zip(peers).collect();
-        let before = std::mem::replace(&mut self.wanted, wanted);
-        self.set_dynamic_peers(config.dynamic_peers);
-
-        let mut change = PeersChange::default();
-        for key in before.keys() {
-            if !self.wanted.contains_key(key) {
-                change.removed += 1;
-                self.settle(key);
-            }
-        }
-        for key in &keys {
-            let settled = self.settle(key);
-            *match settled {
-                _ if !before.contains_key(key) => &mut change.added,
-                Settled::Unchanged => &mut change.unchanged,
-                Settled::Updated => &mut change.updated,
-                Settled::Started | Settled::Leaving => &mut change.restarted,
-            } += 1;
-        }
-        Ok(change)
-    }
-
-    fn set_dynamic_peers(&mut self, now: Vec<DynamicPeers>) {
-        let before = std::mem::replace(&mut self.config.dynamic_peers, now);
-        for old in &before {
-            self.doors.unprotect_prefix(old);
-        }
-        for new in &self.config.dynamic_peers {
-            self.doors.protect_prefix(new);
-        }
-        let visiting: Vec<_> = self
-            .members
-            .iter()
-            .filter(|(_, member)| member.dynamic.is_some())
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in visiting {
-            self.settle(&key);
-        }
-    }
-
     /// The settings the peer should have, if it should be there.
     fn wanted(&self, key: &PeerKey) -> Option<PeerSettings> {
         let member = self.members.get(key);
@@ -361,21 +279,32 @@ impl Roster {
         if member.dynamic.is_none() && !member.cancel.is_cancelled() {
             return Err(by_itself());
         }
-        if member.dynamic.is_none() {
-            self.doors.unprotect(&member.settings.borrow());
-        }
         self.slots.remove(&member.slot);
         self.shared
             .statuses
             .send_modify(|all| all.remove(member.slot));
         self.settle(&key);
+        // A new key has taken the old one's place without a moment between.
+        let guarded = |now: &Member| now.settings.borrow().password.is_some();
+        if member.dynamic.is_none() && !self.members.get(&key).is_some_and(guarded) {
+            self.doors.unprotect(&member.settings.borrow());
+        }
         Ok(())
     }
 
     /// Hands a connection to the peer it comes from.
     fn admit(&mut self, connection: Accepted) {
         let Accepted { stream, from, door } = connection;
-        let key = key_of(from);
+        let mut key = key_of(from);
+        if let Some(interface) = key.interface()
+            && !self.members.contains_key(&key)
+        {
+            let anybody = PeerKey::new(Ipv6Addr::UNSPECIFIED.into(), Some(interface));
+            if self.members.contains_key(&anybody) {
+                debug!(peer = %key, "taken for the peer of its interface");
+                key = anybody;
+            }
+        }
         if !self.members.contains_key(&key)
             && let Err(why) = self.welcome(&key, door)
         {

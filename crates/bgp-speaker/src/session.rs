@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp_fsm::{Connection, Negotiated};
-use bgp_wire::{Family, NextHop};
+use bgp_wire::{Afi, Capability, Family};
 
 use crate::adj_rib_in::Via;
 use crate::adj_rib_out::{AdjRibOut, Finished, SessionFacts};
@@ -24,6 +24,8 @@ pub(crate) struct Session {
     negotiated: Arc<Negotiated>,
     local: IpAddr,
     next_hops: NextHops,
+    /// The peer takes IPv6 next hops of IPv4 prefixes (RFC 8950 section 4).
+    extended_next_hop: bool,
     adj_rib_out: AdjRibOut,
     /// Everything is being withdrawn, for good.
     leaving: bool,
@@ -55,6 +57,10 @@ impl Session {
             negotiated: Arc::clone(negotiated),
             local,
             next_hops: settings.next_hops,
+            extended_next_hop: negotiated.capabilities.iter().any(|capability| {
+                let form = (Family::IPV4_UNICAST, Afi::IPV6);
+                matches!(capability, Capability::ExtendedNextHop(forms) if forms.contains(&form))
+            }),
             adj_rib_out: AdjRibOut::new(index, Arc::clone(&shared.rib), facts, families)
                 .with_export(settings.export.clone()),
             leaving: false,
@@ -76,15 +82,8 @@ impl Session {
         }
         let v4 = self
             .next_hops
-            .resolve_v4(self.local, addresses)
-            .map(NextHop::V4);
-        let v6 = self
-            .next_hops
-            .resolve_v6(self.local, addresses)
-            .map(|global| NextHop::V6 {
-                global,
-                link_local: None,
-            });
+            .announced_v4(self.local, addresses, self.extended_next_hop);
+        let v6 = self.next_hops.announced_v6(self.local, addresses);
         let mut withheld = Vec::new();
         for (family, next_hop) in [(Family::IPV4_UNICAST, v4), (Family::IPV6_UNICAST, v6)] {
             if !self.adj_rib_out.carries(family) {

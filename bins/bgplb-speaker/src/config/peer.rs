@@ -1,6 +1,6 @@
 //! One peer, or the template of dynamic ones, as the file has it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use bgp_speaker::{
@@ -15,10 +15,17 @@ use super::reader::{Kind, Section};
 /// Reads the text of a file, or says why not.
 pub(super) type ReadFile<'a> = &'a dyn Fn(&Path) -> Result<String, String>;
 
-/// A peer with an address of its own.
+/// A peer with an address of its own, or whoever is on an interface.
 pub(super) fn peer(from: &Section<'_>, read_file: ReadFile<'_>) -> Option<PeerSettings> {
-    let address = from.required("address", kinds::ADDRESS);
     let interface = from.optional("interface", kinds::INTERFACE);
+    let address = match from.has("address") || !from.has("interface") {
+        true => from.required("address", kinds::ADDRESS),
+        false => {
+            // Known here all the same.
+            from.optional("address", kinds::ADDRESS);
+            Some(Ipv6Addr::UNSPECIFIED.into())
+        }
+    };
     let port = from.optional("port", kinds::PORT);
     let passive = from.optional("passive", kinds::YES_OR_NO);
     let nobody = IpAddr::from([0, 0, 0, 0]);
@@ -26,7 +33,8 @@ pub(super) fn peer(from: &Section<'_>, read_file: ReadFile<'_>) -> Option<PeerSe
     let mut settings = common(from, address.unwrap_or(nobody), read_file)?;
     settings.interface = interface;
     settings.port = port.unwrap_or(settings.port);
-    if passive == Some(true) {
+    // Nobody knows whom to connect to on an interface.
+    if passive.unwrap_or_else(|| !from.has("address")) {
         settings.initiation = Initiation::Passive;
     }
     address.map(|_| settings)

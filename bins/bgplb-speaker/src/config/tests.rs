@@ -161,6 +161,19 @@ fn every_rarer_key_arrives() {
 }
 
 #[test]
+fn a_peer_may_be_whoever_is_on_an_interface() {
+    let text = with(r#"address = "192.168.8.40""#, r#"interface = "eth1""#).replacen(
+        r#"password = "hunter2""#,
+        "",
+        1,
+    );
+    let peer = &load(&text).unwrap().speaker.peers[0];
+    assert_eq!(peer.key().to_string(), "eth1");
+    let active = text.replacen("passive = true", "passive = false", 1);
+    expect!["speaker.toml:8:13: peer on eth1: without an address it must be passive, without password and BFD"].assert_eq(&refused(&active));
+}
+
+#[test]
 fn what_is_left_out_has_its_default() {
     let config = load(
         r#"
@@ -242,6 +255,41 @@ proptest::proptest! {
             proptest::prop_assert!(unusable.lines().count() > 0);
             let whole = |line: &str| line.starts_with("speaker.toml:") && !line.contains('\n');
             proptest::prop_assert!(unusable.lines().all(whole), "{unusable}");
+        }
+    }
+}
+
+#[test]
+fn the_documented_example_is_usable() {
+    let text = include_str!("../../../../docs/bgplb-speaker.toml");
+    let config = load(text).unwrap();
+    assert_eq!(config.speaker.peers.len(), 3);
+    assert_eq!(config.speaker.dynamic_peers.len(), 1);
+    // What is written as a default is one.
+    let peer = &config.speaker.peers[0];
+    let defaults = PeerSettings::new(peer.address, peer.remote_as);
+    assert_eq!(peer.hold_time, defaults.hold_time);
+    assert_eq!(peer.max_prefixes, defaults.max_prefixes);
+    assert_eq!(peer.families, defaults.families);
+    assert_eq!(peer.idle_hold, Some(bgp_speaker::IdleHold::DEFAULT));
+    assert_eq!(config.speaker.multipath, Multipath::default());
+    let installed = text.replacen("install = false", "install = true", 1);
+    let written = load(&installed).unwrap().kernel;
+    let left_out = load(&with("med = 7", "")).unwrap().kernel;
+    assert_eq!(written, left_out);
+}
+
+#[test]
+fn every_key_is_in_the_documented_example() {
+    let text = include_str!("../../../../docs/bgplb-speaker.toml");
+    let unknown = |line: &str| refused(&with(line, "colour = 1"));
+    let said = ["ttl = 3", "install = true", "med = 7"]
+        .map(unknown)
+        .join("\n");
+    for list in said.split("known here are ").skip(1) {
+        let keys = list.lines().next().unwrap_or_default();
+        for key in keys.split(", ") {
+            assert!(text.contains(&format!("{key} = ")), "{key}");
         }
     }
 }

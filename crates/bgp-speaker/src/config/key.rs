@@ -1,7 +1,7 @@
 //! What tells a peer from others, and from whom we expect to be called.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use bgp_wire::Asn;
 
@@ -14,12 +14,15 @@ pub struct PeerKey {
 
 impl PeerKey {
     /// The peer at `address`, on `interface` if that address is link-local;
-    /// the interface of others does not count.
+    /// the interface of others does not count. The address `::` stands for
+    /// whoever is on the interface.
     pub fn new(address: IpAddr, interface: Option<&str>) -> Self {
         let address = address.to_canonical();
         Self {
             address,
-            interface: interface.filter(|_| is_link_local(address)).map(Box::from),
+            interface: interface
+                .filter(|_| is_link_local(address) || is_anybody(address))
+                .map(Box::from),
         }
     }
 
@@ -44,6 +47,7 @@ impl fmt::Display for PeerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.interface {
             None => write!(f, "{}", self.address),
+            Some(interface) if is_anybody(self.address) => f.write_str(interface),
             Some(interface) => write!(f, "{}%{interface}", self.address),
         }
     }
@@ -52,6 +56,11 @@ impl fmt::Display for PeerKey {
 /// Whether the address means nothing without an interface.
 pub(crate) fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// Whether the address stands for whoever is on an interface.
+pub(crate) fn is_anybody(address: IpAddr) -> bool {
+    address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
 }
 
 /// The autonomous system a peer has to be of.
@@ -89,5 +98,22 @@ impl fmt::Display for RemoteAs {
             Self::Internal => f.write_str("internal"),
             Self::External => f.write_str("external"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_counts_only_where_the_address_needs_it() {
+        let key = |address: &str| PeerKey::new(address.parse().unwrap(), Some("eth1"));
+        assert_eq!(key("fe80::1").to_string(), "fe80::1%eth1");
+        assert_eq!(key("::").to_string(), "eth1");
+        assert_eq!(
+            key("192.0.2.1"),
+            PeerKey::from(IpAddr::from([192, 0, 2, 1]))
+        );
+        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
     }
 }

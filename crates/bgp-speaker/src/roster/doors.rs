@@ -80,6 +80,8 @@ impl Doors {
         let Some(key) = &peers.template.password else {
             return;
         };
+        self.unprotected
+            .retain(|(prefix, _)| *prefix != peers.prefix);
         for (door, reason) in self.set_key(peers.prefix, key) {
             warn!(prefix = %peers.prefix, %reason, "connections from these peers are refused");
             self.unprotected.insert((peers.prefix, door));

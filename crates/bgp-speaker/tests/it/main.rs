@@ -8,6 +8,7 @@ mod bfd_peer;
 mod flush;
 mod graceful;
 mod learn;
+mod link_local;
 mod node;
 mod password;
 mod peers;

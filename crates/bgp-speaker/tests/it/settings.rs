@@ -185,3 +185,52 @@ async fn a_password_of_a_prefix_is_asked_of_everybody_there() {
     speaker.stop().await;
     signing.stop().await;
 }
+
+#[tokio::test]
+async fn a_new_password_takes_the_old_ones_place() {
+    let mut speaker = Plan::new(64512);
+    let mut signing = Plan::new(64513);
+    let settings = |password| PeerSettings {
+        password: Some(Secret::from(password)),
+        ..speaker.peer_at(signing.address, signing.asn())
+    };
+    let [old, new] = ["correct horse", "battery staple"].map(settings);
+    let passive = |settings| PeerSettings {
+        initiation: Initiation::Passive,
+        ..settings
+    };
+    let (old, new) = (passive(old), passive(new));
+    let other_side = PeerSettings {
+        password: new.password.clone(),
+        ..signing.peer(&speaker)
+    };
+    let plain = Identity {
+        address: signing.address,
+        asn: signing.asn(),
+    };
+    speaker.add_peer(old);
+    signing.add_peer(other_side);
+    let speaker = speaker.start().await;
+    let change = speaker.handle.set_peers(vec![new.clone()], vec![]).await;
+    assert_eq!(change.unwrap().restarted, 1);
+    let signing = signing.start().await;
+    signing.established().await;
+    speaker.established().await;
+    // The key was changed, not taken away.
+    let dialed = timeout(
+        Duration::from_millis(500),
+        plain.dial(speaker.socket(), None),
+    );
+    assert!(dialed.await.is_err(), "the connection needs a signature");
+
+    let open = PeerSettings {
+        password: None,
+        ..new
+    };
+    let change = speaker.handle.set_peers(vec![open], vec![]).await;
+    assert_eq!(change.unwrap().restarted, 1);
+    signing.stop().await;
+    speaker.peer(|peer| peer.negotiated.is_none()).await;
+    soon(plain.dial(speaker.socket(), None)).await.unwrap();
+    speaker.stop().await;
+}
