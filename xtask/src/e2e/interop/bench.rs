@@ -9,7 +9,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::feature::Feature;
 use super::ours::Ours;
 use super::peers::{Kind, Lack, Opponent, Seen, Sign};
-use super::session::{Announced, GRACEFUL_SHUTDOWN, OUR_AS, OURS, Session, THEIR_AS, THEIRS};
+use super::session::{
+    Announced, GRACEFUL_SHUTDOWN, LINK, LINK_WITHOUT_V4, OUR_AS, OURS, Session, THEIR_AS, THEIRS,
+};
 use crate::lab::cable::Cable;
 use crate::wait::{secs, until};
 
@@ -30,9 +32,8 @@ enum Side {
 
 impl Bench {
     pub(super) fn start(kind: Kind, program: &Path) -> Result<Self> {
-        let ours: Vec<_> = Session::ALL.map(Session::ours).into();
-        let theirs: Vec<_> = Session::ALL.map(Session::theirs).into();
-        let cable = Cable::lay(&ours, &theirs)?;
+        let addresses = Session::ALL.map(|it| (it.link(), [it.ours(), it.theirs()]));
+        let cable = Cable::lay(&[LINK, LINK_WITHOUT_V4], &addresses)?;
         let place = kind.place(&cable.theirs, cable.dir());
         let ours = Ours::new(cable.ours.clone(), cable.dir(), program, &place.sessions);
         let mut bench = Self {

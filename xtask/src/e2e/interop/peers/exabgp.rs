@@ -232,7 +232,8 @@ fn configuration(place: &Place, script: &str, restarted: bool) -> String {
         for route in THEIRS.routes(restarted) {
             let hop = match (route.is_v6(), extended) {
                 (false, false) => Session::V4.theirs(),
-                _ => Session::V6.theirs(),
+                (true, false) => Session::V6.theirs(),
+                (_, true) => theirs,
             };
             line(format!(
                 "    route {} next-hop {hop} {};",
