@@ -82,7 +82,8 @@ impl Bench {
             Feature::WeRestart => self.we_restart(),
             Feature::TheyRestart => self.they_restart(),
             Feature::RefreshOurs => self.our_refresh(),
-            Feature::Bfd | Feature::Unnumbered => bail!("not tried"),
+            Feature::Bfd => self.bfd(),
+            Feature::Unnumbered => bail!("not tried"),
         }
     }
 
@@ -110,6 +111,7 @@ impl Bench {
                     Ok(())
                 })?;
             }
+            Sign::Unseen => {}
             Sign::Fails => {
                 ensure!(
                     self.hold(lack.feature).is_err(),
@@ -226,6 +228,14 @@ impl Bench {
             );
         }
         Ok(())
+    }
+
+    /// Up is what each side calls it only once it has heard that the other side hears it.
+    fn bfd(&self) -> Result<()> {
+        until("their BFD session", secs(10), || {
+            self.theirs.bfd_up(Session::Bfd)
+        })?;
+        self.exchange(Session::Bfd, OURS.v4, THEIRS.v4)
     }
 
     fn settled(&self, session: Session) -> Result<()> {

@@ -29,15 +29,18 @@ pub(super) enum Session {
     Password,
     /// As [`Self::Password`], but the two sides have different keys.
     OtherPassword,
+    /// As [`Self::V4`], watched by BFD (RFC 5880).
+    Bfd,
 }
 
 impl Session {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::V4,
         Self::V6,
         Self::ExtendedNextHop,
         Self::Password,
         Self::OtherPassword,
+        Self::Bfd,
     ];
 
     /// A word by which programs may call it; none has it as a keyword.
@@ -48,6 +51,7 @@ impl Session {
             Self::ExtendedNextHop => "with_v6_hops",
             Self::Password => "with_password",
             Self::OtherPassword => "with_other_password",
+            Self::Bfd => "with_bfd",
         }
     }
 
@@ -75,6 +79,7 @@ impl Session {
             Self::V4 => v4(40),
             Self::Password => v4(41),
             Self::OtherPassword => v4(42),
+            Self::Bfd => v4(43),
             Self::V6 => v6(8, 0x40),
             Self::ExtendedNextHop => v6(9, 0x40),
         }
@@ -86,6 +91,7 @@ impl Session {
             Self::V4 => v4(137),
             Self::Password => v4(138),
             Self::OtherPassword => v4(139),
+            Self::Bfd => v4(140),
             Self::V6 => v6(8, 0x137),
             Self::ExtendedNextHop => v6(9, 0x137),
         }

@@ -14,14 +14,17 @@ use super::super::feature::Feature;
 use super::super::session::{
     Announced, GRACEFUL_SHUTDOWN, OUR_AS, RESTART_TIME, Session, THEIR_AS, THEIRS,
 };
-use super::{Lack, Opponent, Place, Seen, Sign, items};
+use super::{Lack, NO_BFD, Opponent, Place, Seen, Sign, items};
 use crate::cmd::{Cmd, Daemon};
 
-pub(super) const LACKS: [Lack; 1] = [Lack {
-    feature: Feature::WeRestart,
-    why: "has no table of what it received, so there is nothing it could keep",
-    sign: Sign::Fails,
-}];
+pub(super) const LACKS: [Lack; 2] = [
+    NO_BFD,
+    Lack {
+        feature: Feature::WeRestart,
+        why: "has no table of what it received, so there is nothing it could keep",
+        sign: Sign::Fails,
+    },
+];
 
 #[derive(Debug)]
 pub(super) struct ExaBgp {

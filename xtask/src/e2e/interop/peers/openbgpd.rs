@@ -10,11 +10,12 @@ use serde_json::Value;
 
 use super::super::feature::Feature;
 use super::super::session::{Announced, GRACEFUL_SHUTDOWN, OUR_AS, Session, THEIR_AS, THEIRS};
-use super::{Lack, Opponent, Place, Seen, Sign, items, texts};
+use super::{Lack, NO_BFD, Opponent, Place, Seen, Sign, items, texts};
 use crate::cmd::{Cmd, Daemon};
 use crate::wait::{secs, until};
 
-pub(super) const LACKS: [Lack; 3] = [
+pub(super) const LACKS: [Lack; 4] = [
+    NO_BFD,
     Lack {
         feature: Feature::ExtendedNextHop,
         why: "does not know RFC 8950",
