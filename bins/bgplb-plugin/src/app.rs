@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bgp_speaker::{
-    LocalAddresses, NextHops, PeerSettings, Secret, Speaker, SpeakerConfig, SpeakerHandle,
+    LocalAddresses, NextHops, PeerSettings, Restarting, Secret, Speaker, SpeakerConfig,
+    SpeakerHandle,
 };
 use bgp_wire::{Asn, BgpIdentifier};
 use docker_plugin_api as api;
 use healthwatch::{DockerClient, DockerConfig, DockerWatch};
-use netplumb::Netlink;
+use netplumb::{Kernel as _, Netlink};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -27,6 +28,7 @@ use crate::controller::{Controller, Effects, Handle, Policy};
 use crate::datapath;
 use crate::driver::Driver;
 use crate::ipam::Ipam;
+use crate::naming;
 use crate::plumber::Plumber;
 use crate::settings::Settings;
 use crate::stopper::StopperTask;
@@ -34,6 +36,10 @@ use crate::store::{self, State, Store, StoreError};
 
 /// How long one answer of Docker's may take.
 const DOCKER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long routers hold what an earlier run announced while Docker does not
+/// answer.
+const DEFERRAL_TIME: Duration = Duration::from_secs(120);
 
 /// How long the end may take: Docker kills after ten seconds.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -53,9 +59,10 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     };
     let state_dir = args.state_dir();
     let (state, sweep) = remembered(&state_dir)?;
-    let kernel = Netlink::open().context("the kernel can't be reached")?;
+    let mut kernel = Netlink::open().context("the kernel can't be reached")?;
+    let restarting = restarting(&state, &mut kernel)?;
     let plumber = Plumber::start(kernel, datapath::owned(sweep)).context("can't start a thread")?;
-    let (speaker, speaker_handle) = speaker(&settings, addresses::follow()?)?;
+    let (speaker, speaker_handle) = speaker(&settings, restarting, addresses::follow()?)?;
     let docker = docker_socket(settings.docker_socket.clone());
     let (stopper_task, stopper) = StopperTask::new(DockerClient::new(&docker, DOCKER_TIMEOUT));
     let (docker_watch, observations) = DockerWatch::new(DockerConfig::new(&docker));
@@ -165,8 +172,27 @@ fn remembered(directory: &std::path::Path) -> Result<(State, bool)> {
     }
 }
 
+/// Whether an earlier run announced something that routers may still send us
+/// packets for. They are asked to go on with that until the first verdicts are
+/// in. Without our links, as after the machine's own restart, there is nobody
+/// to deliver to, and they are told so.
+fn restarting(state: &State, kernel: &mut Netlink) -> Result<Option<Restarting>> {
+    if state.networks.is_empty() {
+        return Ok(None);
+    }
+    let observed = kernel
+        .observe()
+        .context("the kernel's objects can't be read")?;
+    let ours = |alias: &String| alias.starts_with(naming::MARK);
+    Ok(Some(Restarting {
+        deferral_time: DEFERRAL_TIME,
+        forwarding_kept: observed.links.values().any(|link| ours(&link.alias)),
+    }))
+}
+
 fn speaker(
     settings: &Settings,
+    restarting: Option<Restarting>,
     addresses: watch::Receiver<Arc<LocalAddresses>>,
 ) -> Result<(Speaker, SpeakerHandle)> {
     let identifier = BgpIdentifier::from(settings.identifier);
@@ -174,6 +200,7 @@ fn speaker(
     if let Some(port) = settings.listen_port {
         config.listen = vec![([0, 0, 0, 0], port).into(), ([0; 8], port).into()];
     }
+    config.restarting = restarting;
     config.peers = settings
         .peers
         .iter()

@@ -143,7 +143,10 @@ impl fmt::Display for Cause {
                 write!(f, "peer is in AS {received}, configured is AS {expected}")
             }
             Self::NotExternal(asn) => {
-                write!(f, "peer is in our own AS {asn}, configured is an external one")
+                write!(
+                    f,
+                    "peer is in our own AS {asn}, configured is an external one"
+                )
             }
             Self::SameBgpIdentifier(identifier) => write!(
                 f,

@@ -114,6 +114,8 @@ pub(crate) struct Controller {
     /// Which of our networks an endpoint is on.
     network_of: BTreeMap<String, String>,
     containers: Containers,
+    /// Docker has listed its containers since we started.
+    told_everything: bool,
     /// Names of all networks Docker has, for messages.
     network_names: BTreeMap<String, String>,
     announcements: Announcements<Source>,
@@ -192,6 +194,7 @@ impl Controller {
             networks,
             network_of,
             containers: Containers::default(),
+            told_everything: false,
             network_names: BTreeMap::new(),
             announcements: Announcements::default(),
             returned: BTreeMap::new(),

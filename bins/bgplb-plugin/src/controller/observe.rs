@@ -24,6 +24,7 @@ impl Controller {
                 let touched = self.containers.replace(&containers);
                 self.settle_endpoints(&touched);
                 self.list_networks(&networks);
+                self.finish_restart();
             }
             Observation::Container(container) => {
                 let touched = self.containers.insert(&container);
@@ -52,6 +53,21 @@ impl Controller {
             Observation::Reachable => info!("Docker can be reached"),
             _ => {}
         }
+    }
+
+    /// Docker has told us everything. What follows from it is announced when
+    /// the kernel has done what was asked of it so far; then routers may forget
+    /// what an earlier run announced and this one does not.
+    fn finish_restart(&mut self) {
+        if std::mem::replace(&mut self.told_everything, true) {
+            return;
+        }
+        let handle = self.handle.clone();
+        self.effects.plumber.observe_then(move |_| {
+            handle.tell_blocking(|controller| {
+                controller.effects.speaker.initial_table_complete();
+            });
+        });
     }
 
     fn settle_endpoints(&mut self, endpoints: &BTreeSet<String>) {
