@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::decode::DecodeArgs;
-use crate::show::{PeersArgs, RoutesArgs};
+use crate::show::{PeersArgs, RefreshArgs, RoutesArgs};
 
 /// A small BGP speaker: announces prefixes, learns routes, installs ECMP sets
 /// in the kernel.
@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Peers(PeersArgs),
     /// Show the routes of the running speaker.
     Routes(RoutesArgs),
+    /// Have the running speaker ask a peer for all its routes again.
+    Refresh(RefreshArgs),
     /// Print the BGP messages in a file, one line each.
     Decode(DecodeArgs),
 }

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         }
         Command::Peers(args) => shown(show::peers(&args, io::stdout().lock())),
         Command::Routes(args) => shown(show::routes(&args, io::stdout().lock())),
+        Command::Refresh(args) => shown(show::refresh(&args)),
         Command::Decode(args) => match decode::run(&args, io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {

@@ -1,4 +1,4 @@
-//! Two namespaces joined by one cable, for two speakers and nothing else.
+//! Two namespaces joined by cables, for two speakers and nothing else.
 //!
 //! It is a laboratory as [`super::Lab`] is: the same names, removed in the same way.
 
@@ -15,19 +15,20 @@ use super::{Guard, NETNS_PREFIX, claim, report_removal};
 pub(crate) struct Cable {
     id: String,
     dir: PathBuf,
-    /// One end, whose link is called `uplink`.
+    /// One end.
     pub(crate) ours: Netns,
-    /// The other one, whose link is called `uplink` too.
+    /// The other one.
     pub(crate) theirs: Netns,
 }
 
 impl Cable {
-    /// Makes both namespaces with these addresses.
+    /// Makes both namespaces and between them a cable for each name in `links`, which is the name
+    /// of the link at both ends. The addresses are those of both ends, with their link's name.
     ///
     /// # Errors
     ///
     /// When a part cannot be made; what was built is removed again.
-    pub(crate) fn lay(ours: &[IpAddr], theirs: &[IpAddr]) -> Result<Self> {
+    pub(crate) fn lay(links: &[&str], addresses: &[(&str, [IpAddr; 2])]) -> Result<Self> {
         let (id, dir) = claim()?;
         let mut guard = Guard {
             id: &id,
@@ -35,19 +36,27 @@ impl Cable {
         };
         let [left, right] = ["h1", "r"].map(|end| format!("{NETNS_PREFIX}{id}-{end}"));
         let (left, right) = (Netns::create(left)?, Netns::create(right)?);
+        let ends = [&left, &right];
         let peer = right.name();
-        left.ip(&format!(
-            "link add uplink type veth peer name uplink netns {peer}"
-        ))?;
-        for (netns, addresses) in [(&left, ours), (&right, theirs)] {
-            for address in addresses {
+        for link in links {
+            left.ip(&format!(
+                "link add {link} type veth peer name {link} netns {peer}"
+            ))?;
+        }
+        for (link, pair) in addresses {
+            for (netns, address) in ends.iter().zip(pair) {
                 let (length, flag) = match address {
                     IpAddr::V4(_) => (24, ""),
                     IpAddr::V6(_) => (64, "nodad"),
                 };
-                netns.ip(&format!("address add {address}/{length} dev uplink {flag}"))?;
+                netns.ip(&format!("address add {address}/{length} dev {link} {flag}"))?;
             }
-            netns.ip("link set uplink up")?;
+        }
+        for (netns, link) in ends
+            .iter()
+            .flat_map(|end| links.iter().map(move |it| (end, it)))
+        {
+            netns.ip(&format!("link set {link} up"))?;
         }
         guard.armed = false;
         drop(guard);

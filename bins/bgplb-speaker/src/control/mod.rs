@@ -1,6 +1,7 @@
 //! The control socket: what the speaker holds, as JSON over HTTP
 //! (`docs/control-socket.md`).
 
+mod refresh;
 mod routes;
 mod socket;
 mod status;
@@ -13,7 +14,7 @@ use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use bgp_speaker::SpeakerHandle;
 use serde::Serialize;
@@ -68,6 +69,7 @@ fn router(speaker: SpeakerHandle) -> Router {
         .route("/v1/peers", get(peers))
         .route("/v1/routes/learned", get(learned))
         .route("/v1/routes/advertised", get(advertised))
+        .route("/v1/refresh", post(refresh::refresh))
         .fallback(async || refusal(StatusCode::NOT_FOUND, "no such path"))
         .with_state(speaker)
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context as _, bail, ensure};
 use bytes::{Buf as _, Bytes};
 use http_body_util::{BodyExt as _, Empty};
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +29,19 @@ pub(crate) struct Answer {
 ///
 /// When nobody answers there, or the answer is a refusal.
 pub(crate) fn ask(socket: &Path, path: &str) -> anyhow::Result<Answer> {
+    request(socket, Method::GET, path)
+}
+
+/// Has `path` at `socket` carried out.
+///
+/// # Errors
+///
+/// As [`ask`].
+pub(crate) fn tell(socket: &Path, path: &str) -> anyhow::Result<()> {
+    request(socket, Method::POST, path).map(drop)
+}
+
+fn request(socket: &Path, method: Method, path: &str) -> anyhow::Result<Answer> {
     let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
     let response = runtime
         .block_on(async {
@@ -36,7 +49,9 @@ pub(crate) fn ask(socket: &Path, path: &str) -> anyhow::Result<Answer> {
             let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
             // It runs whenever the answer is waited for, on this thread.
             runtime.spawn(connection);
-            let request = Request::get(path)
+            let request = Request::builder()
+                .method(method)
+                .uri(path)
                 .header(hyper::header::HOST, "localhost")
                 .body(Empty::<Bytes>::new())?;
             anyhow::Ok(sender.send_request(request).await?)

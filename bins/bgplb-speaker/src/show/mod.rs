@@ -1,5 +1,5 @@
 //! `bgplb-speaker peers` and `bgplb-speaker routes`: what the control socket
-//! says, as it is or as a table.
+//! says, as it is or as a table. `bgplb-speaker refresh`: what it does.
 
 mod client;
 mod table;
@@ -19,6 +19,16 @@ use crate::control::DEFAULT_SOCKET;
 pub(crate) struct PeersArgs {
     #[command(flatten)]
     common: CommonArgs,
+}
+
+/// Which peer to ask for its routes again.
+#[derive(Args, Debug)]
+pub(crate) struct RefreshArgs {
+    /// Its address.
+    peer: IpAddr,
+    /// The control socket of the running speaker.
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    socket: PathBuf,
 }
 
 /// Which routes to show.
@@ -76,6 +86,11 @@ pub(crate) fn peers(args: &PeersArgs, to: impl Write) -> anyhow::Result<()> {
             Ok(table::peers(&list, to)?)
         }
     })
+}
+
+/// Has a peer asked for all its routes again.
+pub(crate) fn refresh(args: &RefreshArgs) -> anyhow::Result<()> {
+    client::tell(&args.socket, &format!("/v1/refresh?peer={}", args.peer))
 }
 
 /// Shows routes, each as soon as it was read.

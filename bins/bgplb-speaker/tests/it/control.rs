@@ -151,6 +151,23 @@ fn peers_are_shown_with_what_went_wrong() {
 }
 
 #[test]
+fn only_a_peer_with_a_session_can_be_asked_for_its_routes() {
+    let speaker = Running::start("refresh", CONFIG);
+    for (peer, wanted) in [
+        ("127.77.1.2", "peer 127.77.1.2: there is no session with it"),
+        ("127.77.1.9", "127.77.1.9 is no peer"),
+    ] {
+        let output = speaker.ask(&["refresh", peer]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(
+            text(&output.stderr),
+            format!("bgplb-speaker: the speaker refuses: {wanted}\n")
+        );
+    }
+    speaker.terminate();
+}
+
+#[test]
 fn a_socket_that_another_speaker_serves_is_left_to_it() {
     let first = Running::start("takeover", CONFIG);
     let second = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))

@@ -1,6 +1,7 @@
 //! The two programs, and what is seen of each feature between them.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -8,7 +9,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::feature::Feature;
 use super::ours::Ours;
 use super::peers::{Kind, Lack, Opponent, Seen, Sign};
-use super::session::{Announced, GRACEFUL_SHUTDOWN, OUR_AS, OURS, Session, THEIR_AS, THEIRS};
+use super::session::{
+    Announced, GRACEFUL_SHUTDOWN, LINK, LINK_WITHOUT_V4, OUR_AS, OURS, Session, THEIR_AS, THEIRS,
+};
 use crate::lab::cable::Cable;
 use crate::wait::{secs, until};
 
@@ -29,9 +32,8 @@ enum Side {
 
 impl Bench {
     pub(super) fn start(kind: Kind, program: &Path) -> Result<Self> {
-        let ours: Vec<_> = Session::ALL.map(Session::ours).into();
-        let theirs: Vec<_> = Session::ALL.map(Session::theirs).into();
-        let cable = Cable::lay(&ours, &theirs)?;
+        let addresses = Session::ALL.map(|it| (it.link(), [it.ours(), it.theirs()]));
+        let cable = Cable::lay(&[LINK, LINK_WITHOUT_V4], &addresses)?;
         let place = kind.place(&cable.theirs, cable.dir());
         let ours = Ours::new(cable.ours.clone(), cable.dir(), program, &place.sessions);
         let mut bench = Self {
@@ -79,7 +81,9 @@ impl Bench {
             Feature::RefreshTheirs => self.their_refresh(),
             Feature::WeRestart => self.we_restart(),
             Feature::TheyRestart => self.they_restart(),
-            Feature::RefreshOurs | Feature::Bfd | Feature::Unnumbered => bail!("not tried"),
+            Feature::RefreshOurs => self.our_refresh(),
+            Feature::Bfd => self.bfd(),
+            Feature::Unnumbered => bail!("not tried"),
         }
     }
 
@@ -96,6 +100,18 @@ impl Bench {
                     "it offers {offered:?}, so the table is wrong"
                 );
             }
+            Sign::RefreshRefused(words) => {
+                self.settled(Session::V4)?;
+                self.ours.ask_refresh(Session::V4)?;
+                until("their refusal in their log", secs(10), || {
+                    let logs = self.theirs.logs();
+                    let mut texts = logs.iter().map(fs::read_to_string);
+                    let said = texts.any(|text| text.is_ok_and(|text| text.contains(words)));
+                    ensure!(said, "it does not say so");
+                    Ok(())
+                })?;
+            }
+            Sign::Unseen => {}
             Sign::Fails => {
                 ensure!(
                     self.hold(lack.feature).is_err(),
@@ -214,6 +230,14 @@ impl Bench {
         Ok(())
     }
 
+    /// Up is what each side calls it only once it has heard that the other side hears it.
+    fn bfd(&self) -> Result<()> {
+        until("their BFD session", secs(10), || {
+            self.theirs.bfd_up(Session::Bfd)
+        })?;
+        self.exchange(Session::Bfd, OURS.v4, THEIRS.v4)
+    }
+
     fn settled(&self, session: Session) -> Result<()> {
         self.exchange(session, OURS.v4, THEIRS.v4)?;
         self.exchange(session, OURS.v6, THEIRS.v6)
@@ -230,6 +254,20 @@ impl Bench {
             Ok(())
         })?;
         self.ours.established(Session::V4)?;
+        self.settled(Session::V4)
+    }
+
+    fn our_refresh(&self) -> Result<()> {
+        self.settled(Session::V4)?;
+        let before = self.theirs.sent(Session::V4)?;
+        self.ours.ask_refresh(Session::V4)?;
+        until("their routes again", secs(10), || {
+            let now = self.theirs.sent(Session::V4)?;
+            // Here too each set of attributes and family is an UPDATE of its own.
+            ensure!(now >= before + 4, "{before} before, {now} now");
+            Ok(())
+        })?;
+        self.theirs.established(Session::V4)?;
         self.settled(Session::V4)
     }
 

@@ -61,7 +61,7 @@ impl Feature {
             Self::RefreshOurs => "our_route_refresh_is_answered",
             Self::WeRestart => "they_keep_our_routes_while_we_restart",
             Self::TheyRestart => "we_keep_their_routes_while_they_restart",
-            Self::Bfd => "bfd",
+            Self::Bfd => "bfd_comes_up",
             Self::Unnumbered => "unnumbered",
         }
     }
@@ -92,9 +92,7 @@ impl Feature {
     /// Why `bgplb-speaker` itself cannot do it yet.
     pub(super) const fn not_yet(self) -> Option<&'static str> {
         match self {
-            Self::ExtendedNextHop => Some("`bgplb-speaker` does not offer it yet"),
-            Self::RefreshOurs => Some("`bgplb-speaker` has no command for it yet"),
-            Self::Bfd | Self::Unnumbered => Some("not tried yet"),
+            Self::Unnumbered => Some("not tried yet"),
             _ => None,
         }
     }

@@ -84,6 +84,13 @@ impl Ours {
         serde_json::from_str(&text).context("parse the speaker's answer")
     }
 
+    /// Has it ask for all their routes again.
+    pub(super) fn ask_refresh(&self, session: Session) -> Result<()> {
+        let command = Cmd::new(&self.program).arg("refresh");
+        let command = command.arg(session.theirs().to_string()).arg("--socket");
+        command.arg(self.socket()).run()
+    }
+
     /// What it shows of a session.
     fn peer(&self, session: Session) -> Result<Value> {
         let answer = self.ask(&["peers"])?;
@@ -161,6 +168,9 @@ listen = ["0.0.0.0:179", "[::]:179"]
             session.name()
         ));
         line(format!("as = {THEIR_AS}\nimport = \"accept\""));
+        if *session == Session::Bfd {
+            line("bfd = { min-tx = 100, min-rx = 100 }".to_owned());
+        }
         if session.their_password().is_some() {
             line(format!("password = \"{PASSWORD}\""));
         }

@@ -11,6 +11,11 @@ pub(super) const PASSWORD: &str = "laboratory";
 /// Seconds for which routes of a restarting program are kept.
 pub(super) const RESTART_TIME: u32 = 60;
 
+/// The link with addresses of both families.
+pub(super) const LINK: &str = "uplink";
+/// The link with IPv6 addresses alone.
+pub(super) const LINK_WITHOUT_V4: &str = "v6only";
+
 /// One BGP session. All run between the same two programs, at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Session {
@@ -18,21 +23,24 @@ pub(super) enum Session {
     V4,
     /// Over IPv6, both families, each with next hops of its own.
     V6,
-    /// Over IPv6, both families, all next hops IPv6 (RFC 8950).
+    /// Over IPv6, both families, on a link where nobody has an IPv4 address (RFC 8950).
     ExtendedNextHop,
     /// As [`Self::V4`], with TCP MD5 (RFC 2385).
     Password,
     /// As [`Self::Password`], but the two sides have different keys.
     OtherPassword,
+    /// As [`Self::V4`], watched by BFD (RFC 5880).
+    Bfd,
 }
 
 impl Session {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::V4,
         Self::V6,
         Self::ExtendedNextHop,
         Self::Password,
         Self::OtherPassword,
+        Self::Bfd,
     ];
 
     /// A word by which programs may call it; none has it as a keyword.
@@ -43,6 +51,15 @@ impl Session {
             Self::ExtendedNextHop => "with_v6_hops",
             Self::Password => "with_password",
             Self::OtherPassword => "with_other_password",
+            Self::Bfd => "with_bfd",
+        }
+    }
+
+    /// The link it goes by.
+    pub(super) const fn link(self) -> &'static str {
+        match self {
+            Self::ExtendedNextHop => LINK_WITHOUT_V4,
+            _ => LINK,
         }
     }
 
@@ -62,8 +79,9 @@ impl Session {
             Self::V4 => v4(40),
             Self::Password => v4(41),
             Self::OtherPassword => v4(42),
-            Self::V6 => v6(0x40),
-            Self::ExtendedNextHop => v6(0x41),
+            Self::Bfd => v4(43),
+            Self::V6 => v6(8, 0x40),
+            Self::ExtendedNextHop => v6(9, 0x40),
         }
     }
 
@@ -73,8 +91,9 @@ impl Session {
             Self::V4 => v4(137),
             Self::Password => v4(138),
             Self::OtherPassword => v4(139),
-            Self::V6 => v6(0x137),
-            Self::ExtendedNextHop => v6(0x138),
+            Self::Bfd => v4(140),
+            Self::V6 => v6(8, 0x137),
+            Self::ExtendedNextHop => v6(9, 0x137),
         }
     }
 
@@ -92,8 +111,8 @@ const fn v4(last: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(192, 168, 8, last))
 }
 
-const fn v6(last: u16) -> IpAddr {
-    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 8, 0, 0, 0, 0, last))
+const fn v6(link: u16, last: u16) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, link, 0, 0, 0, 0, last))
 }
 
 /// A route that one side originates.

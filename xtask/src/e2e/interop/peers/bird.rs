@@ -120,6 +120,25 @@ impl Opponent for Bird {
         self.count(session, "Import updates:", 0)
     }
 
+    fn sent(&self, session: Session) -> Result<u64> {
+        self.count(session, "Export updates:", 4)
+    }
+
+    fn bfd_up(&self, session: Session) -> Result<()> {
+        let text = self.ask(&["show", "bfd", "sessions"])?;
+        let ours = session.ours().to_string();
+        let words = |line: &str| {
+            line.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let mut lines = text.lines().map(words);
+        let line = lines.find(|words| words.first() == Some(&ours));
+        let state = line.and_then(|words| words.get(2).cloned());
+        ensure!(state.as_deref() == Some("Up"), "BIRD shows {text}");
+        Ok(())
+    }
+
     fn ask_refresh(&self, session: Session) -> Result<()> {
         let said = self.ask(&["reload", "in", session.name()])?;
         ensure!(said.contains("reloading"), "birdc: {said}");
@@ -136,6 +155,7 @@ fn configuration(place: &Place, restarted: bool) -> String {
 router id 192.168.8.137;
 graceful restart wait 3;
 protocol device { scan time 1; }
+protocol bfd { interface \"*\" { min rx interval 100 ms; min tx interval 100 ms; }; }
 "
     .to_owned();
     let mut line =
@@ -161,15 +181,16 @@ protocol device { scan time 1; }
 }}"
     ));
     for session in &place.sessions {
-        let extended = match session {
+        let extra = match session {
             Session::ExtendedNextHop => "ipv4 { extended next hop on; };",
+            Session::Bfd => "bfd on;",
             _ => "",
         };
         let password = session
             .their_password()
             .map(|word| format!("password \"{word}\";"));
         line(format!(
-            "protocol bgp {} from speaker {{ local {} as {THEIR_AS}; neighbor {} as {OUR_AS}; {extended} {} }}",
+            "protocol bgp {} from speaker {{ local {} as {THEIR_AS}; neighbor {} as {OUR_AS}; {extra} {} }}",
             session.name(),
             session.theirs(),
             session.ours(),

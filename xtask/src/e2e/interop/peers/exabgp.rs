@@ -14,14 +14,17 @@ use super::super::feature::Feature;
 use super::super::session::{
     Announced, GRACEFUL_SHUTDOWN, OUR_AS, RESTART_TIME, Session, THEIR_AS, THEIRS,
 };
-use super::{Lack, Opponent, Place, Seen, Sign, items};
+use super::{Lack, NO_BFD, Opponent, Place, Seen, Sign, items};
 use crate::cmd::{Cmd, Daemon};
 
-pub(super) const LACKS: [Lack; 1] = [Lack {
-    feature: Feature::WeRestart,
-    why: "has no table of what it received, so there is nothing it could keep",
-    sign: Sign::Fails,
-}];
+pub(super) const LACKS: [Lack; 2] = [
+    NO_BFD,
+    Lack {
+        feature: Feature::WeRestart,
+        why: "has no table of what it received, so there is nothing it could keep",
+        sign: Sign::Fails,
+    },
+];
 
 #[derive(Debug)]
 pub(super) struct ExaBgp {
@@ -61,6 +64,14 @@ impl ExaBgp {
         let mut reports = self.reports()?;
         reports.retain(|report| report["neighbor"]["address"]["peer"] == ours.as_str());
         Ok(reports)
+    }
+
+    fn updates(&self, session: Session, direction: &str) -> Result<u64> {
+        let reports = self.of(session)?;
+        let updates = reports.iter().filter(|report| {
+            report["type"] == "update" && report["neighbor"]["direction"] == direction
+        });
+        Ok(u64::try_from(updates.count())?)
     }
 
     fn command(&self, line: &str) -> Result<()> {
@@ -132,11 +143,11 @@ impl Opponent for ExaBgp {
     }
 
     fn received(&self, session: Session) -> Result<u64> {
-        let reports = self.of(session)?;
-        let updates = reports.iter().filter(|report| {
-            report["type"] == "update" && report["neighbor"]["direction"] == "receive"
-        });
-        Ok(u64::try_from(updates.count())?)
+        self.updates(session, "receive")
+    }
+
+    fn sent(&self, session: Session) -> Result<u64> {
+        self.updates(session, "send")
     }
 
     fn ask_refresh(&self, session: Session) -> Result<()> {
@@ -215,7 +226,7 @@ fn configuration(place: &Place, script: &str, restarted: bool) -> String {
         line(format!(
             "  capability {{ graceful-restart {RESTART_TIME}; route-refresh enable; nexthop {nexthop}; }}
   family {{ ipv4 unicast; ipv6 unicast; }}
-  api {{ processes [ watch ]; neighbor-changes; receive {{ parsed; update; }} }}"
+  api {{ processes [ watch ]; neighbor-changes; receive {{ parsed; update; }} send {{ parsed; update; }} }}"
         ));
         if extended {
             line("  nexthop { ipv4 unicast ipv6; }".to_owned());
@@ -224,7 +235,8 @@ fn configuration(place: &Place, script: &str, restarted: bool) -> String {
         for route in THEIRS.routes(restarted) {
             let hop = match (route.is_v6(), extended) {
                 (false, false) => Session::V4.theirs(),
-                _ => Session::V6.theirs(),
+                (true, false) => Session::V6.theirs(),
+                (_, true) => theirs,
             };
             line(format!(
                 "    route {} next-hop {hop} {};",

@@ -19,6 +19,7 @@ use crate::wait::{secs, until};
 pub(super) struct Frr {
     place: Place,
     zebra: Option<Daemon>,
+    bfdd: Option<Daemon>,
     bgpd: Option<Daemon>,
 }
 
@@ -38,6 +39,7 @@ impl Frr {
         Self {
             place,
             zebra: None,
+            bfdd: None,
             bgpd: None,
         }
     }
@@ -53,17 +55,24 @@ impl Frr {
         let command = command.args(["-u", "frr", "-g", "frr", "-f"]);
         let command = command.arg(dir.join(format!("{name}.conf"))).arg("-i");
         let command = command.arg(dir.join(format!("{name}.pid"))).arg("-z");
-        let command = command
+        let mut command = command
             .arg(dir.join("zserv.api"))
             .arg("--vty_socket")
             .arg(&dir);
+        if name == "bfdd" {
+            command = command.arg("--bfdctl").arg(dir.join("bfdd.sock"));
+        }
         command.spawn(&self.place.path(&format!("{name}.log")))
     }
 
     fn terminal(&self, line: &str) -> Result<String> {
+        self.terminal_of("bgpd", line)
+    }
+
+    fn terminal_of(&self, daemon: &str, line: &str) -> Result<String> {
         let command = Cmd::new("vtysh").arg("--vty_socket").arg(self.dir());
         command
-            .args(["-d", "bgpd", "-c", line])
+            .args(["-d", daemon, "-c", line])
             .timeout(secs(5))
             .read()
     }
@@ -84,13 +93,21 @@ impl Opponent for Frr {
     fn start(&mut self, restarted: bool) -> Result<()> {
         let dir = self.dir();
         fs::create_dir_all(&dir)?;
-        fs::write(dir.join("zebra.conf"), "log stdout\n")?;
+        for name in ["zebra.conf", "bfdd.conf"] {
+            fs::write(dir.join(name), "log stdout\n")?;
+        }
         fs::write(dir.join("bgpd.conf"), configuration(&self.place, restarted))?;
         Cmd::new("chown").args(["-R", "frr:frr"]).arg(&dir).run()?;
         if self.zebra.is_none() {
             self.zebra = Some(self.daemon("zebra")?);
             until("zebra's socket", secs(10), || {
                 let socket = fs::symlink_metadata(dir.join("zserv.api"));
+                socket.map(drop).context("it is not there")
+            })?;
+            self.bfdd = Some(self.daemon("bfdd")?);
+            // Where bgpd looks for it when it starts.
+            until("bfdd's socket", secs(10), || {
+                let socket = fs::symlink_metadata(dir.join("bfdd.vty"));
                 socket.map(drop).context("it is not there")
             })?;
         }
@@ -138,6 +155,24 @@ impl Opponent for Frr {
         count.as_u64().context("vtysh shows no count")
     }
 
+    fn sent(&self, session: Session) -> Result<u64> {
+        let shown = self.session(session)?;
+        let count = &shown["messageStats"]["updatesSent"];
+        count.as_u64().context("vtysh shows no count")
+    }
+
+    fn bfd_up(&self, session: Session) -> Result<()> {
+        let ours = session.ours().to_string();
+        let text = self.terminal_of("bfdd", "show bfd peers json")?;
+        let shown: Value = serde_json::from_str(&text).context("parse bfdd's answer")?;
+        let mut peers = items(&shown)
+            .iter()
+            .filter(|it| it["peer"] == ours.as_str());
+        let status = peers.next().map(|it| &it["status"]);
+        ensure!(status.is_some_and(|it| it == "up"), "FRR shows {shown}");
+        Ok(())
+    }
+
     fn ask_refresh(&self, session: Session) -> Result<()> {
         let ours = session.ours();
         self.terminal(&format!("clear bgp {ours} soft in"))
@@ -145,7 +180,7 @@ impl Opponent for Frr {
     }
 
     fn logs(&self) -> Vec<PathBuf> {
-        ["bgpd.log", "zebra.log"]
+        ["bgpd.log", "bfdd.log", "zebra.log"]
             .map(|name| self.place.path(name))
             .into()
     }
@@ -203,6 +238,9 @@ fn configuration(place: &Place, restarted: bool) -> String {
         ));
         if *session == Session::ExtendedNextHop {
             line(format!(" neighbor {ours} capability extended-nexthop"));
+        }
+        if *session == Session::Bfd {
+            line(format!(" neighbor {ours} bfd 3 100 100"));
         }
         if let Some(word) = session.their_password() {
             line(format!(" neighbor {ours} password {word}"));

@@ -12,19 +12,22 @@ use super::super::feature::Feature;
 use super::super::session::{
     Announced, GRACEFUL_SHUTDOWN, OUR_AS, RESTART_TIME, Session, THEIR_AS, THEIRS,
 };
-use super::{Lack, Opponent, Place, Seen, Sign, items};
+use super::{Lack, NO_BFD, Opponent, Place, Seen, Sign, items};
 use crate::cmd::{Cmd, Daemon};
 use crate::wait::{secs, until};
 
 /// SESSION_STATE of its interface for an established session.
 const ESTABLISHED: u64 = 6;
 
-pub(super) const LACKS: [Lack; 1] = [Lack {
-    feature: Feature::RefreshTheirs,
-    why: "offers route refresh, but has no command that sends one: `softresetin` looks again at \
+pub(super) const LACKS: [Lack; 2] = [
+    NO_BFD,
+    Lack {
+        feature: Feature::RefreshTheirs,
+        why: "offers route refresh, but has no command that sends one: `softresetin` looks again at \
           what it has kept",
-    sign: Sign::Fails,
-}];
+        sign: Sign::Fails,
+    },
+];
 
 #[derive(Debug)]
 pub(super) struct Gobgp {
@@ -133,6 +136,12 @@ impl Opponent for Gobgp {
     fn received(&self, session: Session) -> Result<u64> {
         let shown = self.session(session)?;
         let count = &shown["messages"]["received"]["update"];
+        count.as_u64().context("gobgp shows no count")
+    }
+
+    fn sent(&self, session: Session) -> Result<u64> {
+        let shown = self.session(session)?;
+        let count = &shown["messages"]["sent"]["update"];
         count.as_u64().context("gobgp shows no count")
     }
 

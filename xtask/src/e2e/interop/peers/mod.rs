@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::feature::Feature;
@@ -38,13 +38,24 @@ pub(super) struct Lack {
     pub(super) sign: Sign,
 }
 
+/// A program without BFD.
+const NO_BFD: Lack = Lack {
+    feature: Feature::Bfd,
+    why: "knows no BFD",
+    sign: Sign::Unseen,
+};
+
 /// By what a lack is seen.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sign {
     /// No capability of its OPEN, as we print it, holds these words.
     Capability(&'static [&'static str]),
+    /// Its documentation has no word of it, and nothing else could show that.
+    Unseen,
     /// The feature is tried and does not hold.
     Fails,
+    /// Asked for its routes again, it writes this to its log.
+    RefreshRefused(&'static str),
 }
 
 /// A route as one side shows it.
@@ -74,6 +85,14 @@ pub(super) trait Opponent: Debug {
 
     /// How many routes, or UPDATEs, it got on a session since its start.
     fn received(&self, session: Session) -> Result<u64>;
+
+    /// How many it sent.
+    fn sent(&self, session: Session) -> Result<u64>;
+
+    /// An error, with what it shows, unless its BFD session with us is up.
+    fn bfd_up(&self, session: Session) -> Result<()> {
+        bail!("it has no BFD session for {}", session.name())
+    }
 
     /// Has it ask for all our routes again.
     fn ask_refresh(&self, session: Session) -> Result<()>;
@@ -166,6 +185,7 @@ impl Kind {
             Session::V4 | Session::V6 => true,
             Session::ExtendedNextHop => !lacks(Feature::ExtendedNextHop),
             Session::Password | Session::OtherPassword => !lacks(Feature::Password),
+            Session::Bfd => !lacks(Feature::Bfd),
         });
         Place {
             netns: netns.clone(),

@@ -10,15 +10,22 @@ use serde_json::Value;
 
 use super::super::feature::Feature;
 use super::super::session::{Announced, GRACEFUL_SHUTDOWN, OUR_AS, Session, THEIR_AS, THEIRS};
-use super::{Lack, Opponent, Place, Seen, Sign, items, texts};
+use super::{Lack, NO_BFD, Opponent, Place, Seen, Sign, items, texts};
 use crate::cmd::{Cmd, Daemon};
 use crate::wait::{secs, until};
 
-pub(super) const LACKS: [Lack; 2] = [
+pub(super) const LACKS: [Lack; 4] = [
+    NO_BFD,
     Lack {
         feature: Feature::ExtendedNextHop,
         why: "does not know RFC 8950",
         sign: Sign::Capability(&["extended-next-hop"]),
+    },
+    Lack {
+        feature: Feature::RefreshOurs,
+        why: "takes families that were negotiated for others and ignores the question (its log \
+              says so)",
+        sign: Sign::RefreshRefused("(over_v4): route refresh: AID IPv4 unicast not negotiated"),
     },
     Lack {
         feature: Feature::TheyRestart,
@@ -126,6 +133,12 @@ impl Opponent for OpenBgpd {
     fn received(&self, session: Session) -> Result<u64> {
         let shown = self.session(session)?;
         let count = &shown["stats"]["message"]["received"]["updates"];
+        count.as_u64().context("bgpctl shows no count")
+    }
+
+    fn sent(&self, session: Session) -> Result<u64> {
+        let shown = self.session(session)?;
+        let count = &shown["stats"]["message"]["sent"]["updates"];
         count.as_u64().context("bgpctl shows no count")
     }
 
