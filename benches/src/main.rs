@@ -1,7 +1,8 @@
-//! What the speaker costs: `cargo xtask bench change`, `cargo xtask bench speaker`.
+//! What the speaker costs: `cargo xtask bench change`, `… speaker`, `… install`.
 #![expect(clippy::print_stdout, reason = "the result goes to the terminal")]
 
 mod change;
+mod install;
 mod speaker;
 
 use std::env;
@@ -14,12 +15,14 @@ fn main() -> Result<()> {
     match *words {
         ["change"] => change::run(),
         ["speaker"] => speaker::run(),
+        ["install", program] => install::run(program),
+        ["install-inside", program] => install::inside(program),
         ["hold", port, prefixes, sets, peers] => speaker::holder::run(
             port.parse()?,
             prefixes.parse()?,
             sets.parse()?,
             peers.parse()?,
         ),
-        _ => bail!("accepted are: change, speaker"),
+        _ => bail!("accepted are: change, speaker, install"),
     }
 }

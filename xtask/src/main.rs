@@ -116,6 +116,8 @@ enum Bench {
         #[arg(long, default_value_t = 30)]
         turns: u32,
     },
+    /// Time from an UPDATE to the kernel's route, and a million learned routes, beside BIRD.
+    Install,
     /// Time and allocations of bgp-wire for a real UPDATE stream, beside other codecs.
     Codec,
 }
@@ -188,18 +190,23 @@ fn run(task: Task) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Task::Bench(Bench::Change) => return bench_program("change"),
+        Task::Bench(Bench::Change) => return bench_program(&["change"]),
         Task::Bench(Bench::Speaker) => {
             packages::ensure(&[packages::BIRD])?;
-            return bench_program("speaker");
+            return bench_program(&["speaker"]);
+        }
+        Task::Bench(Bench::Install) => {
+            packages::ensure(&[packages::BIRD])?;
+            let speaker = artifacts::build_speaker()?;
+            return bench_program(&["install", &speaker.display().to_string()]);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn bench_program(name: &str) -> Result<ExitCode> {
+fn bench_program(words: &[&str]) -> Result<ExitCode> {
     let args = ["run", "--release", "--quiet", "--package", "bgplb-benches"];
-    let held = artifacts::cargo(&args).args(["--", name]).show(&[])?;
+    let held = artifacts::cargo(&args).arg("--").args(words).show(&[])?;
     Ok(if held {
         ExitCode::SUCCESS
     } else {

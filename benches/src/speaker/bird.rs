@@ -39,19 +39,43 @@ pub(crate) fn start_idle(peers: u32) -> Result<Option<Process>> {
     run(&config)
 }
 
+/// Starts it with neighbours whose routes it puts into the kernel; `None` if it is not there.
+pub(crate) fn start_learning(peers: u32) -> Result<Option<Process>> {
+    let mut config = head();
+    writeln!(config, "protocol device {{}}")?;
+    writeln!(config, "protocol direct {{ ipv4; }}")?;
+    let export = "export where source = RTS_BGP;";
+    writeln!(
+        config,
+        "protocol kernel {{ ipv4 {{ import none; {export} }}; }}"
+    )?;
+    for number in 0..peers {
+        let import = "import all; export none;";
+        neighbour(&mut config, number, import)?;
+    }
+    run(&config)
+}
+
 fn head() -> String {
     format!("router id {};\n", SENDER.ip())
 }
 
 fn session(config: &mut String, number: u32) -> Result<()> {
+    let policy = format!(
+        "import none; export all; next hop address {};",
+        holder::NEXT_HOP
+    );
+    neighbour(config, number, &policy)
+}
+
+fn neighbour(config: &mut String, number: u32, policy: &str) -> Result<()> {
     writeln!(
         config,
         "protocol bgp p{number} {{ local {} port {} as {SENDER_AS}; strict bind; passive; multihop; \
-         neighbor {} as {PEER_AS}; ipv4 {{ import none; export all; next hop address {}; }}; }}",
+         neighbor {} as {PEER_AS}; ipv4 {{ {policy} }}; }}",
         SENDER.ip(),
         SENDER.port(),
         peer::address(number),
-        holder::NEXT_HOP,
     )?;
     Ok(())
 }
@@ -72,5 +96,5 @@ fn run(config: &str) -> Result<Option<Process>> {
         .stdout(Stdio::null())
         .spawn()
         .context("start BIRD")?;
-    Ok(Some(Process::new(child)))
+    Ok(Some(Process::new(child, vec![path("conf"), path("ctl")])))
 }

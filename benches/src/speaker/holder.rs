@@ -68,7 +68,7 @@ fn settings(number: u32) -> PeerSettings {
 
 pub(super) const NEXT_HOP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
-pub(super) fn prefix(number: u32) -> IpNet {
+pub(crate) fn prefix(number: u32) -> IpNet {
     let address = Ipv4Addr::from_bits(Ipv4Addr::new(10, 0, 0, 0).to_bits() + number);
     IpNet::V4(Ipv4Net::new_assert(address, 32))
 }

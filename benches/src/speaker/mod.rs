@@ -4,10 +4,10 @@
 //! A peer on loopback connects, takes everything until End-of-RIB and reads it. What counts is the
 //! processor time and the memory of the sender's process alone.
 
-mod bird;
+pub(crate) mod bird;
 pub(crate) mod holder;
-mod peer;
-mod process;
+pub(crate) mod peer;
+pub(crate) mod process;
 
 use std::env;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -20,9 +20,9 @@ use anyhow::{Context as _, Result, ensure};
 use self::process::Process;
 
 /// Where the senders listen.
-const SENDER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 2), 1790);
-const SENDER_AS: u32 = 65001;
-const PEER_AS: u32 = 65002;
+pub(crate) const SENDER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 2), 1790);
+pub(crate) const SENDER_AS: u32 = 65001;
+pub(crate) const PEER_AS: u32 = 65002;
 
 /// Prefixes, and with how many attribute sets, one prefix after the other.
 const TABLES: [(u32, u32); 2] = [(1_000_000, 1), (1_000_000, 1_000)];
@@ -59,7 +59,7 @@ fn start_holder(prefixes: u32, sets: u32, peers: u32) -> Result<Process> {
         .stdout(Stdio::null())
         .spawn()
         .context("start the holder")?;
-    Ok(Process::new(child))
+    Ok(Process::new(child, Vec::new()))
 }
 
 fn report(prefixes: u32, sets: u32, name: &str, sender: Process) -> Result<()> {

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use bgp_wire::{
-    Asn, BgpIdentifier, Capability, Family, HoldTime, MaxMessageLen, MessageView, Open, RawMessage,
+    AsWidth, Asn, BgpIdentifier, Capability, DecodeContext, Family, HoldTime, MaxMessageLen,
+    MessageView, NextHop, Open, PathAttributes, RawMessage, SessionKind, UpdateWriter,
     encode_keepalive,
 };
 use bytes::BytesMut;
+use ipnet::IpNet;
 use socket2::{Domain, Socket, Type};
 
 use super::{PEER_AS, SENDER};
@@ -84,6 +86,29 @@ impl Peer {
         self.stream.write_all(&buf)?;
         while !matches!(self.receive()?.view()?, MessageView::Keepalive) {}
         Ok(())
+    }
+
+    /// Announces IPv4 prefixes by this next hop, or withdraws them.
+    pub(crate) fn tell(&mut self, prefixes: &[IpNet], next_hop: Option<Ipv4Addr>) -> Result<()> {
+        let ctx = DecodeContext::new(AsWidth::Four, SessionKind::External);
+        let mut attributes = PathAttributes::originated();
+        attributes.as_path.prepend(Asn::new(PEER_AS), 1);
+        let mut buf = BytesMut::new();
+        let mut rest = prefixes.iter().copied().peekable();
+        while rest.peek().is_some() {
+            let (max, family) = (MaxMessageLen::STANDARD, Family::IPV4_UNICAST);
+            let mut writer = match next_hop.map(NextHop::V4) {
+                Some(hop) => UpdateWriter::announce(&mut buf, max, family, &hop, &attributes, ctx)?,
+                None => UpdateWriter::withdraw(&mut buf, max, family, ctx)?,
+            };
+            while let Some(prefix) = rest.peek()
+                && writer.push(*prefix).is_ok()
+            {
+                rest.next();
+            }
+            writer.finish();
+        }
+        self.stream.write_all(&buf).context("write")
     }
 
     /// Reads until End-of-RIB for IPv4.

@@ -1,6 +1,7 @@
 //! A child process and what the kernel says about it.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Child;
 use std::thread;
 use std::time::Duration;
@@ -11,11 +12,13 @@ use anyhow::{Context as _, Result};
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    files: Vec<PathBuf>,
 }
 
 impl Process {
-    pub(crate) const fn new(child: Child) -> Self {
-        Self { child }
+    /// Removes `files` at its end.
+    pub(crate) const fn new(child: Child, files: Vec<PathBuf>) -> Self {
+        Self { child, files }
     }
 
     /// Waits until it uses no processor any more.
@@ -56,5 +59,8 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        for file in &self.files {
+            drop(fs::remove_file(file));
+        }
     }
 }
