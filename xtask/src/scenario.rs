@@ -127,7 +127,12 @@ pub(crate) fn traces(host: &Host) -> Result<Vec<String>> {
         let stable = routes.lines().filter(|line| !line.contains("expires"));
         traces.extend(stable.map(|line| line.replace(" linkdown", "").trim_end().to_owned()));
     }
-    traces.retain(|trace| !trace.contains("docker_gwbridge"));
+    // What the kernel gives a bridge itself comes with its first carrier and stays.
+    let of_kernel = |trace: &String| {
+        let made = trace.contains("fe80::") || trace.contains("ff00::");
+        made && trace.contains("bgplb_gwbridge") && trace.contains("proto kernel")
+    };
+    traces.retain(|trace| !trace.contains("docker_gwbridge") && !of_kernel(trace));
     Ok(traces)
 }
 
