@@ -123,7 +123,7 @@ fn try_one(
         }
         return Cell::Lacks(lack.why);
     }
-    if let Some(why) = feature.not_yet() {
+    if let Some(why) = feature.not_yet(kind) {
         tally.skip(&name, why);
         return Cell::NotYet(why);
     }

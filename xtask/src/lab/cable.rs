@@ -45,6 +45,10 @@ impl Cable {
         }
         for (link, pair) in addresses {
             for (netns, address) in ends.iter().zip(pair) {
+                if matches!(address, IpAddr::V6(it) if it.is_unicast_link_local()) {
+                    // It shall be the only one.
+                    netns.ip(&format!("link set {link} addrgenmode none"))?;
+                }
                 let (length, flag) = match address {
                     IpAddr::V4(_) => (24, ""),
                     IpAddr::V6(_) => (64, "nodad"),

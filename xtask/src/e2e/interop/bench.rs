@@ -83,7 +83,7 @@ impl Bench {
             Feature::TheyRestart => self.they_restart(),
             Feature::RefreshOurs => self.our_refresh(),
             Feature::Bfd => self.bfd(),
-            Feature::Unnumbered => bail!("not tried"),
+            Feature::Unnumbered => self.settled(Session::LinkLocal),
         }
     }
 

@@ -168,6 +168,9 @@ listen = ["0.0.0.0:179", "[::]:179"]
             session.name()
         ));
         line(format!("as = {THEIR_AS}\nimport = \"accept\""));
+        if *session == Session::LinkLocal {
+            line(format!("interface = \"{}\"", session.link()));
+        }
         if *session == Session::Bfd {
             line("bfd = { min-tx = 100, min-rx = 100 }".to_owned());
         }

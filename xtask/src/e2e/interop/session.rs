@@ -31,16 +31,19 @@ pub(super) enum Session {
     OtherPassword,
     /// As [`Self::V4`], watched by BFD (RFC 5880).
     Bfd,
+    /// Between link-local addresses, both families, on the link without IPv4 addresses.
+    LinkLocal,
 }
 
 impl Session {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::V4,
         Self::V6,
         Self::ExtendedNextHop,
         Self::Password,
         Self::OtherPassword,
         Self::Bfd,
+        Self::LinkLocal,
     ];
 
     /// A word by which programs may call it; none has it as a keyword.
@@ -52,13 +55,14 @@ impl Session {
             Self::Password => "with_password",
             Self::OtherPassword => "with_other_password",
             Self::Bfd => "with_bfd",
+            Self::LinkLocal => "link_local",
         }
     }
 
     /// The link it goes by.
     pub(super) const fn link(self) -> &'static str {
         match self {
-            Self::ExtendedNextHop => LINK_WITHOUT_V4,
+            Self::ExtendedNextHop | Self::LinkLocal => LINK_WITHOUT_V4,
             _ => LINK,
         }
     }
@@ -80,6 +84,7 @@ impl Session {
             Self::Password => v4(41),
             Self::OtherPassword => v4(42),
             Self::Bfd => v4(43),
+            Self::LinkLocal => link_local(0x40),
             Self::V6 => v6(8, 0x40),
             Self::ExtendedNextHop => v6(9, 0x40),
         }
@@ -92,8 +97,17 @@ impl Session {
             Self::Password => v4(138),
             Self::OtherPassword => v4(139),
             Self::Bfd => v4(140),
+            Self::LinkLocal => link_local(0x137),
             Self::V6 => v6(8, 0x137),
             Self::ExtendedNextHop => v6(9, 0x137),
+        }
+    }
+
+    /// Our address, with its link where the address alone says nothing.
+    pub(super) fn ours_with_link(self) -> String {
+        match self {
+            Self::LinkLocal => format!("{}%{}", self.ours(), self.link()),
+            _ => self.ours().to_string(),
         }
     }
 
@@ -113,6 +127,10 @@ const fn v4(last: u8) -> IpAddr {
 
 const fn v6(link: u16, last: u16) -> IpAddr {
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, link, 0, 0, 0, 0, last))
+}
+
+const fn link_local(last: u16) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last))
 }
 
 /// A route that one side originates.

@@ -20,7 +20,7 @@ pub(super) enum Cell {
     Fails,
     /// The other program cannot do it.
     Lacks(&'static str),
-    /// We cannot do it.
+    /// Nothing can be said of it yet.
     NotYet(&'static str),
 }
 
@@ -54,7 +54,7 @@ test e2e::interop` tries it again and fails where the page and what is seen diff
 Every line is looked at from both sides: in what `bgplb-speaker routes learned` and `peers` show,
 and in what the other program shows of its own table. On all sessions the AS numbers need four
 octets, both sides connect, and several sessions run at once between the two programs.
-*yes* was seen; – is not possible with that program, *not yet* not with ours.
+*yes* was seen; – is not possible with that program; of *not yet* nothing can be said.
 
 ";
 

@@ -182,7 +182,7 @@ protocol bfd { interface \"*\" { min rx interval 100 ms; min tx interval 100 ms;
     ));
     for session in &place.sessions {
         let extra = match session {
-            Session::ExtendedNextHop => "ipv4 { extended next hop on; };",
+            Session::ExtendedNextHop | Session::LinkLocal => "ipv4 { extended next hop on; };",
             Session::Bfd => "bfd on;",
             _ => "",
         };
@@ -193,11 +193,19 @@ protocol bfd { interface \"*\" { min rx interval 100 ms; min tx interval 100 ms;
             "protocol bgp {} from speaker {{ local {} as {THEIR_AS}; neighbor {} as {OUR_AS}; {extra} {} }}",
             session.name(),
             session.theirs(),
-            session.ours(),
+            quoted(session.ours_with_link()),
             password.unwrap_or_default()
         ));
     }
     text
+}
+
+/// The name of a link stands in quotes.
+fn quoted(address: String) -> String {
+    match address.split_once('%') {
+        Some((address, link)) => format!("{address}%'{link}'"),
+        None => address,
+    }
 }
 
 /// The statements that put the communities on a static route.

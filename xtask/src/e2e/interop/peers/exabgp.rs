@@ -17,7 +17,12 @@ use super::super::session::{
 use super::{Lack, NO_BFD, Opponent, Place, Seen, Sign, items};
 use crate::cmd::{Cmd, Daemon};
 
-pub(super) const LACKS: [Lack; 2] = [
+pub(super) const LACKS: [Lack; 3] = [
+    Lack {
+        feature: Feature::Unnumbered,
+        why: "takes no address with a link",
+        sign: Sign::Unseen,
+    },
     NO_BFD,
     Lack {
         feature: Feature::WeRestart,

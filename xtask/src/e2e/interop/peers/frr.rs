@@ -236,7 +236,10 @@ fn configuration(place: &Place, restarted: bool) -> String {
  neighbor {ours} update-source {theirs}
  neighbor {ours} timers connect 1"
         ));
-        if *session == Session::ExtendedNextHop {
+        if *session == Session::LinkLocal {
+            line(format!(" neighbor {ours} interface {}", session.link()));
+        }
+        if matches!(session, Session::ExtendedNextHop | Session::LinkLocal) {
             line(format!(" neighbor {ours} capability extended-nexthop"));
         }
         if *session == Session::Bfd {

@@ -71,7 +71,7 @@ impl Gobgp {
     }
 
     fn session(&self, session: Session) -> Result<Value> {
-        let answer = self.ask(&["neighbor", &session.ours().to_string()])?;
+        let answer = self.ask(&["neighbor", &session.ours_with_link()])?;
         Ok(answer["state"].clone())
     }
 }
@@ -118,7 +118,8 @@ impl Opponent for Gobgp {
         let answer = self.ask(&["global", "rib", "-a", family])?;
         let mut paths = BTreeMap::new();
         for path in items(&answer[prefix]) {
-            let peer = path["neighbor-ip"].as_str().and_then(|it| it.parse().ok());
+            let peer = path["neighbor-ip"].as_str();
+            let peer = peer.and_then(|it| it.split('%').next()?.parse().ok());
             if let Some(session) = peer.and_then(Session::of_ours) {
                 paths.insert(session, seen(path)?);
             }
@@ -229,7 +230,7 @@ enabled = true
 restart-time = {RESTART_TIME}
 deferral-time = 3
 ",
-            session.ours(),
+            session.ours_with_link(),
             password.unwrap_or_default(),
             session.theirs()
         )

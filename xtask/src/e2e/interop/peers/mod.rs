@@ -179,13 +179,17 @@ impl Kind {
     }
 
     pub(super) fn place(self, netns: &Netns, dir: &Path) -> Place {
-        let lacks = |feature| self.lacks().iter().any(|lack| lack.feature == feature);
+        let lacks = |feature: Feature| {
+            let mut lacks = self.lacks().iter();
+            feature.not_yet(self).is_some() || lacks.any(|lack| lack.feature == feature)
+        };
         let mut sessions = Session::ALL.to_vec();
         sessions.retain(|session| match session {
             Session::V4 | Session::V6 => true,
             Session::ExtendedNextHop => !lacks(Feature::ExtendedNextHop),
             Session::Password | Session::OtherPassword => !lacks(Feature::Password),
             Session::Bfd => !lacks(Feature::Bfd),
+            Session::LinkLocal => !lacks(Feature::Unnumbered),
         });
         Place {
             netns: netns.clone(),

@@ -14,7 +14,12 @@ use super::{Lack, NO_BFD, Opponent, Place, Seen, Sign, items, texts};
 use crate::cmd::{Cmd, Daemon};
 use crate::wait::{secs, until};
 
-pub(super) const LACKS: [Lack; 4] = [
+pub(super) const LACKS: [Lack; 5] = [
+    Lack {
+        feature: Feature::Unnumbered,
+        why: "does not know RFC 8950, which IPv4 prefixes need there",
+        sign: Sign::Capability(&["extended-next-hop"]),
+    },
     NO_BFD,
     Lack {
         feature: Feature::ExtendedNextHop,
@@ -197,7 +202,7 @@ allow to any
   descr \"{}\"
   announce IPv4 unicast
   announce IPv6 unicast",
-            session.ours(),
+            session.ours_with_link(),
             session.theirs(),
             session.name()
         ));
