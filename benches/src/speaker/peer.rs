@@ -52,6 +52,7 @@ impl Peer {
                 Ok(()) => {
                     let stream = TcpStream::from(socket);
                     stream.set_read_timeout(Some(PATIENCE))?;
+                    stream.set_nodelay(true)?;
                     return Ok(Self {
                         stream,
                         address,

@@ -4,7 +4,7 @@ use std::thread;
 
 use anyhow::{Context, ensure};
 use bgp_speaker::{Speaker, SpeakerConfig, SpeakerHandle};
-use netplumb::Watch;
+use netplumb::{Netlink, Watch};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
@@ -30,11 +30,15 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
 
     let control = Control::open(config.control.as_ref())?;
     // The watch is open before anything is read, so that no change is missed.
-    let kernel_changes = start_watch()?;
+    // Our own routes are no news: looking at all for each would never end.
+    let routes = Netlink::open().context("open netlink for routes")?;
+    let mut watch = Watch::open()?;
+    watch.ignore(&routes);
+    let kernel_changes = start_watch(watch)?;
     let (addresses, local_addresses) = AddressReader::open()?;
     let (speaker, handle) = Speaker::new(config.speaker.clone(), local_addresses)?;
     handle.apply(&config.announce);
-    let plumber = Plumber::open(&config, addresses, kernel_changes, &handle)?;
+    let plumber = Plumber::open(&config, routes, addresses, kernel_changes, &handle)?;
 
     // Questions are answered until the very end; nothing waits for who asks.
     let answering = control.map(|control| tokio::spawn(control.serve(handle.clone())));
@@ -123,8 +127,7 @@ async fn reload(args: &RunArgs, config: &mut Config, speaker: &SpeakerHandle) {
 
 /// Gives the watch of the kernel a thread of its own, since waiting blocks. It
 /// ends after the receiver is gone.
-fn start_watch() -> anyhow::Result<watch::Receiver<()>> {
-    let watch = Watch::open()?;
+fn start_watch(watch: Watch) -> anyhow::Result<watch::Receiver<()>> {
     let (changes, receiver) = watch::channel(());
     thread::Builder::new()
         .name("kernel-watch".to_owned())

@@ -65,14 +65,15 @@ enum Wake {
 }
 
 impl Plumber {
-    /// Opens the sockets and, if routes are installed, takes over what an
-    /// earlier run left.
+    /// If routes are installed, by `kernel`, takes over what an earlier run
+    /// left.
     ///
     /// # Errors
     ///
     /// When the kernel refuses, as without the privilege to change routes.
     pub(crate) fn open(
         config: &Config,
+        kernel: Netlink,
         addresses: AddressReader,
         kernel_changes: watch::Receiver<()>,
         speaker: &SpeakerHandle,
@@ -80,7 +81,6 @@ impl Plumber {
         let installation = match config.kernel {
             None => None,
             Some(place) => {
-                let kernel = Netlink::open().context("open netlink for routes")?;
                 let routes =
                     Routes::take_over(kernel, place).context("read the kernel's routes")?;
                 let peers = &config.speaker.peers;
@@ -301,8 +301,7 @@ const SWEEP_AFTER: Duration = Duration::from_secs(30);
 /// How often the whole table is compared without a reason.
 const REPAIR_EVERY: Duration = Duration::from_secs(60);
 
-/// How long the kernel's reports, which include those of our own changes, are
-/// collected before the table is compared.
+/// How long the kernel's reports are collected before the table is compared.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// When a refused change is tried again, doubling up to the most.

@@ -53,6 +53,11 @@ impl Netlink {
         })
     }
 
+    /// What the kernel calls our socket (`nlmsg_pid`).
+    fn port(&self) -> u32 {
+        self.connection.port()
+    }
+
     /// The addresses of every link that has any, those of the IPv6 link-local
     /// scope included.
     ///

@@ -39,6 +39,10 @@ impl Connection {
         })
     }
 
+    pub(super) const fn port(&self) -> u32 {
+        self.port
+    }
+
     /// Sends one change and waits for its acknowledgement.
     pub(super) fn change(&mut self, request: Request) -> Result<(), Cause> {
         self.batch(vec![request]).remove_first().map(|_| ())

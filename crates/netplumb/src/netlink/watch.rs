@@ -9,15 +9,30 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use socket2::SockRef;
 
+use super::Netlink;
+use super::message::Frames;
 use crate::error::{Cause, Error};
 
 /// Tells when links, addresses or routes of this namespace changed.
 ///
-/// What changed is not told: read the tables. Changes made through
-/// [`Netlink`](crate::Netlink) are told too.
+/// What changed is not told: read the tables. Changes made through a
+/// [`Netlink`] are told too, unless [`ignore`](Self::ignore) says otherwise.
 pub struct Watch {
     socket: Socket,
     buffer: Vec<u8>,
+    /// The port numbers of those whose changes are no news.
+    ignored: Vec<u32>,
+}
+
+/// What became of a look into the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Received {
+    /// There was nothing.
+    Nothing,
+    /// There was something that does not matter.
+    NoNews,
+    /// Something has changed.
+    News,
 }
 
 /// Why [`Watch::wait`] returned.
@@ -49,7 +64,14 @@ impl Watch {
         Ok(Self {
             socket,
             buffer: Vec::with_capacity(BUFFER),
+            ignored: Vec::new(),
         })
+    }
+
+    /// Changes made through `own` are no news from now on. What the kernel
+    /// does on its own as a consequence still is.
+    pub fn ignore(&mut self, own: &Netlink) {
+        self.ignored.push(own.port());
     }
 
     /// Waits for a change, at most this long. Everything that was told up to
@@ -79,7 +101,7 @@ impl Watch {
             // The kernel takes no time at all for no end at all.
             let left = left.max(Duration::from_millis(1));
             SockRef::from(&self.socket).set_read_timeout(Some(left))?;
-            if self.receive(0)? {
+            if self.receive(0)? == Received::News {
                 self.drain()?;
                 return Ok(Wake::LookAgain);
             }
@@ -91,28 +113,38 @@ impl Watch {
     fn drain(&mut self) -> io::Result<bool> {
         let mut any = false;
         for _ in 0..DRAIN {
-            if !self.receive(libc::MSG_DONTWAIT)? {
-                break;
+            match self.receive(libc::MSG_DONTWAIT)? {
+                Received::Nothing => break,
+                Received::NoNews => {}
+                Received::News => any = true,
             }
-            any = true;
         }
         Ok(any)
     }
 
-    /// Whether a change was received.
-    fn receive(&mut self, flags: libc::c_int) -> io::Result<bool> {
+    fn receive(&mut self, flags: libc::c_int) -> io::Result<Received> {
         self.buffer.clear();
         match self.socket.recv_from(&mut self.buffer, flags) {
             // Only the kernel's word counts.
-            Ok((_, sender)) => Ok(sender.port_number() == 0),
-            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(true),
+            Ok((_, sender)) if sender.port_number() != 0 => Ok(Received::NoNews),
+            Ok(_) if self.is_ignored() => Ok(Received::NoNews),
+            Ok(_) => Ok(Received::News),
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(Received::News),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock
                 | io::ErrorKind::TimedOut
-                | io::ErrorKind::Interrupted => Ok(false),
+                | io::ErrorKind::Interrupted => Ok(Received::Nothing),
                 _ => Err(error),
             },
         }
+    }
+
+    /// Whether all that was received is whole and of those that are ignored:
+    /// the kernel names who asked for a change.
+    fn is_ignored(&self) -> bool {
+        !self.ignored.is_empty()
+            && Frames(&self.buffer)
+                .all(|frame| frame.is_ok_and(|frame| self.ignored.contains(&frame.pid)))
     }
 }
 
@@ -139,7 +171,7 @@ impl fmt::Debug for Watch {
 /// RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE.
 const GROUPS: [u32; 5] = [1, 5, 7, 9, 11];
 
-/// What is in a message is not read, so a message may be cut.
-const BUFFER: usize = 512;
+/// A message that is cut counts as a change, whoever made it.
+const BUFFER: usize = 4096;
 
 const DRAIN: usize = 10_000;

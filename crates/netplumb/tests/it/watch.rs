@@ -54,3 +54,27 @@ fn a_flood_of_changes_still_wakes_the_watch() {
         assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Wake::LookAgain);
     });
 }
+
+#[test]
+fn own_changes_can_be_ignored_and_those_of_others_not() {
+    in_namespace(|| {
+        let mut own = Netlink::open().unwrap();
+        let mut other = Netlink::open().unwrap();
+        let mut watch = Watch::open().unwrap();
+        watch.ignore(&own);
+        let route = |last: u8| {
+            let dst = format!("10.66.0.{last}/32").parse().unwrap();
+            RouteSpec::on_link(dst, name("lo"))
+        };
+        for last in 0..100 {
+            own.apply(&Op::ReplaceRoute(route(last))).unwrap();
+        }
+        assert_eq!(watch.wait(Duration::from_millis(200)).unwrap(), Wake::Quiet);
+        // Somebody else takes one of them away.
+        other.apply(&Op::DeleteRoute(route(7).key())).unwrap();
+        assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Wake::LookAgain);
+        // So does the kernel itself.
+        ip("link set lo down");
+        assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Wake::LookAgain);
+    });
+}
