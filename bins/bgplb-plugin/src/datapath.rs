@@ -103,6 +103,21 @@ pub(crate) fn has_inside(observed: &Observed, endpoint: &str) -> bool {
     observed.links.contains_key(&naming::veth_inside(endpoint))
 }
 
+/// The attached endpoint to which the kernel delivers a network's addresses.
+pub(crate) fn delivers_to<'r>(
+    observed: &Observed,
+    network: &str,
+    record: &'r NetworkRecord,
+) -> Option<&'r str> {
+    let mut attached = record.endpoints.iter().filter(|(_, it)| it.attached);
+    let delivers = |to: &EndpointRecord| {
+        let mut neighs = prefixes(record, to).map(|prefix| neigh(network, prefix, to));
+        neighs.any(|wanted| observed.neighs.get(&wanted.key()) == Some(&wanted))
+    };
+    let (endpoint, _) = attached.find(|(_, to)| delivers(to))?;
+    Some(endpoint)
+}
+
 /// Adds all that one network should have to `desired`: the links of the
 /// endpoints for which `linked` says so, and what becomes of those that are not
 /// there; and delivery to one of them.

@@ -40,7 +40,7 @@ impl Controller {
         if !lost.is_empty() {
             drop(self.save());
         }
-        self.effects.plumber.reconcile(self.desired());
+        self.effects.plumber.reconcile(self.desired(observed));
     }
 
     /// The endpoints no container can have any more.
@@ -76,7 +76,7 @@ impl Controller {
         lost
     }
 
-    fn desired(&self) -> Desired {
+    fn desired(&self, observed: &Observed) -> Desired {
         let mut desired = Desired::default();
         for (id, network) in &self.networks {
             let endpoints = &network.record.endpoints;
@@ -93,13 +93,14 @@ impl Controller {
                 .delivering
                 .as_ref()
                 .or(network.actual.delivered.as_ref());
-            datapath::desire(
-                &mut desired,
-                id,
-                &network.record,
-                linked,
-                delivered.map(String::as_str),
-            );
+            // Until Docker has told us which containers serve, routers may send
+            // packets to whom an earlier run has the kernel deliver.
+            let held = || {
+                let to = datapath::delivers_to(observed, id, &network.record);
+                to.filter(|_| !self.told_everything)
+            };
+            let delivered = delivered.map(String::as_str).or_else(held);
+            datapath::desire(&mut desired, id, &network.record, linked, delivered);
         }
         debug!(
             links = desired.links.len(),

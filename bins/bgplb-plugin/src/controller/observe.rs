@@ -66,6 +66,7 @@ impl Controller {
         self.effects.plumber.observe_then(move |_| {
             handle.tell_blocking(|controller| {
                 controller.effects.speaker.initial_table_complete();
+                controller.reconcile();
             });
         });
     }

@@ -420,6 +420,8 @@ async fn after_a_crash_running_containers_are_announced_again() {
     world
         .kernel_settles(|kernel| kernel.links().len() == 2)
         .await;
+    // Routers have kept the routes, so packets go on coming.
+    assert_eq!(world.kernel.routes(), 2);
     world
         .observe(Observation::Listed {
             containers: vec![container(Level::Serving, &[ENDPOINT])],
@@ -429,6 +431,22 @@ async fn after_a_crash_running_containers_are_announced_again() {
     world.announced(&BOTH).await;
     world.ok("NetworkDriver.Leave", ids(ENDPOINT)).await;
     assert_eq!(world.kernel.routes(), 0);
+}
+
+#[tokio::test]
+async fn after_a_crash_nothing_is_delivered_to_containers_that_do_not_serve() {
+    let first = serving("ill").await;
+    let (directory, kernel) = (first.directory.clone(), first.kernel.clone());
+    drop(first);
+    let world = World::resume(directory, kernel, slow());
+    world
+        .observe(Observation::Listed {
+            containers: vec![container(UNHEALTHY, &[ENDPOINT])],
+            networks: vec![],
+        })
+        .await;
+    world.kernel_settles(|kernel| kernel.routes() == 0).await;
+    world.announced(&[]).await;
 }
 
 #[tokio::test]
