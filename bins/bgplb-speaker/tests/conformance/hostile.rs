@@ -13,7 +13,7 @@ use crate::harness::speaker::{Neighbour, Speaker, address};
 use crate::harness::wire::{
     AS_PATH, NEXT_HOP, ORIGIN, Open, hex, keepalive, message, notification, route_refresh,
 };
-use crate::{ALONE, TO_STOP};
+use crate::{ALONE, ends_well};
 
 /// Each with what it may add to the speaker's memory, in kB, beside what the
 /// allocator keeps for later.
@@ -96,18 +96,7 @@ fn hostile_peers_cost_little_and_disturb_nobody() {
         failed.extend(errors.map(|error| format!("a peer that {what}: {error}")));
     }
 
-    healthy.check(&speaker.control);
-    let (status, time, log) = speaker.terminate();
-    healthy.hears_the_end();
-    println!("ended {time:?} after SIGTERM");
-    assert!(status.success(), "{status}");
-    assert!(time < TO_STOP, "{time:?} from SIGTERM to the end");
-    let panics: Vec<_> = log
-        .iter()
-        .filter(|line| line.contains("panicked"))
-        .collect();
-    assert!(panics.is_empty(), "{panics:#?}");
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    ends_well(speaker, healthy, &failed);
 }
 
 /// RFC 9687 section 3.
