@@ -278,14 +278,15 @@ proptest! {
     }
 
     /// As long as fewer packets in a row are lost than the multiplier allows,
-    /// and changes are told, nobody is given up.
+    /// and changes are told, nobody is given up. The link keeps the order of
+    /// packets: old times that arrive after the new ones would be believed
+    /// until the next packet (RFC 5880 has no numbers without authentication).
     #[test]
     fn a_link_that_loses_one_packet_in_three_keeps_sessions_of_multiplier_four(
         (a, b) in ((2..500_u64, 2..500_u64), (2..500_u64, 2..500_u64)),
         changes in vec((0..2_usize, 2..500_u64, 2..500_u64, 0..3_000_u64), 1..12),
     ) {
         let mut pair = Pair::up(timing(a.0, a.1, 4), timing(b.0, b.1, 4));
-        pair.latency = Duration::from_micros(500);
         for (node, tx, rx, time) in changes {
             pair.input(node, Input::Retime(timing(tx, rx, 4)));
             pair.run_losing_every_third(ms(time));
