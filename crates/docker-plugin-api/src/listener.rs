@@ -1,20 +1,16 @@
 //! The plugin's unix socket and the file it is found by.
 
 use std::{
-    fs::{self, DirBuilder, File, Permissions},
+    fs::DirBuilder,
     io,
     os::{
         fd::OwnedFd,
-        unix::{
-            fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt},
-            net::UnixListener,
-        },
+        unix::{fs::DirBuilderExt, net::UnixListener},
     },
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use socket2::{Domain, SockAddr, Socket, Type};
-use tracing::warn;
+use guarded_socket::SocketFile;
 
 /// A listening unix socket, made by [`bind`] or handed over by [systemd](crate::activated).
 ///
@@ -22,7 +18,7 @@ use tracing::warn;
 /// [served](crate::serve()) to its end, unless another process has put its own there meanwhile.
 #[derive(Debug)]
 pub struct Listener {
-    // First, because it has to be dropped before the socket.
+    // First, so that nobody finds the file of a socket that is closed already.
     file: Option<SocketFile>,
     socket: UnixListener,
 }
@@ -36,9 +32,9 @@ impl Listener {
         }
     }
 
-    /// The file the socket was bound to, unless it was handed over.
+    /// The file the socket was bound to, as an absolute path, unless it was handed over.
     pub fn path(&self) -> Option<&Path> {
-        self.file.as_ref().map(|file| file.path.as_path())
+        self.file.as_ref().map(SocketFile::path)
     }
 
     pub(crate) fn into_parts(self) -> (UnixListener, Option<SocketFile>) {
@@ -49,13 +45,14 @@ impl Listener {
 /// Listens on `path`, readable and writable for this process' user only (mode 0600).
 ///
 /// The missing part of the folder is created. The file of a socket nobody listens on any more is
-/// replaced.
+/// replaced. Blocks while another process holds the lock of the folder, for five seconds at most.
 ///
 /// # Errors
 ///
 /// [`AddrInUse`](io::ErrorKind::AddrInUse) when another process answers on the socket,
 /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when the file is something else than a
-/// socket, and whatever the system refuses. The text names the path.
+/// socket, [`TimedOut`](io::ErrorKind::TimedOut) when another process does not let go of the lock
+/// of the folder, and whatever the system refuses. The text names the path.
 pub fn bind(path: impl AsRef<Path>) -> io::Result<Listener> {
     bind_with_mode(path, 0o600)
 }
@@ -67,129 +64,23 @@ pub fn bind(path: impl AsRef<Path>) -> io::Result<Listener> {
 /// As for [`bind`].
 pub fn bind_with_mode(path: impl AsRef<Path>, mode: u32) -> io::Result<Listener> {
     let path = path.as_ref();
-    try_bind(path, mode).map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("plugin socket {}: {error}", path.display()),
-        )
-    })
-}
-
-fn try_bind(path: &Path, mode: u32) -> io::Result<Listener> {
-    let address = SockAddr::unix(path)?;
-    let folder = folder_of(path);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(folder)?;
-    let lock = FolderLock::take(folder)?;
-    clear(path, &address)?;
-
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&address)?;
-    // From here on dropping `file` removes what was bound. Nobody can connect before `listen`,
-    // so the mode is in force from the first connection on.
-    let file = SocketFile::of(path)?;
-    let finish = || {
-        fs::set_permissions(path, Permissions::from_mode(mode))?;
-        socket.listen(BACKLOG)
-    };
-    let finished = finish();
-    // Removing the file takes the lock itself.
-    drop(lock);
-    finished?;
+    let (socket, file) = make_folder_of(path)
+        .and_then(|()| guarded_socket::bind(path, mode))
+        .map_err(|error| io::Error::new(error.kind(), format!("plugin socket {error}")))?
+        .into_parts();
     Ok(Listener {
-        socket: UnixListener::from(OwnedFd::from(socket)),
         file: Some(file),
+        socket,
     })
 }
 
-/// Removes what a dead process left at `path`, and refuses anything else that is there.
-fn clear(path: &Path, address: &SockAddr) -> io::Result<()> {
-    let found = match fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+fn make_folder_of(path: &Path) -> io::Result<()> {
+    let Some(folder) = path.parent().filter(|it| !it.as_os_str().is_empty()) else {
+        return Ok(());
     };
-    if !found.file_type().is_socket() {
-        let text = "the file exists and is not a socket";
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
-    }
-    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // A blocking connect would wait for room in the backlog of a process that hangs.
-    probe.set_nonblocking(true)?;
-    match probe.connect(address) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-        Ok(()) | Err(_) => {
-            let text = "another process answers there; stop it or choose another path";
-            Err(io::Error::new(io::ErrorKind::AddrInUse, text))
-        }
-    }
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    made.map_err(|error| {
+        let text = format!("{}: folder {}: {error}", path.display(), folder.display());
+        io::Error::new(error.kind(), text)
+    })
 }
-
-/// The file of a socket of ours. Dropping it removes the file.
-///
-/// The socket must still be open then: only as long as it is can no other file get its inode
-/// number.
-#[derive(Debug)]
-pub(crate) struct SocketFile {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
-impl SocketFile {
-    fn of(path: &Path) -> io::Result<Self> {
-        let found = fs::symlink_metadata(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            device: found.dev(),
-            inode: found.ino(),
-        })
-    }
-
-    fn remove(&self) -> io::Result<()> {
-        let _lock = FolderLock::take(folder_of(&self.path))?;
-        let found = fs::symlink_metadata(&self.path)?;
-        if (found.dev(), found.ino()) == (self.device, self.inode) {
-            fs::remove_file(&self.path)?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        match self.remove() {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                warn!(path = %self.path.display(), %error, "plugin socket not removed");
-            }
-            Ok(()) | Err(_) => {}
-        }
-    }
-}
-
-/// Keeps two processes from finding the same dead socket and removing each other's new one.
-/// Held for a few system calls.
-struct FolderLock {
-    _folder: File,
-}
-
-impl FolderLock {
-    fn take(folder: &Path) -> io::Result<Self> {
-        let folder = File::open(folder)?;
-        folder.lock()?;
-        Ok(Self { _folder: folder })
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// Connections the kernel keeps before they are accepted.
-const BACKLOG: i32 = 128;

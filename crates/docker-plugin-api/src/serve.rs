@@ -83,7 +83,7 @@ pub async fn serve(
         }
     }
     connections.drain().await;
-    // The file goes while the socket is still there; see `SocketFile`.
+    // The file goes first, so that nobody finds a closed socket's.
     drop(file);
     drop(socket);
     Ok(())
