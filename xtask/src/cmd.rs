@@ -338,6 +338,15 @@ pub(crate) fn tail(path: &Path, lines: usize) -> String {
     }
 }
 
+/// The last 25 lines of each log with its name, for a failed test.
+pub(crate) fn tails(logs: &[impl AsRef<Path>]) -> String {
+    let shown = logs.iter().map(AsRef::as_ref).map(|log| {
+        let name = log.display();
+        format!("--- {name}\n{}\n", tail(log, 25))
+    });
+    shown.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

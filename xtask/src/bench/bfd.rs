@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::mpsc::{self, Receiver};
@@ -15,12 +16,21 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::artifacts;
 use crate::cmd::{Cmd, Daemon, tail};
-use crate::lab::switched::Switched;
+use crate::lab::two_nodes::{Medium, TwoNodes};
 use crate::wait::{secs, until};
 use crate::{packages, sys};
 
 /// What BIRD announces, as `ip` writes it.
 const PREFIXES: [&str; 2] = ["203.0.113.0/24", "2001:db8:113::/48"];
+
+/// The link of both nodes, and what addresses it has at the speaker and at BIRD.
+const LINK: &str = "eth0";
+const ADDRESSES: [[IpAddr; 2]; 2] = [addresses(1), addresses(2)];
+
+const fn addresses(node: u8) -> [IpAddr; 2] {
+    let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, node as u16);
+    [IpAddr::V4(Ipv4Addr::new(192, 0, 2, node)), IpAddr::V6(v6)]
+}
 
 /// Cuts so many paths and prints how long their routes stayed.
 ///
@@ -67,7 +77,7 @@ pub(crate) struct Scene {
     // The programs end before their namespaces do.
     speaker: Daemon,
     bird: Bird,
-    pair: Switched,
+    pair: TwoNodes,
 }
 
 impl Scene {
@@ -78,16 +88,17 @@ impl Scene {
     /// When one of them, or a namespace, does not come up.
     pub(crate) fn start(speaker: &Path) -> Result<Self> {
         packages::ensure(&[packages::BIRD])?;
-        let pair = Switched::start()?;
+        let [one, two] = ADDRESSES.map(|node| node.map(|address| (LINK, address)));
+        let pair = TwoNodes::join(Medium::Switch, &[LINK], &one, &two)?;
         let bird = Bird::start(&pair)?;
-        let config = pair.dir.join("speaker.toml");
+        let config = pair.dir().join("speaker.toml");
         fs::write(&config, SPEAKER)?;
         let speaker = pair
             .one
             .command(&speaker.display().to_string())
             .args(["run", "--config"])
             .arg(&config)
-            .spawn(&pair.dir.join("speaker.log"))?;
+            .spawn(&pair.dir().join("speaker.log"))?;
         Ok(Self {
             speaker,
             bird,
@@ -159,10 +170,10 @@ struct Bird {
 }
 
 impl Bird {
-    fn start(pair: &Switched) -> Result<Self> {
-        let config = pair.dir.join("bird.conf");
+    fn start(pair: &TwoNodes) -> Result<Self> {
+        let config = pair.dir().join("bird.conf");
         fs::write(&config, BIRD)?;
-        let control = pair.dir.join("bird.ctl");
+        let control = pair.dir().join("bird.ctl");
         let daemon = pair
             .two
             .command("bird")
@@ -170,7 +181,7 @@ impl Bird {
             .arg(&config)
             .arg("-s")
             .arg(&control)
-            .spawn(&pair.dir.join("bird.log"))?;
+            .spawn(&pair.dir().join("bird.log"))?;
         Ok(Self { control, daemon })
     }
 
@@ -197,7 +208,7 @@ struct Monitor {
 }
 
 impl Monitor {
-    fn start(pair: &Switched) -> Result<Self> {
+    fn start(pair: &TwoNodes) -> Result<Self> {
         let mut child = pair
             .one
             .command("ip")

@@ -21,10 +21,10 @@ use self::row::{Row, contains};
 use self::sessions::Sessions;
 use super::{Tally, full_name};
 use crate::lab::host;
-use crate::lab::pair::Pair;
-use crate::lab::router::{self, RouterKind};
+use crate::lab::router::{self, Router, RouterKind};
+use crate::lab::two_nodes::TwoNodes;
 use crate::wait::{secs, until};
-use crate::{packages, sys};
+use crate::{cmd, packages, sys};
 
 /// The routers that others have written.
 const ROUTERS: [RouterKind; 3] = [RouterKind::Gobgp, RouterKind::Bird, RouterKind::Frr];
@@ -86,22 +86,22 @@ fn able(kind: RouterKind) -> Result<()> {
 /// A router with established sessions.
 struct Bench {
     kind: RouterKind,
-    // Before the pair, whose end takes the sessions with it.
+    // Before the namespaces, whose end takes all processes with it.
     sessions: Sessions,
-    pair: Pair,
+    router: Box<dyn Router>,
+    _nodes: TwoNodes,
 }
 
 impl Bench {
     fn start(kind: RouterKind) -> Result<Self> {
-        let pair = Pair::start(&sessions::neighbours(), |place| {
-            router::start_packaged(kind, place)
-        })
-        .context("start the router")?;
-        let sessions = Sessions::open(&pair).with_context(|| pair.logs())?;
+        let (nodes, place) = sessions::place()?;
+        let router = router::start_packaged(kind, place).context("start the router")?;
+        let sessions = Sessions::open(&nodes.two, router.as_ref());
         Ok(Self {
             kind,
-            sessions,
-            pair,
+            sessions: sessions.with_context(|| cmd::tails(&router.logs()))?,
+            router,
+            _nodes: nodes,
         })
     }
 
@@ -110,11 +110,11 @@ impl Bench {
             let start = Instant::now();
             let (result, remarks) = match case {
                 Case::Row(row) => (self.hold(row), row.shown_by(self.kind).remarks()),
-                Case::NoReset => (self.sessions.check(self.pair.router()), Vec::new()),
+                Case::NoReset => (self.sessions.check(self.router.as_ref()), Vec::new()),
             };
             let held = result.is_ok();
             let name = full_name(suite, case.name());
-            tally.note(&name, start, result, || self.pair.logs());
+            tally.note(&name, start, result, || cmd::tails(&self.router.logs()));
             for remark in remarks.iter().filter(|_| held) {
                 println!("     {}: {} {remark}", case.name(), self.kind.name());
             }
@@ -134,7 +134,7 @@ impl Bench {
                 Err(error) => return Ok(Err(error)),
             };
             passed_on |= heard.iter().any(|it| shown.is_passed_on_by(it, row.prefix));
-            let paths = self.pair.router().paths(row.prefix)?;
+            let paths = self.router.as_ref().paths(row.prefix)?;
             let [path] = paths.as_slice() else {
                 anyhow::bail!("{} paths", paths.len());
             };
@@ -147,11 +147,11 @@ impl Bench {
         })??;
         self.sessions.send(row.from, &withdrawal(row)?)?;
         until(&format!("the end of {}", row.prefix), secs(5), || {
-            let paths = self.pair.router().paths(row.prefix)?;
+            let paths = self.router.as_ref().paths(row.prefix)?;
             ensure!(paths.is_empty(), "the router shows {paths:?}");
             Ok(())
         })?;
-        self.sessions.check(self.pair.router())
+        self.sessions.check(self.router.as_ref())
     }
 }
 

@@ -12,26 +12,27 @@
 //! `-h2`. Nothing is made in the machine's own network namespace. Dropping a [`Lab`] removes it
 //! all; [`cleanup`] can do the same for one that a killed run left behind.
 
-pub(crate) mod cable;
+mod claim;
 pub(crate) mod cleanup;
 pub(crate) mod client;
 pub(crate) mod docker;
 pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod netns;
-pub(crate) mod pair;
 pub(crate) mod peer;
 pub(crate) mod router;
-pub(crate) mod switched;
+mod segment;
+pub(crate) mod two_nodes;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
+use self::claim::Claim;
 use self::host::{Host, Site};
 use self::netns::Netns;
 use self::router::{Router, RouterKind};
@@ -82,38 +83,15 @@ pub(crate) struct Options {
 /// A running laboratory.
 #[derive(Debug)]
 pub(crate) struct Lab {
-    id: String,
-    dir: PathBuf,
+    // First the programs, of which we are the parent.
+    router: Option<Box<dyn Router>>,
     /// Both hosts, `h1` first; empty only while starting.
     pub(crate) hosts: Vec<Host>,
     /// The router's namespace.
     pub(crate) router_netns: Netns,
     /// The client's namespace.
     pub(crate) client_netns: Netns,
-    router: Option<Box<dyn Router>>,
-    keep: bool,
-}
-
-/// Removes the laboratory unless told otherwise; separate from [`Lab`] so that it also works
-/// while the laboratory is only half built.
-struct Guard<'a> {
-    id: &'a str,
-    armed: bool,
-}
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            report_removal(self.id);
-        }
-    }
-}
-
-fn report_removal(id: &str) {
-    if let Err(error) = cleanup::remove(id) {
-        eprintln!("laboratory {id} was not removed completely: {error:#}");
-        eprintln!("`cargo xtask clean-lab` tries again");
-    }
+    claim: Claim,
 }
 
 /// The service's two addresses.
@@ -128,35 +106,26 @@ impl Lab {
     ///
     /// When a part does not come up; what was built is removed again.
     pub(crate) fn start(options: &Options, artifacts: &Artifacts) -> Result<Self> {
-        let (id, dir) = claim()?;
-        let mut guard = Guard {
-            id: &id,
-            armed: true,
-        };
-        let name = |node: &str| format!("{NETNS_PREFIX}{id}-{node}");
-        let router_netns = Netns::create(name("r"))?;
-        build_segment(&router_netns)?;
-        let client_netns = Netns::create(name("c"))?;
-        connect_client(&router_netns, &client_netns)?;
-        let archive = image::build(&dir.join("image"), &packages::busybox())?;
+        let claim = Claim::new()?;
+        let router_netns = claim.netns("r")?;
+        segment::build(&router_netns)?;
+        let client_netns = claim.netns("c")?;
+        segment::connect_client(&router_netns, &client_netns)?;
+        let archive = image::build(&claim.dir().join("image"), &packages::busybox())?;
         let mut hosts = Vec::new();
         for site in SITES {
-            let netns = Netns::create(name(site.name))?;
-            connect_host(&router_netns, &netns, site)?;
-            let host = Host::start(site, netns, &dir.join(site.name), options.narrate)?;
+            let netns = claim.netns(site.name)?;
+            segment::connect_host(&router_netns, &netns, site)?;
+            let host = Host::start(site, netns, &claim.dir().join(site.name), options.narrate)?;
             host.docker.import(archive.clone(), image::IMAGE)?;
             hosts.push(host);
         }
-        guard.armed = false;
-        drop(guard);
         let mut lab = Self {
-            id,
-            dir,
+            router: None,
             hosts,
             router_netns,
             client_netns,
-            router: None,
-            keep: false,
+            claim,
         };
         if let Some(kind) = options.router {
             lab.start_router(kind, options, artifacts)?;
@@ -170,7 +139,7 @@ impl Lab {
         options: &Options,
         artifacts: &Artifacts,
     ) -> Result<()> {
-        let dir = self.dir.join("router");
+        let dir = self.claim.dir().join("router");
         fs::create_dir_all(&dir)?;
         let place = router::Place {
             netns: self.router_netns.clone(),
@@ -325,14 +294,12 @@ impl Lab {
             .map(|host| host.log().to_owned())
             .collect();
         logs.extend(self.router.iter().flat_map(|router| router.logs()));
-        logs.iter()
-            .map(|log| format!("--- {}\n{}\n", log.display(), crate::cmd::tail(log, 25)))
-            .collect()
+        crate::cmd::tails(&logs)
     }
 
     /// Leaves everything running when this program ends, and says how to look around.
     pub(crate) fn keep(mut self) {
-        self.keep = true;
+        self.claim.keep();
         for host in &mut self.hosts {
             host.keep();
         }
@@ -352,87 +319,7 @@ impl Lab {
             "  ip netns exec {} busybox wget -qO- http://{SERVICE_V4}/name",
             self.client_netns.name()
         );
-        println!("Logs and files are in {}.", self.dir.display());
+        println!("Logs and files are in {}.", self.claim.dir().display());
         println!("`cargo xtask clean-lab` removes it.");
     }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        if !self.keep {
-            // First the programs we are the parent of, so that no zombie of theirs stays.
-            self.router = None;
-            self.hosts.clear();
-            report_removal(&self.id);
-        }
-    }
-}
-
-/// A new laboratory's identifier, and its directory with our name in it.
-fn claim() -> Result<(String, PathBuf)> {
-    crate::sys::adopt_orphans();
-    let id = new_id()?;
-    let dir = cleanup::run_dir(&id);
-    let mark = cleanup::process_mark(std::process::id()).context("read our own start time")?;
-    // Fails if the name is taken: nothing of another laboratory is ever removed.
-    fs::create_dir(&dir).with_context(|| format!("make {}", dir.display()))?;
-    fs::write(dir.join(OWNER_FILE), mark)?;
-    Ok((id, dir))
-}
-
-/// Five characters that no other laboratory of this machine has at the moment.
-fn new_id() -> Result<String> {
-    const DIGITS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
-    let mut seed = now ^ (u128::from(std::process::id()) << 40);
-    // Multiplying by an odd constant spreads the few changing bits over the whole number.
-    seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 64;
-    let id = (0..ID_LENGTH)
-        .map(|place| char::from(DIGITS[usize::try_from((seed >> (5 * place)) & 31).unwrap_or(0)]))
-        .collect();
-    Ok(id)
-}
-
-/// The router's side of the hosts' segment: a bridge, as a switch would be.
-fn build_segment(router: &Netns) -> Result<()> {
-    for key in [
-        "net/ipv4/fib_multipath_hash_policy",
-        "net/ipv6/fib_multipath_hash_policy",
-    ] {
-        router.sysctl(key, "1")?;
-    }
-    router.ip("link add lan type bridge")?;
-    router.ip("link set lan up")?;
-    router.ip(&format!("address add {ROUTER_V4}/24 dev lan"))?;
-    router
-        .ip("address add 2001:db8:8::137/64 dev lan nodad")
-        .map(drop)
-}
-
-fn connect_client(router: &Netns, client: &Netns) -> Result<()> {
-    let peer = router.name();
-    client.ip(&format!(
-        "link add eth0 type veth peer name client netns {peer}"
-    ))?;
-    client.ip("address add 198.51.100.10/24 dev eth0")?;
-    client.ip("address add 2001:db8:c::10/64 dev eth0 nodad")?;
-    client.ip("link set eth0 up")?;
-    router.ip("address add 198.51.100.1/24 dev client")?;
-    router.ip("address add 2001:db8:c::1/64 dev client nodad")?;
-    router.ip("link set client up")?;
-    client.ip("route add default via 198.51.100.1")?;
-    client.ip("route add default via 2001:db8:c::1").map(drop)
-}
-
-fn connect_host(router: &Netns, host: &Netns, site: Site) -> Result<()> {
-    let (name, peer) = (site.name, router.name());
-    host.ip(&format!(
-        "link add uplink type veth peer name {name} netns {peer}"
-    ))?;
-    router.ip(&format!("link set {name} master lan up"))?;
-    host.ip(&format!("address add {}/24 dev uplink", site.v4))?;
-    host.ip(&format!("address add {}/64 dev uplink nodad", site.v6))?;
-    host.ip("link set uplink up")?;
-    host.ip(&format!("route add default via {ROUTER_V4}"))?;
-    host.ip("route add default via 2001:db8:8::137").map(drop)
 }

@@ -1,7 +1,9 @@
 //! The hand-made neighbours: one external, one internal, one external that knows no AS numbers
 //! of four octets.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context as _, Result, ensure};
 use bgp_wire::{
@@ -10,15 +12,20 @@ use bgp_wire::{
 };
 use bytes::BytesMut;
 
-use crate::lab::pair::Pair;
+use crate::lab::ROUTER_V4;
+use crate::lab::netns::Netns;
 use crate::lab::peer::Peer;
-use crate::lab::router::{Neighbour, ROUTER_AS, Router};
+use crate::lab::router::{Neighbour, Place, ROUTER_AS, Router};
+use crate::lab::two_nodes::{Medium, TwoNodes};
 use crate::wait::{secs, until};
 
 /// The AS of [`Sender::External`].
 pub(super) const EXTERNAL_AS: u32 = 64513;
 /// The AS of [`Sender::Old`].
 pub(super) const OLD_AS: u32 = 64514;
+
+/// The link of router and neighbours.
+const LINK: &str = "lan";
 
 /// Seconds, more than any case takes.
 const HOLD_TIME: u16 = 90;
@@ -81,8 +88,42 @@ impl Sender {
 }
 
 /// Whom the router has to expect.
-pub(super) fn neighbours() -> [Neighbour; 3] {
+fn neighbours() -> [Neighbour; 3] {
     Sender::ALL.map(Sender::neighbour)
+}
+
+/// A namespace for the router, the place it is given, and a namespace with all neighbours'
+/// addresses.
+///
+/// # Errors
+///
+/// When it cannot be made.
+pub(super) fn place() -> Result<(TwoNodes, Place)> {
+    let router = [IpAddr::V4(ROUTER_V4), v6_of(ROUTER_V4)].map(|it| (LINK, it));
+    let neighbours = neighbours();
+    let theirs = neighbours
+        .iter()
+        .flat_map(|it| [IpAddr::V4(it.address), v6_of(it.address)])
+        .map(|it| (LINK, it));
+    let theirs: Vec<_> = theirs.collect();
+    let nodes = TwoNodes::join(Medium::Cable, &[LINK], &router, &theirs)?;
+    let dir = nodes.dir().join("router");
+    fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+    let place = Place {
+        netns: nodes.one.clone(),
+        dir,
+        password: None,
+        neighbours: neighbours.to_vec(),
+        link_locals: BTreeMap::new(),
+    };
+    Ok((nodes, place))
+}
+
+/// An IPv6 address whose last octets are as the decimal digits of the IPv4 address' last.
+fn v6_of(address: Ipv4Addr) -> IpAddr {
+    let last = u16::from(address.octets()[3]);
+    let digits = last / 100 * 256 + last / 10 % 10 * 16 + last % 10;
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 8, 0, 0, 0, 0, digits))
 }
 
 /// All sessions with one router, each opened once.
@@ -96,7 +137,7 @@ impl Sessions {
     /// # Errors
     ///
     /// When the router refuses one for 20 s.
-    pub(super) fn open(pair: &Pair) -> Result<Self> {
+    pub(super) fn open(from: &Netns, router: &dyn Router) -> Result<Self> {
         let mut peers = Vec::new();
         for sender in Sender::ALL {
             let open = sender.open()?;
@@ -104,12 +145,12 @@ impl Sessions {
             let local = IpAddr::V4(address);
             // A router may need some seconds before it takes connections.
             let peer = until(&format!("the session called {name}"), secs(20), || {
-                Peer::connect(&pair.netns, local, Pair::address(), &open)
+                Peer::connect(from, local, IpAddr::V4(ROUTER_V4), &open)
             })?;
             peers.push((sender, peer));
         }
         let mut sessions = Self { peers };
-        sessions.check(pair.router())?;
+        sessions.check(router)?;
         Ok(sessions)
     }
 

@@ -12,15 +12,15 @@ use super::peers::{Kind, Lack, Opponent, Seen, Sign};
 use super::session::{
     Announced, GRACEFUL_SHUTDOWN, LINK, LINK_WITHOUT_V4, OUR_AS, OURS, Session, THEIR_AS, THEIRS,
 };
-use crate::lab::cable::Cable;
+use crate::lab::two_nodes::{Medium, TwoNodes};
 use crate::wait::{secs, until};
 
 /// Both programs with their sessions.
 pub(super) struct Bench {
-    // Before the cable, whose end takes all processes with it.
+    // Before the namespaces, whose end takes all processes with it.
     ours: Ours,
     theirs: Box<dyn Opponent>,
-    cable: Cable,
+    nodes: TwoNodes,
 }
 
 /// Who shows a route.
@@ -32,14 +32,15 @@ enum Side {
 
 impl Bench {
     pub(super) fn start(kind: Kind, program: &Path) -> Result<Self> {
-        let addresses = Session::ALL.map(|it| (it.link(), [it.ours(), it.theirs()]));
-        let cable = Cable::lay(&[LINK, LINK_WITHOUT_V4], &addresses)?;
-        let place = kind.place(&cable.theirs, cable.dir());
-        let ours = Ours::new(cable.ours.clone(), cable.dir(), program, &place.sessions);
+        let ours = Session::ALL.map(|it| (it.link(), it.ours()));
+        let theirs = Session::ALL.map(|it| (it.link(), it.theirs()));
+        let nodes = TwoNodes::join(Medium::Cable, &[LINK, LINK_WITHOUT_V4], &ours, &theirs)?;
+        let place = kind.place(&nodes.two, nodes.dir());
+        let ours = Ours::new(nodes.one.clone(), nodes.dir(), program, &place.sessions);
         let mut bench = Self {
             ours,
             theirs: kind.opponent(place),
-            cable,
+            nodes,
         };
         // Ours first: it tries again within a second.
         let started = bench.ours.start(false);
@@ -128,9 +129,7 @@ impl Bench {
     pub(super) fn logs(&self) -> String {
         let mut logs = self.theirs.logs();
         logs.push(self.ours.log());
-        logs.iter()
-            .map(|log| format!("--- {}\n{}\n", log.display(), crate::cmd::tail(log, 25)))
-            .collect()
+        crate::cmd::tails(&logs)
     }
 
     /// What one side shows of a route that came by a session.
@@ -213,8 +212,8 @@ impl Bench {
     fn passwords(&self) -> Result<()> {
         self.exchange(Session::Password, OURS.v4, THEIRS.v4)?;
         until("a segment with a wrong signature", secs(10), || {
-            let dropped = self.cable.ours.tcp_counter("TCPMD5Failure")?
-                + self.cable.theirs.tcp_counter("TCPMD5Failure")?;
+            let dropped = self.nodes.one.tcp_counter("TCPMD5Failure")?
+                + self.nodes.two.tcp_counter("TCPMD5Failure")?;
             ensure!(dropped > 0, "the kernels counted none");
             Ok(())
         })?;

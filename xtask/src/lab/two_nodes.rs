@@ -1,0 +1,156 @@
+//! Two namespaces and what joins them, without Docker: for two programs and nothing else.
+//!
+//! It is a laboratory as [`super::Lab`] is: the same names, removed in the same way.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::claim::Claim;
+use super::netns::Netns;
+
+/// What lies between the two nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// Nothing: a link that goes down at one end goes down at the other.
+    Cable,
+    /// A switch, which can lose a path in silence.
+    Switch,
+}
+
+/// The running pair. Dropping it removes both and ends what runs in them.
+#[derive(Debug)]
+pub(crate) struct TwoNodes {
+    /// One of them.
+    pub(crate) one: Netns,
+    /// The other.
+    pub(crate) two: Netns,
+    switch: Option<Switch>,
+    claim: Claim,
+}
+
+impl TwoNodes {
+    /// Makes both namespaces and joins them by `medium` once for each name in `links`, which is
+    /// the name of the link at both ends. The addresses of each come with their link's name.
+    ///
+    /// # Errors
+    ///
+    /// When a part cannot be made; what was built is removed again.
+    pub(crate) fn join(
+        medium: Medium,
+        links: &[&str],
+        one_has: &[(&str, IpAddr)],
+        two_has: &[(&str, IpAddr)],
+    ) -> Result<Self> {
+        let claim = Claim::new()?;
+        let (one, two) = (claim.netns("r")?, claim.netns("h1")?);
+        let switch = match medium {
+            Medium::Cable => {
+                let peer = two.name();
+                for link in links {
+                    one.ip(&format!(
+                        "link add {link} type veth peer name {link} netns {peer}"
+                    ))?;
+                }
+                None
+            }
+            Medium::Switch => Some(Switch::between(&claim, &one, &two, links)?),
+        };
+        for (netns, addresses) in [(&one, one_has), (&two, two_has)] {
+            for (link, address) in addresses {
+                add(netns, link, *address)?;
+            }
+            for link in links {
+                netns.ip(&format!("link set {link} up"))?;
+            }
+        }
+        Ok(Self {
+            one,
+            two,
+            switch,
+            claim,
+        })
+    }
+
+    /// The directory for files; it goes with the laboratory.
+    pub(crate) fn dir(&self) -> &Path {
+        self.claim.dir()
+    }
+
+    /// Unplugs the second node from the switch: both keep their carrier, and hear no more.
+    ///
+    /// # Errors
+    ///
+    /// When `ip` fails, or there is no switch.
+    pub(crate) fn cut(&self) -> Result<()> {
+        self.switch()?.set_ports_of_two("nomaster")
+    }
+
+    /// Plugs the second node in again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::cut`].
+    pub(crate) fn mend(&self) -> Result<()> {
+        self.switch()?.set_ports_of_two("master lan")
+    }
+
+    fn switch(&self) -> Result<&Switch> {
+        let switch = self.switch.as_ref();
+        switch.context("only a switch loses a path in silence, these nodes are joined by cables")
+    }
+}
+
+fn add(netns: &Netns, link: &str, address: IpAddr) -> Result<()> {
+    if matches!(address, IpAddr::V6(it) if it.is_unicast_link_local()) {
+        // It shall be the only one.
+        netns.ip(&format!("link set {link} addrgenmode none"))?;
+    }
+    let (length, flag) = match address {
+        IpAddr::V4(_) => (24, ""),
+        IpAddr::V6(_) => (64, "nodad"),
+    };
+    netns
+        .ip(&format!("address add {address}/{length} dev {link} {flag}"))
+        .map(drop)
+}
+
+/// A bridge in a namespace of its own, with a port for each end of each link.
+#[derive(Debug)]
+struct Switch {
+    netns: Netns,
+    ports_of_two: Vec<String>,
+}
+
+impl Switch {
+    fn between(claim: &Claim, one: &Netns, two: &Netns, links: &[&str]) -> Result<Self> {
+        let netns = claim.netns("c")?;
+        netns.ip("link add lan type bridge")?;
+        netns.ip("link set lan up")?;
+        let peer = netns.name();
+        for (node, number) in [(one, 1), (two, 2)] {
+            for link in links {
+                let port = port(link, number);
+                node.ip(&format!(
+                    "link add {link} type veth peer name {port} netns {peer}"
+                ))?;
+                netns.ip(&format!("link set {port} master lan up"))?;
+            }
+        }
+        let ports_of_two = links.iter().map(|link| port(link, 2)).collect();
+        Ok(Self {
+            netns,
+            ports_of_two,
+        })
+    }
+
+    fn set_ports_of_two(&self, how: &str) -> Result<()> {
+        let mut ports = self.ports_of_two.iter();
+        ports.try_for_each(|port| self.netns.ip(&format!("link set {port} {how}")).map(drop))
+    }
+}
+
+fn port(link: &str, node: u8) -> String {
+    format!("{link}-{node}")
+}
