@@ -3,7 +3,7 @@
 use std::thread;
 
 use anyhow::{Context, ensure};
-use bgp_speaker::{Speaker, SpeakerConfig, SpeakerHandle};
+use bgp_speaker::{Restarting, Speaker, SpeakerConfig, SpeakerHandle};
 use netplumb::{Netlink, Watch};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +14,8 @@ use tracing::{error, info};
 use crate::args::RunArgs;
 use crate::config::Config;
 use crate::control::Control;
-use crate::plumber::{AddressReader, Plumber, watch_kernel};
+use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
+use crate::routes::Routes;
 
 /// Runs the speaker until SIGTERM or SIGINT, or until something ends that
 /// should not. SIGHUP has the file read again.
@@ -31,13 +32,21 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
     let control = Control::open(config.control.as_ref())?;
     // The watch is open before anything is read, so that no change is missed.
     // Our own routes are no news: looking at all for each would never end.
-    let routes = Netlink::open().context("open netlink for routes")?;
+    let kernel = Netlink::open().context("open netlink for routes")?;
     let mut watch = Watch::open()?;
-    watch.ignore(&routes);
+    watch.ignore(&kernel);
     let kernel_changes = start_watch(watch)?;
     let (addresses, local_addresses) = AddressReader::open()?;
-    let (speaker, handle) = Speaker::new(config.speaker.clone(), local_addresses)?;
+    let routes = match config.kernel {
+        None => None,
+        Some(place) => Some(Routes::take_over(kernel, place).context("read the kernel's routes")?),
+    };
+    let mut settings = config.speaker.clone();
+    settings.restarting = restarting(routes.as_ref());
+    let (speaker, handle) = Speaker::new(settings, local_addresses)?;
     handle.apply(&config.announce);
+    // The file says it all; what peers keep of an earlier run beyond that may go.
+    handle.initial_table_complete();
     let plumber = Plumber::open(&config, routes, addresses, kernel_changes, &handle)?;
 
     // Questions are answered until the very end; nothing waits for who asks.
@@ -80,6 +89,16 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
     plumbed.context("the plumber failed")??;
     ensure!(signal.is_some(), "a part of the program ended by itself");
     Ok(())
+}
+
+/// An earlier run that took its routes with it ended in order, and peers have
+/// nothing of it. One whose routes are still there was killed: packets were
+/// forwarded all the while, and peers may have waited for us.
+fn restarting(routes: Option<&Routes<Netlink>>) -> Option<Restarting> {
+    routes?.has_inherited().then_some(Restarting {
+        deferral_time: DEFERRAL_TIME,
+        forwarding_kept: true,
+    })
 }
 
 /// Reads the configuration again and brings the running speaker from the old

@@ -77,17 +77,36 @@ impl Router {
 }
 
 impl Session {
+    /// Whether the speaker's OPEN says that it has restarted (RFC 4724 section
+    /// 3). To be asked first.
+    pub fn says_restarted(&mut self) -> bool {
+        let message = self.next();
+        let MessageView::Open(open) = message.view().unwrap() else {
+            panic!("{message:?} is no OPEN");
+        };
+        let capabilities = open.to_open().unwrap().capabilities;
+        capabilities
+            .iter()
+            .any(|it| matches!(it, Capability::GracefulRestart(it) if it.restarted))
+    }
+
+    fn next(&mut self) -> RawMessage {
+        loop {
+            let max = MaxMessageLen::STANDARD;
+            if let Some(message) = RawMessage::split_from(&mut self.received, max).unwrap() {
+                return message;
+            }
+            let mut octets = [0; 4096];
+            let read = self.stream.read(&mut octets).unwrap();
+            assert_ne!(read, 0, "the speaker closed the connection");
+            self.received.extend_from_slice(&octets[..read]);
+        }
+    }
+
     /// What the next UPDATE or NOTIFICATION says, in one line.
     pub fn told(&mut self) -> String {
         loop {
-            let max = MaxMessageLen::STANDARD;
-            let Some(message) = RawMessage::split_from(&mut self.received, max).unwrap() else {
-                let mut octets = [0; 4096];
-                let read = self.stream.read(&mut octets).unwrap();
-                assert_ne!(read, 0, "the speaker closed the connection");
-                self.received.extend_from_slice(&octets[..read]);
-                continue;
-            };
+            let message = self.next();
             match message.view().unwrap() {
                 MessageView::Update(update) if update.is_end_of_rib().is_some() => {
                     return "end".to_owned();
