@@ -87,6 +87,7 @@ mod bfd;
 mod config;
 mod controls;
 mod decision;
+mod dismissal;
 mod gateway;
 #[allow(unsafe_code)]
 mod interface;

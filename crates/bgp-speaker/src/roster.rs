@@ -8,6 +8,8 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use bgp_fsm::Support;
+use bgp_wire::NotificationCode;
 use ipnet::IpNet;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use self::doors::Doors;
+use crate::dismissal::Dismissal;
 use crate::listener::Accepted;
 use crate::peer_task::PeerTask;
 use crate::requests::PeersChange;
@@ -69,7 +72,7 @@ struct Member {
     dynamic: Option<IpNet>,
     /// Listening sockets that do not check its signatures.
     unprotected: Vec<usize>,
-    cancel: CancellationToken,
+    dismissal: Dismissal,
 }
 
 /// A task that has ended.
@@ -84,6 +87,8 @@ enum Settled {
     Unchanged,
     Started,
     Updated,
+    /// The task goes on, its session begins anew.
+    Restarting,
     Leaving,
 }
 
@@ -180,26 +185,41 @@ impl Roster {
                 self.start(key, settings, None);
                 Settled::Started
             }
-            (Some(member), _) if member.cancel.is_cancelled() => Settled::Leaving,
+            (Some(member), _) if member.dismissal.has_come() => Settled::Leaving,
             (Some(member), Some(settings)) => {
                 let current = member.settings.borrow().clone();
                 if current == settings {
                     Settled::Unchanged
                 } else if current.updated_by(&settings) == settings {
+                    let asks = current.imports_like(&settings) || self.can_be_asked(member);
                     member.settings.send_replace(settings);
-                    Settled::Updated
+                    match asks {
+                        true => Settled::Updated,
+                        false => Settled::Restarting,
+                    }
                 } else {
                     info!(peer = %key, "its settings have changed: the session begins anew");
-                    member.cancel.cancel();
+                    let code = NotificationCode::CEASE_OTHER_CONFIGURATION_CHANGE;
+                    member.dismissal.dismiss(code);
                     Settled::Leaving
                 }
             }
             (Some(member), None) => {
                 info!(peer = %key, "no peer of ours any more");
-                member.cancel.cancel();
+                let code = NotificationCode::CEASE_PEER_DECONFIGURED;
+                member.dismissal.dismiss(code);
                 Settled::Leaving
             }
         }
+    }
+
+    /// Whether the peer has nothing to tell again, or can be asked to (RFC 2918).
+    fn can_be_asked(&self, member: &Member) -> bool {
+        let statuses = self.shared.statuses.borrow();
+        let session = statuses
+            .get(member.slot)
+            .and_then(|it| it.negotiated.as_ref());
+        session.is_none_or(|session| session.route_refresh == Support::Supported)
     }
 
     /// Starts the task of a peer that is not there.
@@ -240,8 +260,8 @@ impl Roster {
         if dynamic.is_some() {
             task = task.leaving_with_its_session();
         }
-        let cancel = self.cancel.child_token();
-        let running = task.run(cancel.clone());
+        let dismissal = Dismissal::within(&self.cancel);
+        let running = task.run(dismissal.clone());
         self.tasks.spawn({
             let key = key.clone();
             async move {
@@ -255,7 +275,7 @@ impl Roster {
             inbox,
             dynamic,
             unprotected: unprotected.into_iter().map(|(door, _)| door).collect(),
-            cancel,
+            dismissal,
         };
         self.members.insert(key.clone(), member);
     }
@@ -276,7 +296,7 @@ impl Roster {
             return Err(by_itself());
         };
         let member = self.members.remove(&key).ok_or_else(by_itself)?;
-        if member.dynamic.is_none() && !member.cancel.is_cancelled() {
+        if member.dynamic.is_none() && !member.dismissal.has_come() {
             return Err(by_itself());
         }
         self.slots.remove(&member.slot);
@@ -316,7 +336,7 @@ impl Roster {
         };
         if member.unprotected.contains(&door) {
             debug!(peer = %key, "connection closed: its signatures are not checked here");
-        } else if member.cancel.is_cancelled() || member.inbox.try_send(stream).is_err() {
+        } else if member.dismissal.has_come() || member.inbox.try_send(stream).is_err() {
             // A task that has not yet taken the last few needs no more of them.
             debug!(peer = %key, "connection closed: the peer's task is busy");
         }

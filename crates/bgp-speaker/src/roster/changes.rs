@@ -63,7 +63,7 @@ impl Roster {
                 _ if !before.contains_key(key) => &mut change.added,
                 Settled::Unchanged => &mut change.unchanged,
                 Settled::Updated => &mut change.updated,
-                Settled::Started | Settled::Leaving => &mut change.restarted,
+                Settled::Started | Settled::Restarting | Settled::Leaving => &mut change.restarted,
             } += 1;
         }
         Ok(change)
