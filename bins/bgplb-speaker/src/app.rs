@@ -3,22 +3,23 @@
 use std::thread;
 
 use anyhow::{Context, ensure};
-use bgp_speaker::{Restarting, Speaker, SpeakerConfig, SpeakerHandle};
+use bgp_speaker::{Restarting, Speaker};
 use netplumb::{Netlink, Watch};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::args::RunArgs;
 use crate::config::Config;
 use crate::control::Control;
 use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
+use crate::reload::{self, reload};
 use crate::routes::Routes;
 
 /// Runs the speaker until SIGTERM or SIGINT, or until something ends that
-/// should not. SIGHUP has the file read again.
+/// should not. SIGHUP has the file read again, as a request does.
 ///
 /// # Errors
 ///
@@ -50,7 +51,8 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
     let plumber = Plumber::open(&config, routes, addresses, kernel_changes, &handle)?;
 
     // Questions are answered until the very end; nothing waits for who asks.
-    let answering = control.map(|control| tokio::spawn(control.serve(handle.clone())));
+    let (reloading, mut reloads) = reload::channel();
+    let answering = control.map(|control| tokio::spawn(control.serve(handle.clone(), reloading)));
 
     // Whatever ends cancels this, so that the other part ends too.
     let stop = CancellationToken::new();
@@ -70,7 +72,14 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
             _ = terminate.recv() => break Some("SIGTERM"),
             _ = interrupt.recv() => break Some("SIGINT"),
             () = stop.cancelled() => break None,
-            _ = hangup.recv() => reload(&args, &mut config, &handle).await,
+            _ = hangup.recv() => {
+                // Whoever sent the signal reads the log.
+                let _ = reload(&args, &mut config, &handle).await;
+            }
+            asked = reloads.next() => {
+                // Who asked may have gone meanwhile.
+                let _ = asked.send(reload(&args, &mut config, &handle).await);
+            }
         }
     };
     if let Some(signal) = signal {
@@ -99,49 +108,6 @@ fn restarting(routes: Option<&Routes<Netlink>>) -> Option<Restarting> {
         deferral_time: DEFERRAL_TIME,
         forwarding_kept: true,
     })
-}
-
-/// Reads the configuration again and brings the running speaker from the old
-/// one to the new one. A file that cannot be used changes nothing.
-async fn reload(args: &RunArgs, config: &mut Config, speaker: &SpeakerHandle) {
-    let file_name = args.config.display();
-    let newer = match Config::load(&args.config) {
-        Ok(newer) => newer.with_socket(args.socket.clone()),
-        Err(unusable) => {
-            for line in unusable.lines() {
-                error!("{line}");
-            }
-            return error!("{file_name} was not taken over: everything stays as it is");
-        }
-    };
-    if let Some(section) = config.needs_restart(&newer) {
-        return error!(
-            "{file_name} was not taken over: changes of {section} need a new start of the \
-             program, everything stays as it is"
-        );
-    }
-    let SpeakerConfig {
-        peers,
-        dynamic_peers,
-        ..
-    } = newer.speaker.clone();
-    match speaker.set_peers(peers, dynamic_peers).await {
-        Ok(peers) => {
-            let changes = config.announcements_of(&newer);
-            speaker.apply(&changes);
-            *config = newer;
-            info!(
-                added = peers.added,
-                removed = peers.removed,
-                restarted = peers.restarted,
-                updated = peers.updated,
-                unchanged = peers.unchanged,
-                prefixes = speaker.announced_prefixes(),
-                "{file_name} was read again"
-            );
-        }
-        Err(error) => error!("{file_name} was not taken over: {error}"),
-    }
 }
 
 /// Gives the watch of the kernel a thread of its own, since waiting blocks. It

@@ -34,6 +34,10 @@ impl Router {
         Self { listener, address }
     }
 
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
     /// Its entry in the speaker's file.
     pub fn peer(&self, more: &str) -> String {
         let (address, port) = (self.address, self.listener.local_addr().unwrap().port());
@@ -124,10 +128,12 @@ impl Session {
                     }
                     said.extend(attributes.as_path().map(|path| format!("path {path}")));
                     said.extend(attributes.med().map(|med| format!("med {med}")));
+                    let communities = attributes.communities().into_iter();
+                    said.extend(communities.map(|community| community.to_string()));
                     return said.join(" ");
                 }
                 MessageView::Notification(notification) => {
-                    return notification.to_notification().code.to_string();
+                    return notification.to_notification().to_string();
                 }
                 _ => {}
             }
