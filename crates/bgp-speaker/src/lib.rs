@@ -89,6 +89,8 @@ mod controls;
 mod decision;
 mod dismissal;
 mod gateway;
+mod guests;
+mod inbox;
 #[allow(unsafe_code)]
 mod interface;
 mod learned;

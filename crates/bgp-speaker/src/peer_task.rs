@@ -18,7 +18,7 @@ use std::time::Instant;
 use bgp_fsm::{Connection, Input, Output, Peer, PeerConfig};
 use bgp_wire::Asn;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::yield_now;
 
 use self::wake::Wake;
@@ -26,6 +26,7 @@ use crate::adj_rib_in::AdjRibIn;
 use crate::adj_rib_out::Finished;
 use crate::controls::Controls;
 use crate::dismissal::Dismissal;
+use crate::inbox::Inbox;
 use crate::rib::RibVersion;
 use crate::session::{Session, WRITE_BUFFER};
 use crate::socket::ConnectionOptions;
@@ -45,7 +46,7 @@ pub(crate) struct PeerTask {
     options: ConnectionOptions,
     machine: Peer,
     shared: Arc<Shared>,
-    accepted: mpsc::Receiver<TcpStream>,
+    accepted: Inbox<TcpStream>,
     versions: watch::Receiver<RibVersion>,
     local_addresses: watch::Receiver<Arc<LocalAddresses>>,
     /// The settings as far as they change while the session goes on.
@@ -84,7 +85,7 @@ impl PeerTask {
         machine: PeerConfig,
         shared: Arc<Shared>,
         local_addresses: watch::Receiver<Arc<LocalAddresses>>,
-        accepted: mpsc::Receiver<TcpStream>,
+        accepted: Inbox<TcpStream>,
         changes: watch::Receiver<PeerSettings>,
     ) -> Self {
         // The standard library's hasher has the random keys that the jitter needs.

@@ -19,6 +19,8 @@ use tracing::{debug, info, warn};
 
 use self::doors::Doors;
 use crate::dismissal::Dismissal;
+use crate::guests::Guests;
+use crate::inbox::{self, inbox};
 use crate::listener::Accepted;
 use crate::peer_task::PeerTask;
 use crate::requests::PeersChange;
@@ -56,6 +58,8 @@ pub(crate) struct Roster {
     members: HashMap<PeerKey, Member>,
     slots: BTreeSet<usize>,
     doors: Doors,
+    /// Whom the listeners let in.
+    guests: Arc<Guests>,
     shared: Arc<Shared>,
     local_addresses: watch::Receiver<Arc<LocalAddresses>>,
     tasks: JoinSet<Ended>,
@@ -67,7 +71,9 @@ struct Member {
     /// The number of its task, which nobody else has meanwhile.
     slot: usize,
     settings: watch::Sender<PeerSettings>,
-    inbox: mpsc::Sender<TcpStream>,
+    /// For the newest connection from it: a peer dials once at a time, so it has
+    /// given up on those before.
+    inbox: inbox::Sender<TcpStream>,
     /// The prefix it came from, if it came by itself.
     dynamic: Option<IpNet>,
     /// Listening sockets that do not check its signatures.
@@ -107,6 +113,7 @@ impl Roster {
             members: HashMap::new(),
             slots: BTreeSet::new(),
             doors: Doors::default(),
+            guests: Arc::default(),
             shared,
             local_addresses,
             tasks: JoinSet::new(),
@@ -129,9 +136,11 @@ impl Roster {
         for peer in first {
             self.settle(&peer.key());
         }
+        self.let_in_who_is_wanted();
         let (connections, mut accepted) = mpsc::channel(CONNECTIONS);
         for (door, listener) in self.doors.open(&self.shared)?.into_iter().enumerate() {
-            let task = listener::run(listener, door, connections.clone(), self.cancel.clone());
+            let (guests, connections) = (Arc::clone(&self.guests), connections.clone());
+            let task = listener::run(listener, door, guests, connections, self.cancel.clone());
             self.tasks.spawn(async move {
                 task.await;
                 Ended::Listener
@@ -160,6 +169,11 @@ impl Roster {
             }
         }
         result
+    }
+
+    fn let_in_who_is_wanted(&self) {
+        self.guests
+            .set(self.wanted.keys(), &self.config.dynamic_peers);
     }
 
     /// The settings the peer should have, if it should be there.
@@ -245,7 +259,7 @@ impl Roster {
             status.last_error = Some(PeerError::now(text));
         }
         self.shared.statuses.send_modify(|all| all.insert(status));
-        let (inbox, accepted) = mpsc::channel(INBOX);
+        let (inbox, accepted) = inbox();
         let (sender, changes) = watch::channel(settings.clone());
         let mut task = PeerTask::new(
             slot,
@@ -336,9 +350,10 @@ impl Roster {
         };
         if member.unprotected.contains(&door) {
             debug!(peer = %key, "connection closed: its signatures are not checked here");
-        } else if member.dismissal.has_come() || member.inbox.try_send(stream).is_err() {
-            // A task that has not yet taken the last few needs no more of them.
-            debug!(peer = %key, "connection closed: the peer's task is busy");
+        } else if member.dismissal.has_come() {
+            debug!(peer = %key, "connection closed: the peer's task is ending");
+        } else if member.inbox.replace(stream).is_some() {
+            debug!(peer = %key, "connection closed: there is a newer one");
         }
     }
 
@@ -377,9 +392,6 @@ fn key_of(from: SocketAddr) -> PeerKey {
     };
     PeerKey::new(IpAddr::to_canonical(&from.ip()), interface.as_deref())
 }
-
-/// Accepted connections a peer's task may have waiting.
-const INBOX: usize = 4;
 
 /// Accepted connections that may wait for the roster.
 const CONNECTIONS: usize = 16;

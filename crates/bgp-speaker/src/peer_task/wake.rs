@@ -39,7 +39,7 @@ impl PeerTask {
             () = dismissed => Wake::Dismissed,
             changed = bfd::changed(self.bfd.as_mut()) => Wake::Bfd(changed),
             () = until(deadline) => Wake::Deadline,
-            Some(stream) = self.accepted.recv() => Wake::Accepted(stream),
+            stream = self.accepted.take() => Wake::Accepted(stream),
             Ok(()) = self.local_addresses.changed() => Wake::AddressesChanged,
             Ok(()) = self.controls.changed() => Wake::ControlsChanged,
             Ok(()) = self.changes.changed() => Wake::SettingsChanged,
