@@ -3,21 +3,23 @@
 use std::thread;
 
 use anyhow::{Context, ensure};
-use bgp_speaker::{Speaker, SpeakerConfig, SpeakerHandle};
+use bgp_speaker::{Restarting, Speaker};
 use netplumb::{Netlink, Watch};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::args::RunArgs;
 use crate::config::Config;
 use crate::control::Control;
-use crate::plumber::{AddressReader, Plumber, watch_kernel};
+use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
+use crate::reload::{self, reload};
+use crate::routes::Routes;
 
 /// Runs the speaker until SIGTERM or SIGINT, or until something ends that
-/// should not. SIGHUP has the file read again.
+/// should not. SIGHUP has the file read again, as a request does.
 ///
 /// # Errors
 ///
@@ -31,17 +33,26 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
     let control = Control::open(config.control.as_ref())?;
     // The watch is open before anything is read, so that no change is missed.
     // Our own routes are no news: looking at all for each would never end.
-    let routes = Netlink::open().context("open netlink for routes")?;
+    let kernel = Netlink::open().context("open netlink for routes")?;
     let mut watch = Watch::open()?;
-    watch.ignore(&routes);
+    watch.ignore(&kernel);
     let kernel_changes = start_watch(watch)?;
     let (addresses, local_addresses) = AddressReader::open()?;
-    let (speaker, handle) = Speaker::new(config.speaker.clone(), local_addresses)?;
+    let routes = match config.kernel {
+        None => None,
+        Some(place) => Some(Routes::take_over(kernel, place).context("read the kernel's routes")?),
+    };
+    let mut settings = config.speaker.clone();
+    settings.restarting = restarting(routes.as_ref());
+    let (speaker, handle) = Speaker::new(settings, local_addresses)?;
     handle.apply(&config.announce);
+    // The file says it all; what peers keep of an earlier run beyond that may go.
+    handle.initial_table_complete();
     let plumber = Plumber::open(&config, routes, addresses, kernel_changes, &handle)?;
 
     // Questions are answered until the very end; nothing waits for who asks.
-    let answering = control.map(|control| tokio::spawn(control.serve(handle.clone())));
+    let (reloading, mut reloads) = reload::channel();
+    let answering = control.map(|control| tokio::spawn(control.serve(handle.clone(), reloading)));
 
     // Whatever ends cancels this, so that the other part ends too.
     let stop = CancellationToken::new();
@@ -61,7 +72,14 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
             _ = terminate.recv() => break Some("SIGTERM"),
             _ = interrupt.recv() => break Some("SIGINT"),
             () = stop.cancelled() => break None,
-            _ = hangup.recv() => reload(&args, &mut config, &handle).await,
+            _ = hangup.recv() => {
+                // Whoever sent the signal reads the log.
+                let _ = reload(&args, &mut config, &handle).await;
+            }
+            asked = reloads.next() => {
+                // Who asked may have gone meanwhile.
+                let _ = asked.send(reload(&args, &mut config, &handle).await);
+            }
         }
     };
     if let Some(signal) = signal {
@@ -82,47 +100,14 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Reads the configuration again and brings the running speaker from the old
-/// one to the new one. A file that cannot be used changes nothing.
-async fn reload(args: &RunArgs, config: &mut Config, speaker: &SpeakerHandle) {
-    let file_name = args.config.display();
-    let newer = match Config::load(&args.config) {
-        Ok(newer) => newer.with_socket(args.socket.clone()),
-        Err(unusable) => {
-            for line in unusable.lines() {
-                error!("{line}");
-            }
-            return error!("{file_name} was not taken over: everything stays as it is");
-        }
-    };
-    if let Some(section) = config.needs_restart(&newer) {
-        return error!(
-            "{file_name} was not taken over: changes of {section} need a new start of the \
-             program, everything stays as it is"
-        );
-    }
-    let SpeakerConfig {
-        peers,
-        dynamic_peers,
-        ..
-    } = newer.speaker.clone();
-    match speaker.set_peers(peers, dynamic_peers).await {
-        Ok(peers) => {
-            let changes = config.announcements_of(&newer);
-            speaker.apply(&changes);
-            *config = newer;
-            info!(
-                added = peers.added,
-                removed = peers.removed,
-                restarted = peers.restarted,
-                updated = peers.updated,
-                unchanged = peers.unchanged,
-                prefixes = speaker.announced_prefixes(),
-                "{file_name} was read again"
-            );
-        }
-        Err(error) => error!("{file_name} was not taken over: {error}"),
-    }
+/// An earlier run that took its routes with it ended in order, and peers have
+/// nothing of it. One whose routes are still there was killed: packets were
+/// forwarded all the while, and peers may have waited for us.
+fn restarting(routes: Option<&Routes<Netlink>>) -> Option<Restarting> {
+    routes?.has_inherited().then_some(Restarting {
+        deferral_time: DEFERRAL_TIME,
+        forwarding_kept: true,
+    })
 }
 
 /// Gives the watch of the kernel a thread of its own, since waiting blocks. It

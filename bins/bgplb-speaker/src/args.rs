@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::decode::DecodeArgs;
-use crate::show::{PeersArgs, RefreshArgs, RoutesArgs};
+use crate::show::{DownArgs, PeerArgs, PeersArgs, ReloadArgs, RoutesArgs, ShutdownArgs};
 
 /// A small BGP speaker: announces prefixes, learns routes, installs ECMP sets
 /// in the kernel.
@@ -28,7 +28,16 @@ pub(crate) enum Command {
     /// Show the routes of the running speaker.
     Routes(RoutesArgs),
     /// Have the running speaker ask a peer for all its routes again.
-    Refresh(RefreshArgs),
+    Refresh(PeerArgs),
+    /// Have the running speaker end the session with a peer, and have none until `up`.
+    Down(DownArgs),
+    /// Have the running speaker undo `down`.
+    Up(PeerArgs),
+    /// Have the running speaker mark its routes as about to go (GRACEFUL_SHUTDOWN, RFC 8326),
+    /// or no longer so.
+    GracefulShutdown(ShutdownArgs),
+    /// Have the running speaker read its configuration again, as SIGHUP does.
+    Reload(ReloadArgs),
     /// Print the BGP messages in a file, one line each.
     Decode(DecodeArgs),
 }

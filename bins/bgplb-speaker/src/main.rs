@@ -6,6 +6,7 @@ mod config;
 mod control;
 mod decode;
 mod plumber;
+mod reload;
 mod routes;
 mod show;
 mod ways;
@@ -45,6 +46,10 @@ fn main() -> ExitCode {
         Command::Peers(args) => shown(show::peers(&args, io::stdout().lock())),
         Command::Routes(args) => shown(show::routes(&args, io::stdout().lock())),
         Command::Refresh(args) => shown(show::refresh(&args)),
+        Command::Down(args) => shown(show::down(&args)),
+        Command::Up(args) => shown(show::up(&args)),
+        Command::GracefulShutdown(args) => shown(show::graceful_shutdown(&args)),
+        Command::Reload(args) => shown(show::reload(&args, io::stdout().lock())),
         Command::Decode(args) => match decode::run(&args, io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {

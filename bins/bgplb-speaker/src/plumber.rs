@@ -65,24 +65,21 @@ enum Wake {
 }
 
 impl Plumber {
-    /// If routes are installed, by `kernel`, takes over what an earlier run
-    /// left.
+    /// Installs what is learned by `routes`, if there are to be any.
     ///
     /// # Errors
     ///
     /// When the kernel refuses, as without the privilege to change routes.
     pub(crate) fn open(
         config: &Config,
-        kernel: Netlink,
+        routes: Option<Routes<Netlink>>,
         addresses: AddressReader,
         kernel_changes: watch::Receiver<()>,
         speaker: &SpeakerHandle,
     ) -> anyhow::Result<Self> {
-        let installation = match config.kernel {
+        let installation = match routes {
             None => None,
-            Some(place) => {
-                let routes =
-                    Routes::take_over(kernel, place).context("read the kernel's routes")?;
+            Some(routes) => {
                 let peers = &config.speaker.peers;
                 let now = Instant::now();
                 Some(Installation {
@@ -94,7 +91,7 @@ impl Plumber {
                         .filter(|peer| peer.import.accepts_any())
                         .map(PeerSettings::key)
                         .collect(),
-                    sweep_by: Some(now + SWEEP_AFTER),
+                    sweep_by: Some(now + DEFERRAL_TIME),
                     repair_at: now + REPAIR_EVERY,
                     retry: RETRY_FIRST,
                     speaker: speaker.clone(),
@@ -295,8 +292,10 @@ async fn first_transfers(peers: &mut watch::Receiver<PeerStatuses>, importing: &
 /// How often the watching thread looks whether anybody listens.
 const LISTENER_CHECK: Duration = Duration::from_secs(1);
 
-/// How long routes of an earlier run may wait to be confirmed.
-const SWEEP_AFTER: Duration = Duration::from_secs(30);
+/// How long routes of an earlier run may wait to be confirmed, as long as
+/// peers wait for us unless told otherwise (Selection_Deferral_Timer, RFC 4724
+/// section 4.1).
+pub(crate) const DEFERRAL_TIME: Duration = Duration::from_secs(120);
 
 /// How often the whole table is compared without a reason.
 const REPAIR_EVERY: Duration = Duration::from_secs(60);

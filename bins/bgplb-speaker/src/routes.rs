@@ -59,6 +59,11 @@ impl<K: Kernel> Routes<K> {
         })
     }
 
+    /// Whether an earlier run left routes that no peer has confirmed yet.
+    pub(crate) fn has_inherited(&self) -> bool {
+        !self.inherited.is_empty()
+    }
+
     /// Carries out one change.
     pub(crate) fn apply(&mut self, change: &LearnedChange, ways: &Ways) -> Outcome {
         let next_hops = change.next_hops.iter();

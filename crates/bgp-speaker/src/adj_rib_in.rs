@@ -96,6 +96,15 @@ impl AdjRibIn {
         ended
     }
 
+    /// From now on these settings hold; what they refuse goes.
+    pub(crate) fn set_import(&mut self, settings: &PeerSettings) {
+        self.settings = settings.clone();
+        let import = &settings.import;
+        for family in FAMILIES {
+            self.take_back(family, |it| it.take(|prefix| !import.accepts(*prefix)));
+        }
+    }
+
     /// The session is lost: routes of `families` stay in use for a while, the
     /// others go.
     pub(crate) fn retain(&mut self, families: impl Fn(Family) -> bool) {

@@ -236,8 +236,15 @@ impl PeerSettings {
             name: newer.name.clone(),
             next_hops: newer.next_hops,
             export: newer.export.clone(),
+            import: newer.import.clone(),
+            import_preference: newer.import_preference,
             ..self.clone()
         }
+    }
+
+    /// Whether what is made of the peer's routes is the same with `other`.
+    pub(crate) fn imports_like(&self, other: &Self) -> bool {
+        self.import == other.import && self.import_preference == other.import_preference
     }
 
     fn check(&self, listening: bool) -> Result<(), ConfigError> {

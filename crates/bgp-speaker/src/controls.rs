@@ -21,11 +21,24 @@ pub(crate) struct Controls {
     peers_shutting_down: BTreeSet<IpAddr>,
     /// How often each peer was asked for its routes.
     refreshes: BTreeMap<IpAddr, u64>,
+    /// Peers that shall have no session.
+    down: BTreeMap<IpAddr, AdministrativelyDown>,
+}
+
+/// The wish that there be no session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AdministrativelyDown {
+    /// Why, for the peer's operators.
+    pub(crate) communication: Option<String>,
 }
 
 impl Controls {
     pub(crate) fn shutting_down(&self, peer: IpAddr) -> bool {
         self.shutting_down || self.peers_shutting_down.contains(&peer.to_canonical())
+    }
+
+    pub(crate) fn down(&self, peer: IpAddr) -> Option<&AdministrativelyDown> {
+        self.down.get(&peer.to_canonical())
     }
 
     pub(crate) fn refreshes(&self, peer: IpAddr) -> u64 {
@@ -60,6 +73,26 @@ impl SpeakerHandle {
             } else {
                 controls.peers_shutting_down.remove(&peer);
             }
+        })
+    }
+
+    /// Ends the session with a peer by Cease / Administrative Shutdown, and has
+    /// none until [`set_peer_up`](Self::set_peer_up), whatever its settings
+    /// become meanwhile; `false` if there is none with this address. The peer's
+    /// operators are told `communication` (RFC 9003); what is beyond 255 octets
+    /// is cut off. Nothing happens to a peer that is down already.
+    pub fn set_peer_down(&self, peer: IpAddr, communication: Option<String>) -> bool {
+        self.control_peer(peer, |controls, peer| {
+            let down = AdministrativelyDown { communication };
+            controls.down.entry(peer).or_insert(down);
+        })
+    }
+
+    /// Takes [`set_peer_down`](Self::set_peer_down) back; `false` if there is
+    /// no peer with this address.
+    pub fn set_peer_up(&self, peer: IpAddr) -> bool {
+        self.control_peer(peer, |controls, peer| {
+            controls.down.remove(&peer);
         })
     }
 

@@ -87,7 +87,10 @@ mod bfd;
 mod config;
 mod controls;
 mod decision;
+mod dismissal;
 mod gateway;
+mod guests;
+mod inbox;
 #[allow(unsafe_code)]
 mod interface;
 mod learned;

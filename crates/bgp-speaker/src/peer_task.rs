@@ -1,36 +1,37 @@
 //! One peer's task: drives its state machine, its connections and its session.
 
 mod bfd;
+mod connections;
 mod events;
 mod leaving;
 mod wake;
+mod wishes;
 
 use std::collections::hash_map::RandomState;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bgp_fsm::{Connection, Input, Output, Peer, PeerConfig};
-use bgp_wire::{Asn, Family};
+use bgp_wire::Asn;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::yield_now;
-use tokio_util::sync::CancellationToken;
-use tracing::debug;
 
 use self::wake::Wake;
 use crate::adj_rib_in::AdjRibIn;
 use crate::adj_rib_out::Finished;
 use crate::controls::Controls;
+use crate::dismissal::Dismissal;
+use crate::inbox::Inbox;
 use crate::rib::RibVersion;
 use crate::session::{Session, WRITE_BUFFER};
 use crate::socket::ConnectionOptions;
 use crate::speaker::Shared;
-use crate::wire::{Flushed, Wire};
+use crate::wire::Wire;
 use crate::{LocalAddresses, PeerSettings};
 
 type Dialing = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
@@ -45,7 +46,7 @@ pub(crate) struct PeerTask {
     options: ConnectionOptions,
     machine: Peer,
     shared: Arc<Shared>,
-    accepted: mpsc::Receiver<TcpStream>,
+    accepted: Inbox<TcpStream>,
     versions: watch::Receiver<RibVersion>,
     local_addresses: watch::Receiver<Arc<LocalAddresses>>,
     /// The settings as far as they change while the session goes on.
@@ -65,6 +66,10 @@ pub(crate) struct PeerTask {
     controls: watch::Receiver<Controls>,
     /// How many of the requests to ask the peer for its routes were met.
     refreshes: u64,
+    /// The machine was started: no operator wants the peer to be down.
+    started: bool,
+    /// No more than the last words are left to say.
+    leaving: bool,
     bfd: Option<bfd::BfdWatch>,
 }
 
@@ -80,7 +85,7 @@ impl PeerTask {
         machine: PeerConfig,
         shared: Arc<Shared>,
         local_addresses: watch::Receiver<Arc<LocalAddresses>>,
-        accepted: mpsc::Receiver<TcpStream>,
+        accepted: Inbox<TcpStream>,
         changes: watch::Receiver<PeerSettings>,
     ) -> Self {
         // The standard library's hasher has the random keys that the jitter needs.
@@ -107,6 +112,8 @@ impl PeerTask {
             incoming: None,
             farewells: Vec::new(),
             session: None,
+            started: false,
+            leaving: false,
             bfd: None,
         }
     }
@@ -117,10 +124,8 @@ impl PeerTask {
         self
     }
 
-    /// Runs until cancelled and its last words are said.
-    pub(crate) async fn run(mut self, cancel: CancellationToken) {
-        self.machine
-            .handle_input(Instant::now(), Input::ManualStart);
+    /// Runs until dismissed and its last words are said.
+    pub(crate) async fn run(mut self, dismissal: Dismissal) {
         self.follow_controls();
         self.start_bfd().await;
         loop {
@@ -130,15 +135,15 @@ impl PeerTask {
             // our timers and everybody else wait: asking whether it is ready
             // never gives way.
             yield_now().await;
-            match self.wait(&cancel, more).await {
-                Wake::Cancelled => break,
+            match self.wait(dismissal.comes(), more).await {
+                Wake::Dismissed => break,
                 wake => self.react(Instant::now(), wake),
             }
             if self.transient && self.outgoing.is_none() && self.incoming.is_none() {
                 break;
             }
         }
-        self.leave().await;
+        self.leave(dismissal.code()).await;
     }
 
     /// Does everything that needs no waiting; `true` if more is to be packed
@@ -166,151 +171,8 @@ impl PeerTask {
             Wake::Bfd(changed) => self.bfd_changed(now, changed),
             Wake::Deadline => self.machine.handle_input(now, Input::Timeout),
             // The next round fills the buffers.
-            Wake::RibChanged | Wake::FarewellSaid | Wake::Cancelled => {}
+            Wake::RibChanged | Wake::FarewellSaid | Wake::Dismissed => {}
         }
-    }
-
-    /// Takes the newest wishes over.
-    fn follow_controls(&mut self) {
-        let peer = self.settings.address;
-        let controls = self.controls.borrow_and_update();
-        let complete = controls.table_complete;
-        let shutting_down = controls.shutting_down(peer);
-        let refreshes = controls.refreshes(peer);
-        drop(controls);
-        let now = Instant::now();
-        if complete {
-            self.machine.handle_input(now, Input::InitialTableComplete);
-        }
-        if let Some(session) = &mut self.session {
-            session.set_shutting_down(shutting_down);
-        }
-        if mem::replace(&mut self.refreshes, refreshes) != refreshes {
-            for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
-                self.machine
-                    .handle_input(now, Input::RequestRefresh(family));
-            }
-        }
-    }
-
-    fn update_settings(&mut self) {
-        self.settings = self.changes.borrow_and_update().clone();
-        let addresses = Arc::clone(&self.local_addresses.borrow());
-        if let Some(session) = &mut self.session {
-            session.update(&self.settings, &addresses);
-        }
-        let name = &self.settings.name;
-        self.shared
-            .update_status(self.index, |status| status.name.clone_from(name));
-    }
-
-    /// Whether the sessions with this peer are about to be shut down.
-    fn shutting_down(&self) -> bool {
-        self.controls.borrow().shutting_down(self.settings.address)
-    }
-
-    fn accept(&mut self, now: Instant, stream: TcpStream) {
-        self.notice_ends(now);
-        if self.machine.renews_incoming(now) && self.incoming.take().is_some() {
-            let failed = Input::TcpFailed(Connection::Incoming);
-            self.machine.handle_input(now, failed);
-            self.carry_out();
-        }
-        if !self.machine.accepts_incoming() {
-            debug!(peer = %self.settings.address, "connection closed: not wanted in this state");
-            return;
-        }
-        match self.options.adopt(&stream).and_then(|()| Wire::new(stream)) {
-            Ok(wire) => {
-                self.incoming = Some(wire);
-                let connected = Input::TcpConnected(Connection::Incoming);
-                self.machine.handle_input(now, connected);
-            }
-            Err(error) => self.note_error(format!("accepted connection: {error}")),
-        }
-    }
-
-    /// The runtime may tell of a new connection before it tells that the old one
-    /// has ended, and a peer that was restarted is not to be sent away for that.
-    fn notice_ends(&mut self, now: Instant) {
-        for connection in [Connection::Outgoing, Connection::Incoming] {
-            let end = self.wire(connection).and_then(|wire| wire.end());
-            if let Some(error) = end {
-                self.lost(now, connection, &error);
-                self.carry_out();
-            }
-        }
-    }
-
-    fn dialed(&mut self, now: Instant, result: io::Result<TcpStream>) {
-        self.dialing = None;
-        let input = match result.and_then(Wire::new) {
-            Ok(wire) => {
-                self.outgoing = Some(wire);
-                Input::TcpConnected(Connection::Outgoing)
-            }
-            Err(error) => {
-                let (address, port) = (self.settings.key(), self.settings.port);
-                self.note_error(format!("connect to {address} port {port}: {error}"));
-                Input::TcpFailed(Connection::Outgoing)
-            }
-        };
-        self.machine.handle_input(now, input);
-    }
-
-    fn read(&mut self, now: Instant, connection: Connection, ready: io::Result<()>) {
-        let Some(wire) = self.wire(connection) else {
-            return;
-        };
-        match ready.and_then(|()| wire.read()) {
-            Ok(true) => {
-                // Taken out, so that the machine and the wire can be borrowed together.
-                let mut received = mem::take(&mut wire.received);
-                let input = Input::Received(connection, &mut received);
-                self.machine.handle_input(now, input);
-                if let Some(wire) = self.wire(connection) {
-                    wire.received = received;
-                }
-            }
-            // Only writing is possible; the next round does that.
-            Ok(false) => {}
-            Err(error) => self.lost(now, connection, &error),
-        }
-    }
-
-    /// Hands to the kernel what waits for it, on either connection.
-    fn flush(&mut self) {
-        for connection in [Connection::Outgoing, Connection::Incoming] {
-            let Some(wire) = self.wire(connection) else {
-                continue;
-            };
-            let (flushed, written) = (wire.flush(), wire.written());
-            let now = Instant::now();
-            match flushed {
-                Ok(Flushed::Nothing) => {}
-                Ok(Flushed::Some) => {
-                    if let Some(session) = &mut self.session
-                        && session.connection() == connection
-                    {
-                        session.note_written(written);
-                    }
-                    self.machine
-                        .handle_input(now, Input::WriteProgress(connection));
-                }
-                Ok(Flushed::Blocked) => {
-                    self.machine
-                        .handle_input(now, Input::WriteBlocked(connection));
-                }
-                Err(error) => self.lost(now, connection, &error),
-            }
-        }
-        self.carry_out();
-    }
-
-    fn lost(&mut self, now: Instant, connection: Connection, error: &io::Error) {
-        self.note_error(format!("connection lost: {error}"));
-        *self.slot(connection) = None;
-        self.machine.handle_input(now, Input::TcpFailed(connection));
     }
 
     /// Turns the machine's outputs into effects; nothing here waits.
@@ -327,18 +189,6 @@ impl PeerTask {
                 Output::Event(event) => self.note_event(event),
                 _ => {}
             }
-        }
-    }
-
-    fn close(&mut self, connection: Connection) {
-        if connection == Connection::Outgoing {
-            self.dialing = None;
-        }
-        if let Some(wire) = self.slot(connection).take() {
-            if self.farewells.len() >= MAX_FAREWELLS {
-                drop(self.farewells.remove(0));
-            }
-            self.farewells.push(Box::pin(wire.close()));
         }
     }
 
@@ -393,20 +243,3 @@ impl PeerTask {
             .is_some_and(|wire| wire.unsent.len() < WRITE_BUFFER)
     }
 }
-
-impl PeerTask {
-    fn slot(&mut self, connection: Connection) -> &mut Option<Wire> {
-        match connection {
-            Connection::Outgoing => &mut self.outgoing,
-            Connection::Incoming => &mut self.incoming,
-        }
-    }
-
-    fn wire(&mut self, connection: Connection) -> Option<&mut Wire> {
-        self.slot(connection).as_mut()
-    }
-}
-
-/// Closed connections that are kept for their last octets; a peer that
-/// connects faster than it listens loses the oldest.
-const MAX_FAREWELLS: usize = 4;

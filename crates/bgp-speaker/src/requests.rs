@@ -40,8 +40,11 @@ impl SpeakerHandle {
     ///
     /// A peer with the settings it had is not touched. Name, next hops and
     /// [`Export`](crate::Export) change while the session goes on, and what
-    /// they change is announced again; for other changes the session ends and
-    /// begins anew. A peer that is no longer wanted hears Cease.
+    /// they change is announced again; so does [`Import`](crate::Import), with
+    /// the preference, where the peer can be asked for its routes again (RFC
+    /// 2918). For other changes the session ends with Cease / Other
+    /// Configuration Change and begins anew. A peer that is no longer wanted
+    /// hears Cease / Peer De-configured.
     ///
     /// # Errors
     ///

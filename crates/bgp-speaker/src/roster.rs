@@ -8,6 +8,8 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use bgp_fsm::Support;
+use bgp_wire::NotificationCode;
 use ipnet::IpNet;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use self::doors::Doors;
+use crate::dismissal::Dismissal;
+use crate::guests::Guests;
+use crate::inbox::{self, inbox};
 use crate::listener::Accepted;
 use crate::peer_task::PeerTask;
 use crate::requests::PeersChange;
@@ -53,6 +58,8 @@ pub(crate) struct Roster {
     members: HashMap<PeerKey, Member>,
     slots: BTreeSet<usize>,
     doors: Doors,
+    /// Whom the listeners let in.
+    guests: Arc<Guests>,
     shared: Arc<Shared>,
     local_addresses: watch::Receiver<Arc<LocalAddresses>>,
     tasks: JoinSet<Ended>,
@@ -64,12 +71,14 @@ struct Member {
     /// The number of its task, which nobody else has meanwhile.
     slot: usize,
     settings: watch::Sender<PeerSettings>,
-    inbox: mpsc::Sender<TcpStream>,
+    /// For the newest connection from it: a peer dials once at a time, so it has
+    /// given up on those before.
+    inbox: inbox::Sender<TcpStream>,
     /// The prefix it came from, if it came by itself.
     dynamic: Option<IpNet>,
     /// Listening sockets that do not check its signatures.
     unprotected: Vec<usize>,
-    cancel: CancellationToken,
+    dismissal: Dismissal,
 }
 
 /// A task that has ended.
@@ -84,6 +93,8 @@ enum Settled {
     Unchanged,
     Started,
     Updated,
+    /// The task goes on, its session begins anew.
+    Restarting,
     Leaving,
 }
 
@@ -102,6 +113,7 @@ impl Roster {
             members: HashMap::new(),
             slots: BTreeSet::new(),
             doors: Doors::default(),
+            guests: Arc::default(),
             shared,
             local_addresses,
             tasks: JoinSet::new(),
@@ -124,9 +136,11 @@ impl Roster {
         for peer in first {
             self.settle(&peer.key());
         }
+        self.let_in_who_is_wanted();
         let (connections, mut accepted) = mpsc::channel(CONNECTIONS);
         for (door, listener) in self.doors.open(&self.shared)?.into_iter().enumerate() {
-            let task = listener::run(listener, door, connections.clone(), self.cancel.clone());
+            let (guests, connections) = (Arc::clone(&self.guests), connections.clone());
+            let task = listener::run(listener, door, guests, connections, self.cancel.clone());
             self.tasks.spawn(async move {
                 task.await;
                 Ended::Listener
@@ -157,6 +171,11 @@ impl Roster {
         result
     }
 
+    fn let_in_who_is_wanted(&self) {
+        self.guests
+            .set(self.wanted.keys(), &self.config.dynamic_peers);
+    }
+
     /// The settings the peer should have, if it should be there.
     fn wanted(&self, key: &PeerKey) -> Option<PeerSettings> {
         let member = self.members.get(key);
@@ -180,26 +199,41 @@ impl Roster {
                 self.start(key, settings, None);
                 Settled::Started
             }
-            (Some(member), _) if member.cancel.is_cancelled() => Settled::Leaving,
+            (Some(member), _) if member.dismissal.has_come() => Settled::Leaving,
             (Some(member), Some(settings)) => {
                 let current = member.settings.borrow().clone();
                 if current == settings {
                     Settled::Unchanged
                 } else if current.updated_by(&settings) == settings {
+                    let asks = current.imports_like(&settings) || self.can_be_asked(member);
                     member.settings.send_replace(settings);
-                    Settled::Updated
+                    match asks {
+                        true => Settled::Updated,
+                        false => Settled::Restarting,
+                    }
                 } else {
                     info!(peer = %key, "its settings have changed: the session begins anew");
-                    member.cancel.cancel();
+                    let code = NotificationCode::CEASE_OTHER_CONFIGURATION_CHANGE;
+                    member.dismissal.dismiss(code);
                     Settled::Leaving
                 }
             }
             (Some(member), None) => {
                 info!(peer = %key, "no peer of ours any more");
-                member.cancel.cancel();
+                let code = NotificationCode::CEASE_PEER_DECONFIGURED;
+                member.dismissal.dismiss(code);
                 Settled::Leaving
             }
         }
+    }
+
+    /// Whether the peer has nothing to tell again, or can be asked to (RFC 2918).
+    fn can_be_asked(&self, member: &Member) -> bool {
+        let statuses = self.shared.statuses.borrow();
+        let session = statuses
+            .get(member.slot)
+            .and_then(|it| it.negotiated.as_ref());
+        session.is_none_or(|session| session.route_refresh == Support::Supported)
     }
 
     /// Starts the task of a peer that is not there.
@@ -225,7 +259,7 @@ impl Roster {
             status.last_error = Some(PeerError::now(text));
         }
         self.shared.statuses.send_modify(|all| all.insert(status));
-        let (inbox, accepted) = mpsc::channel(INBOX);
+        let (inbox, accepted) = inbox();
         let (sender, changes) = watch::channel(settings.clone());
         let mut task = PeerTask::new(
             slot,
@@ -240,8 +274,8 @@ impl Roster {
         if dynamic.is_some() {
             task = task.leaving_with_its_session();
         }
-        let cancel = self.cancel.child_token();
-        let running = task.run(cancel.clone());
+        let dismissal = Dismissal::within(&self.cancel);
+        let running = task.run(dismissal.clone());
         self.tasks.spawn({
             let key = key.clone();
             async move {
@@ -255,7 +289,7 @@ impl Roster {
             inbox,
             dynamic,
             unprotected: unprotected.into_iter().map(|(door, _)| door).collect(),
-            cancel,
+            dismissal,
         };
         self.members.insert(key.clone(), member);
     }
@@ -276,7 +310,7 @@ impl Roster {
             return Err(by_itself());
         };
         let member = self.members.remove(&key).ok_or_else(by_itself)?;
-        if member.dynamic.is_none() && !member.cancel.is_cancelled() {
+        if member.dynamic.is_none() && !member.dismissal.has_come() {
             return Err(by_itself());
         }
         self.slots.remove(&member.slot);
@@ -316,9 +350,10 @@ impl Roster {
         };
         if member.unprotected.contains(&door) {
             debug!(peer = %key, "connection closed: its signatures are not checked here");
-        } else if member.cancel.is_cancelled() || member.inbox.try_send(stream).is_err() {
-            // A task that has not yet taken the last few needs no more of them.
-            debug!(peer = %key, "connection closed: the peer's task is busy");
+        } else if member.dismissal.has_come() {
+            debug!(peer = %key, "connection closed: the peer's task is ending");
+        } else if member.inbox.replace(stream).is_some() {
+            debug!(peer = %key, "connection closed: there is a newer one");
         }
     }
 
@@ -357,9 +392,6 @@ fn key_of(from: SocketAddr) -> PeerKey {
     };
     PeerKey::new(IpAddr::to_canonical(&from.ip()), interface.as_deref())
 }
-
-/// Accepted connections a peer's task may have waiting.
-const INBOX: usize = 4;
 
 /// Accepted connections that may wait for the roster.
 const CONNECTIONS: usize = 16;

@@ -214,4 +214,4 @@ fn new_socket(address: IpAddr) -> io::Result<Socket> {
 }
 
 /// Connections the kernel may hold before we accept them.
-const BACKLOG: i32 = 128;
+const BACKLOG: i32 = 1024;

@@ -26,6 +26,11 @@ impl PeerStatuses {
     }
 
     /// The status of the peer with this number.
+    pub(crate) fn get(&self, slot: usize) -> Option<&PeerStatus> {
+        self.0.get(self.place(slot).ok()?)
+    }
+
+    /// The same, to change it.
     pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut PeerStatus> {
         let place = self.place(slot).ok()?;
         self.0.get_mut(place)
@@ -100,6 +105,12 @@ pub struct PeerStatus {
     pub retained: Vec<Family>,
     /// Until when the peer has to be back for that.
     pub retained_until: Option<SystemTime>,
+    /// Whether an operator wants no session
+    /// ([`SpeakerHandle::set_peer_down`](crate::SpeakerHandle::set_peer_down)).
+    pub administratively_down: bool,
+    /// Whether it is told that our routes are about to go (GRACEFUL_SHUTDOWN,
+    /// RFC 8326).
+    pub graceful_shutdown: bool,
     /// The BFD session; `None` without one.
     pub bfd: Option<BfdStatus>,
 }
@@ -123,6 +134,8 @@ impl PeerStatus {
             accepted_prefixes: 0,
             retained: Vec::new(),
             retained_until: None,
+            administratively_down: false,
+            graceful_shutdown: false,
             bfd: None,
         }
     }

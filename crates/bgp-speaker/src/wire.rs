@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// An open connection.
+/// An open connection. One over which nothing goes has no memory for octets.
 #[derive(Debug)]
 pub(crate) struct Wire {
     stream: TcpStream,
@@ -86,7 +86,12 @@ impl Wire {
         match self.stream.try_read_buf(&mut self.received) {
             Ok(0) => Err(closed()),
             Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if self.received.is_empty() {
+                    self.received = BytesMut::new();
+                }
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }
@@ -109,6 +114,7 @@ impl Wire {
     /// When the connection failed.
     pub(crate) fn flush(&mut self) -> io::Result<Flushed> {
         if self.unsent.is_empty() {
+            self.unsent = BytesMut::new();
             return Ok(Flushed::Nothing);
         }
         match self.stream.try_write(&self.unsent) {

@@ -1,7 +1,9 @@
 //! The control socket: what the speaker holds, as JSON over HTTP
 //! (`docs/control-socket.md`).
 
+mod administration;
 mod refresh;
+mod reload;
 mod routes;
 mod socket;
 mod status;
@@ -11,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::{FromRef, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -20,9 +22,11 @@ use bgp_speaker::SpeakerHandle;
 use serde::Serialize;
 use tracing::{info, warn};
 
+pub(crate) use self::reload::Done;
 use self::routes::{Advertised, Filter, Learned};
 use self::socket::ControlSocket;
 use self::table::{Rows, TableBody};
+use crate::reload::ReloadHandle;
 
 /// Where the socket is if nobody says otherwise.
 pub(crate) const DEFAULT_SOCKET: &str = "/run/bgplb-speaker.sock";
@@ -58,20 +62,50 @@ impl Control {
 
     /// Answers for as long as it is polled; the socket's file goes when it is
     /// dropped.
-    pub(crate) async fn serve(self, speaker: SpeakerHandle) -> io::Result<()> {
+    pub(crate) async fn serve(
+        self,
+        speaker: SpeakerHandle,
+        reload: ReloadHandle,
+    ) -> io::Result<()> {
         let (listener, _file) = self.socket.into_parts()?;
-        axum::serve(listener, router(speaker)).await
+        axum::serve(listener, router(Access { speaker, reload })).await
     }
 }
 
-fn router(speaker: SpeakerHandle) -> Router {
+/// What the answers are made with.
+#[derive(Clone, Debug)]
+struct Access {
+    speaker: SpeakerHandle,
+    reload: ReloadHandle,
+}
+
+impl FromRef<Access> for SpeakerHandle {
+    fn from_ref(access: &Access) -> Self {
+        access.speaker.clone()
+    }
+}
+
+impl FromRef<Access> for ReloadHandle {
+    fn from_ref(access: &Access) -> Self {
+        access.reload.clone()
+    }
+}
+
+fn router(access: Access) -> Router {
     Router::new()
         .route("/v1/peers", get(peers))
         .route("/v1/routes/learned", get(learned))
         .route("/v1/routes/advertised", get(advertised))
         .route("/v1/refresh", post(refresh::refresh))
+        .route("/v1/down", post(administration::down))
+        .route("/v1/up", post(administration::up))
+        .route(
+            "/v1/graceful-shutdown",
+            post(administration::graceful_shutdown),
+        )
+        .route("/v1/reload", post(reload::reload))
         .fallback(async || refusal(StatusCode::NOT_FOUND, "no such path"))
-        .with_state(speaker)
+        .with_state(access)
 }
 
 #[derive(Serialize)]

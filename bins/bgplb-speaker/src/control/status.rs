@@ -34,6 +34,8 @@ struct PeerRow<'a> {
     state: String,
     /// Seconds since 1970.
     since: u64,
+    administratively_down: bool,
+    graceful_shutdown: bool,
     accepted_prefixes: usize,
     end_of_rib: Vec<String>,
     withheld: Vec<WithheldRow<'a>>,
@@ -83,6 +85,8 @@ impl<'a> From<&'a PeerStatus> for PeerRow<'a> {
             remote_as: peer.remote_as.to_string(),
             state: peer.state.to_string(),
             since: seconds(peer.since),
+            administratively_down: peer.administratively_down,
+            graceful_shutdown: peer.graceful_shutdown,
             accepted_prefixes: peer.accepted_prefixes,
             end_of_rib: peer.end_of_rib.iter().map(ToString::to_string).collect(),
             withheld: withheld.collect(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::{Buf as _, Bytes};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Method, Request};
@@ -29,19 +29,19 @@ pub(crate) struct Answer {
 ///
 /// When nobody answers there, or the answer is a refusal.
 pub(crate) fn ask(socket: &Path, path: &str) -> anyhow::Result<Answer> {
-    request(socket, Method::GET, path)
+    request(socket, Method::GET, path, "")
 }
 
-/// Has `path` at `socket` carried out.
+/// Has `path` at `socket` carried out, with `text` as what goes with it.
 ///
 /// # Errors
 ///
 /// As [`ask`].
-pub(crate) fn tell(socket: &Path, path: &str) -> anyhow::Result<()> {
-    request(socket, Method::POST, path).map(drop)
+pub(crate) fn tell(socket: &Path, path: &str, text: &str) -> anyhow::Result<Answer> {
+    request(socket, Method::POST, path, text)
 }
 
-fn request(socket: &Path, method: Method, path: &str) -> anyhow::Result<Answer> {
+fn request(socket: &Path, method: Method, path: &str, text: &str) -> anyhow::Result<Answer> {
     let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
     let response = runtime
         .block_on(async {
@@ -53,7 +53,7 @@ fn request(socket: &Path, method: Method, path: &str) -> anyhow::Result<Answer> 
                 .method(method)
                 .uri(path)
                 .header(hyper::header::HOST, "localhost")
-                .body(Empty::<Bytes>::new())?;
+                .body(Full::new(Bytes::copy_from_slice(text.as_bytes())))?;
             anyhow::Ok(sender.send_request(request).await?)
         })
         .with_context(|| format!("ask the speaker at {}", socket.display()))?;

@@ -1,7 +1,8 @@
 //! `bgplb-speaker peers` and `bgplb-speaker routes`: what the control socket
-//! says, as it is or as a table. `bgplb-speaker refresh`: what it does.
+//! says, as it is or as a table. `refresh`, `down` and other commands: what it does.
 
 mod client;
+mod commands;
 mod table;
 
 use std::io::{self, BufWriter, Write};
@@ -11,6 +12,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
+pub(crate) use self::commands::{
+    DownArgs, PeerArgs, ReloadArgs, ShutdownArgs, down, graceful_shutdown, refresh, reload, up,
+};
 use self::table::{AdvertisedRow, LearnedRow, PeerList, Table};
 use crate::control::DEFAULT_SOCKET;
 
@@ -19,16 +23,6 @@ use crate::control::DEFAULT_SOCKET;
 pub(crate) struct PeersArgs {
     #[command(flatten)]
     common: CommonArgs,
-}
-
-/// Which peer to ask for its routes again.
-#[derive(Args, Debug)]
-pub(crate) struct RefreshArgs {
-    /// Its address.
-    peer: IpAddr,
-    /// The control socket of the running speaker.
-    #[arg(long, value_name = "PATH", default_value = DEFAULT_SOCKET)]
-    socket: PathBuf,
 }
 
 /// Which routes to show.
@@ -86,11 +80,6 @@ pub(crate) fn peers(args: &PeersArgs, to: impl Write) -> anyhow::Result<()> {
             Ok(table::peers(&list, to)?)
         }
     })
-}
-
-/// Has a peer asked for all its routes again.
-pub(crate) fn refresh(args: &RefreshArgs) -> anyhow::Result<()> {
-    client::tell(&args.socket, &format!("/v1/refresh?peer={}", args.peer))
 }
 
 /// Shows routes, each as soon as it was read.

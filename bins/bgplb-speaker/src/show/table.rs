@@ -82,6 +82,8 @@ struct Peer {
     remote_as: String,
     state: String,
     since: u64,
+    administratively_down: bool,
+    graceful_shutdown: bool,
     accepted_prefixes: u64,
     last_error: Option<LastError>,
 }
@@ -89,6 +91,17 @@ struct Peer {
 #[derive(Debug, Deserialize)]
 struct LastError {
     text: String,
+}
+
+impl Peer {
+    /// Its state, and what an operator wants of it.
+    fn state(&self) -> String {
+        match (self.administratively_down, self.graceful_shutdown) {
+            (true, _) => format!("{} (down)", self.state),
+            (false, true) => format!("{} (going)", self.state),
+            (false, false) => self.state.clone(),
+        }
+    }
 }
 
 /// Writes all peers.
@@ -105,7 +118,7 @@ pub(crate) fn peers(list: &PeerList, to: &mut impl Write) -> io::Result<()> {
             },
             peer.asn
                 .map_or_else(|| peer.remote_as.clone(), |asn| asn.to_string()),
-            peer.state.clone(),
+            peer.state(),
             ago(now.duration_since(since).unwrap_or_default()),
             peer.accepted_prefixes.to_string(),
             peer.name.clone().unwrap_or_else(|| "-".to_owned()),

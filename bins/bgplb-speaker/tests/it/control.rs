@@ -1,75 +1,9 @@
 //! The control socket and the commands that read it.
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 
-use crate::{ConfigFile, text};
-
-/// The program running, with its socket beside its configuration.
-struct Running {
-    child: Child,
-    socket: PathBuf,
-    file: ConfigFile,
-}
-
-impl Running {
-    fn start(name: &str, config: &str) -> Self {
-        let file = ConfigFile::new(name, config);
-        let socket = file.0.with_extension("sock");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
-            .args(["run", "--config"])
-            .arg(&file.0)
-            .arg("--socket")
-            .arg(&socket)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        while !lines
-            .next()
-            .unwrap()
-            .unwrap()
-            .contains("control socket open")
-        {}
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            child,
-            socket,
-            file,
-        }
-    }
-
-    fn ask(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
-            .args(arguments)
-            .arg("--socket")
-            .arg(&self.socket)
-            .output()
-            .unwrap()
-    }
-
-    fn said(&self, arguments: &[&str]) -> String {
-        let output = self.ask(arguments);
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        text(&output.stdout)
-    }
-
-    fn terminate(mut self) {
-        let id = self.child.id().to_string();
-        let killed = Command::new("kill").arg(id).status().unwrap();
-        assert!(killed.success());
-        assert!(self.child.wait().unwrap().success());
-        assert!(!self.socket.exists(), "the socket's file was left");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::running::Running;
+use crate::text;
 
 const CONFIG: &str = r#"
     [local]
@@ -172,7 +106,7 @@ fn a_socket_that_another_speaker_serves_is_left_to_it() {
     let first = Running::start("takeover", CONFIG);
     let second = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
         .args(["run", "--config"])
-        .arg(&first.file.0)
+        .arg(first.config())
         .arg("--socket")
         .arg(&first.socket)
         .output()

@@ -128,3 +128,33 @@ fn routes_of_an_earlier_run_stay_where_a_peer_confirms_them() {
         ]);
     });
 }
+
+#[test]
+fn a_killed_program_comes_back_as_a_restarted_one_and_sweeps_after_end_of_rib() {
+    in_namespace(|| {
+        let mut routes = Routes::new();
+        let router = Router::new();
+        let start = || Program::start("killed", &[router.peer(INSTALL)], &["203.0.113.1/32"]);
+        let program = start();
+        let mut session = router.accept();
+        assert!(!session.says_restarted());
+        session.announce("198.51.100.0/24", [192, 0, 2, 9]);
+        session.announce("198.51.101.0/24", [192, 0, 2, 9]);
+        let both = [
+            "198.51.100.0/24 via 192.0.2.9",
+            "198.51.101.0/24 via 192.0.2.9",
+        ];
+        routes.become_(&both);
+        // By SIGKILL.
+        drop(program);
+        let _program = start();
+        let mut session = router.accept();
+        assert!(session.says_restarted());
+        // What it announces is in its file, so the peer need not wait for it.
+        assert_eq!(session.told(), "+203.0.113.1/32 path 64512");
+        assert_eq!(session.told(), "end");
+        assert_eq!(routes.learned(), both);
+        session.announce("198.51.100.0/24", [192, 0, 2, 9]);
+        routes.become_(&both[..1]);
+    });
+}

@@ -1,12 +1,14 @@
 //! The program as its users start it.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod commands;
 mod control;
 mod decode;
 mod kernel;
 mod program;
 mod reload;
 mod router;
+mod running;
 
 use std::fs;
 use std::path::PathBuf;

@@ -34,6 +34,10 @@ impl Router {
         Self { listener, address }
     }
 
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
     /// Its entry in the speaker's file.
     pub fn peer(&self, more: &str) -> String {
         let (address, port) = (self.address, self.listener.local_addr().unwrap().port());
@@ -77,17 +81,36 @@ impl Router {
 }
 
 impl Session {
+    /// Whether the speaker's OPEN says that it has restarted (RFC 4724 section
+    /// 3). To be asked first.
+    pub fn says_restarted(&mut self) -> bool {
+        let message = self.next();
+        let MessageView::Open(open) = message.view().unwrap() else {
+            panic!("{message:?} is no OPEN");
+        };
+        let capabilities = open.to_open().unwrap().capabilities;
+        capabilities
+            .iter()
+            .any(|it| matches!(it, Capability::GracefulRestart(it) if it.restarted))
+    }
+
+    fn next(&mut self) -> RawMessage {
+        loop {
+            let max = MaxMessageLen::STANDARD;
+            if let Some(message) = RawMessage::split_from(&mut self.received, max).unwrap() {
+                return message;
+            }
+            let mut octets = [0; 4096];
+            let read = self.stream.read(&mut octets).unwrap();
+            assert_ne!(read, 0, "the speaker closed the connection");
+            self.received.extend_from_slice(&octets[..read]);
+        }
+    }
+
     /// What the next UPDATE or NOTIFICATION says, in one line.
     pub fn told(&mut self) -> String {
         loop {
-            let max = MaxMessageLen::STANDARD;
-            let Some(message) = RawMessage::split_from(&mut self.received, max).unwrap() else {
-                let mut octets = [0; 4096];
-                let read = self.stream.read(&mut octets).unwrap();
-                assert_ne!(read, 0, "the speaker closed the connection");
-                self.received.extend_from_slice(&octets[..read]);
-                continue;
-            };
+            let message = self.next();
             match message.view().unwrap() {
                 MessageView::Update(update) if update.is_end_of_rib().is_some() => {
                     return "end".to_owned();
@@ -105,10 +128,12 @@ impl Session {
                     }
                     said.extend(attributes.as_path().map(|path| format!("path {path}")));
                     said.extend(attributes.med().map(|med| format!("med {med}")));
+                    let communities = attributes.communities().into_iter();
+                    said.extend(communities.map(|community| community.to_string()));
                     return said.join(" ");
                 }
                 MessageView::Notification(notification) => {
-                    return notification.to_notification().code.to_string();
+                    return notification.to_notification().to_string();
                 }
                 _ => {}
             }

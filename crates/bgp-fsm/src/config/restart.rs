@@ -66,11 +66,12 @@ impl RestartConfig {
         self
     }
 
-    /// This program has restarted and does not know all of its routes yet: OPENs
-    /// have the Restart State bit, and End-of-RIB is held back until
-    /// [`Input::InitialTableComplete`](crate::Input::InitialTableComplete), but
-    /// no longer than `deferral_time` (Selection_Deferral_Timer, RFC 4724
-    /// section 4.1).
+    /// This program has restarted and does not know all of its routes yet:
+    /// End-of-RIB is held back until
+    /// [`Input::InitialTableComplete`](crate::Input::InitialTableComplete).
+    /// OPENs have the Restart State bit until then and until there was a first
+    /// session. Neither lasts longer than `deferral_time`
+    /// (Selection_Deferral_Timer, RFC 4724 section 4.1).
     #[must_use]
     pub const fn restarting(mut self, deferral_time: Duration) -> Self {
         self.deferral_time = Some(deferral_time);

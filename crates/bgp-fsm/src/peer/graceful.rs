@@ -20,20 +20,25 @@ pub(super) struct Graceful {
     /// Families whose routes of the session before are still in use.
     stale: BTreeSet<Family>,
     /// Our own first transfer is held back: not all of it is known yet.
-    restarting: bool,
+    deferring: bool,
+    /// There was no session since our restart.
+    restarted: bool,
 }
 
 impl Graceful {
     pub(super) fn new(config: &PeerConfig) -> Self {
         Self {
             stale: BTreeSet::new(),
-            restarting: deferral_time(config).is_some(),
+            deferring: deferral_time(config).is_some(),
+            restarted: deferral_time(config).is_some(),
         }
     }
 
-    /// The R bit of our OPENs.
+    /// The R bit of our OPENs: the first session after a restart is the one
+    /// that the peer has kept our routes for, and until our table is complete
+    /// it shall not wait for our End-of-RIB (RFC 4724 sections 3 and 4.1).
     pub(super) const fn restarting(&self) -> bool {
-        self.restarting
+        self.restarted || self.deferring
     }
 }
 
@@ -41,18 +46,31 @@ impl Peer {
     /// The peer is started: from here on the first transfer is waited for.
     pub(super) fn limit_deferral(&mut self, now: Instant) {
         if let Some(time) = deferral_time(&self.config)
-            && self.graceful.restarting
+            && self.graceful.restarting()
             && !self.timers.is_set(Timer::Deferral)
         {
             self.timers.set(Timer::Deferral, now, time);
         }
     }
 
+    /// The restart is over, whoever has come back meanwhile.
+    pub(super) fn deferral_expired(&mut self) {
+        self.graceful.restarted = false;
+        self.initial_table_complete();
+    }
+
     /// All our routes are known, or waited for no longer.
     pub(super) fn initial_table_complete(&mut self) {
-        self.timers.stop(Timer::Deferral);
-        if mem::take(&mut self.graceful.restarting) && self.negotiated().is_some() {
+        if mem::take(&mut self.graceful.deferring) && self.negotiated().is_some() {
             self.event(Event::SendEndOfRib);
+        }
+        self.end_deferral();
+    }
+
+    /// Stops the timer when nothing is left that it limits.
+    fn end_deferral(&mut self) {
+        if !self.graceful.restarting() {
+            self.timers.stop(Timer::Deferral);
         }
     }
 
@@ -95,7 +113,9 @@ impl Peer {
             .partition(kept);
         self.graceful.stale = kept;
         self.drop_stale(gone, StaleEnd::NotKept);
-        if !self.graceful.restarting {
+        self.graceful.restarted = false;
+        self.end_deferral();
+        if !self.graceful.deferring {
             self.event(Event::SendEndOfRib);
         }
     }

@@ -199,7 +199,7 @@ impl Peer {
                     self.end(now, connection, None, DownReason::SendHoldTimerExpired);
                 }
                 Timer::Restart | Timer::StalePath => self.end_stale(StaleEnd::Expired),
-                Timer::Deferral => self.initial_table_complete(),
+                Timer::Deferral => self.deferral_expired(),
                 Timer::Refresh => self.refresh_expired(now),
                 Timer::PrefixLimit => self.start(now),
             }

@@ -52,6 +52,42 @@ fn end_of_rib_waits_for_the_table_after_a_restart() {
     );
 }
 
+/// Whether the OPEN on a new connection has the Restart State bit.
+fn says_restarted(solo: &mut Solo) -> bool {
+    let _ = solo.transcript().take();
+    solo.connect(Incoming);
+    solo.transcript().take().contains("restarted")
+}
+
+#[test]
+fn the_first_session_after_a_restart_says_so_even_with_a_complete_table() {
+    let config = a().graceful_restart(restart().restarting(s(60)));
+    let mut solo = Solo::new(config.passive(), 1);
+    solo.start();
+    solo.handle(Input::InitialTableComplete);
+    assert!(says_restarted(&mut solo));
+    solo.receive(Incoming, &open_keeping(&KEPT, true));
+    solo.receive(Incoming, &keepalive());
+    // End-of-RIB is not held back.
+    assert!(solo.transcript().take().contains("may send End-of-RIB"));
+    solo.fail(Incoming);
+    solo.run_for(s(5));
+    assert!(!says_restarted(&mut solo));
+}
+
+#[test]
+fn a_restart_that_nobody_came_back_for_is_over_after_the_deferral_time() {
+    let config = a().graceful_restart(restart().restarting(s(60)));
+    let mut solo = Solo::new(config.passive(), 1);
+    solo.start();
+    solo.handle(Input::InitialTableComplete);
+    solo.run_for(s(59));
+    assert!(says_restarted(&mut solo));
+    solo.fail(Incoming);
+    solo.run_for(s(2));
+    assert!(!says_restarted(&mut solo));
+}
+
 #[test]
 fn end_of_rib_is_not_held_back_for_ever() {
     let mut solo = Solo::new(a().graceful_restart(restart().restarting(s(60))), 1);

@@ -59,6 +59,15 @@ impl Accepted {
         self.take_older(oldest)
     }
 
+    /// Takes out these.
+    pub(super) fn take(
+        &mut self,
+        mut which: impl FnMut(&IpNet) -> bool,
+    ) -> impl Iterator<Item = IpNet> {
+        let gone = move |prefix: &IpNet, _: &mut u32| which(prefix);
+        self.prefixes.extract_if(.., gone).map(|(prefix, _)| prefix)
+    }
+
     /// Takes out everything.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = IpNet> + use<> {
         self.retained_before = 0;

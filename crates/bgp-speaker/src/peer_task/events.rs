@@ -63,7 +63,9 @@ impl PeerTask {
             Event::Down(reason) => {
                 self.session_ended();
                 // The socket's own words were noted already, and say more.
-                if !matches!(reason, DownReason::TcpConnectionFails { .. }) {
+                if self.leaving {
+                    info!(peer = %self.settings.address, "session ended: {reason}");
+                } else if !matches!(reason, DownReason::TcpConnectionFails { .. }) {
                     self.note_error(reason.to_string());
                 }
             }
@@ -161,7 +163,7 @@ impl PeerTask {
     }
 
     /// Puts the number of prefixes into the status; says whether it is news.
-    fn note_accepted(&self) -> bool {
+    pub(super) fn note_accepted(&self) -> bool {
         let accepted = self.adj_rib_in.len();
         self.shared.statuses.send_if_modified(|all| {
             all.get_mut(self.index).is_some_and(|status| {

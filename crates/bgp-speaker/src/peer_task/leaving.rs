@@ -1,19 +1,30 @@
 //! How a peer's task ends: what it announced goes first, then the session.
 
+use std::future::pending;
 use std::time::{Duration, Instant};
 
 use bgp_fsm::{Connection, Input};
+use bgp_wire::NotificationCode;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::PeerTask;
 use super::wake::farewell_said;
 
 impl PeerTask {
-    /// Ends the session, for good or for a restart, and waits until the last
-    /// words are said.
-    pub(super) async fn leave(&mut self) {
-        if self.controls.borrow().restarting {
+    /// Ends the session and waits until the last words are said: `code`, or
+    /// what the speaker's end asks for.
+    pub(super) async fn leave(&mut self, code: Option<NotificationCode>) {
+        self.leaving = true;
+        if let Some(code) = code {
+            // A session that begins anew finds our routes where the peer keeps
+            // them over a NOTIFICATION (RFC 8538).
+            if code != NotificationCode::CEASE_OTHER_CONFIGURATION_CHANGE {
+                let _ = timeout(WITHDRAWAL_TIME, self.withdraw()).await;
+            }
+            self.machine
+                .handle_input(Instant::now(), Input::Reset(code));
+            self.carry_out();
+        } else if self.controls.borrow().restarting {
             // Without a NOTIFICATION this is a restart (RFC 4724 section 4.2).
             self.adj_rib_in.leave_in_place();
             self.close(Connection::Outgoing);
@@ -38,15 +49,13 @@ impl PeerTask {
             return;
         };
         session.leave();
-        // The task was cancelled once already.
-        let never = CancellationToken::new();
         loop {
             let full = self.work();
             if self.has_withdrawn() {
                 return;
             }
             let more = full && self.has_room();
-            let wake = self.wait(&never, more).await;
+            let wake = self.wait(pending(), more).await;
             self.react(Instant::now(), wake);
         }
     }

@@ -1,6 +1,6 @@
 //! What can wake a peer's task.
 
-use std::future::{pending, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::task::Poll;
 use std::time::Instant;
@@ -8,14 +8,13 @@ use std::time::Instant;
 use bgp_fsm::Connection;
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
-use tokio_util::sync::CancellationToken;
 
 use super::{Dialing, Farewell, PeerTask, bfd};
 use crate::wire::Wire;
 
 /// Everything that can wake the task.
 pub(super) enum Wake {
-    Cancelled,
+    Dismissed,
     Accepted(TcpStream),
     RibChanged,
     AddressesChanged,
@@ -33,14 +32,14 @@ pub(super) enum Wake {
 impl PeerTask {
     /// Only waits; everything raced here is cancel safe. What can be ready
     /// without end stands behind what cannot, so that nothing starves.
-    pub(super) async fn wait(&mut self, cancel: &CancellationToken, more: bool) -> Wake {
+    pub(super) async fn wait(&mut self, dismissed: impl Future<Output = ()>, more: bool) -> Wake {
         let deadline = self.machine.poll_timeout().map(|(at, _)| at);
         tokio::select! {
             biased;
-            () = cancel.cancelled() => Wake::Cancelled,
+            () = dismissed => Wake::Dismissed,
             changed = bfd::changed(self.bfd.as_mut()) => Wake::Bfd(changed),
             () = until(deadline) => Wake::Deadline,
-            Some(stream) = self.accepted.recv() => Wake::Accepted(stream),
+            stream = self.accepted.take() => Wake::Accepted(stream),
             Ok(()) = self.local_addresses.changed() => Wake::AddressesChanged,
             Ok(()) = self.controls.changed() => Wake::ControlsChanged,
             Ok(()) = self.changes.changed() => Wake::SettingsChanged,

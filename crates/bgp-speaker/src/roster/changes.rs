@@ -16,6 +16,7 @@ impl Roster {
             Request::AddPeer { settings, answer } => drop(answer.send(self.add(*settings))),
             Request::RemovePeer { key, answer } => {
                 let known = self.wanted.remove(&key).is_some();
+                self.let_in_who_is_wanted();
                 self.settle(&key);
                 let _ = answer.send(known);
             }
@@ -29,6 +30,7 @@ impl Roster {
         }
         self.config.check_peer(&settings)?;
         self.wanted.insert(key.clone(), settings);
+        self.let_in_who_is_wanted();
         self.settle(&key);
         Ok(())
     }
@@ -49,6 +51,7 @@ impl Roster {
         let wanted = keys.iter().cloned().zip(peers).collect();
         let before = std::mem::replace(&mut self.wanted, wanted);
         self.set_dynamic_peers(config.dynamic_peers);
+        self.let_in_who_is_wanted();
 
         let mut change = PeersChange::default();
         for key in before.keys() {
@@ -63,7 +66,7 @@ impl Roster {
                 _ if !before.contains_key(key) => &mut change.added,
                 Settled::Unchanged => &mut change.unchanged,
                 Settled::Updated => &mut change.updated,
-                Settled::Started | Settled::Leaving => &mut change.restarted,
+                Settled::Started | Settled::Restarting | Settled::Leaving => &mut change.restarted,
             } += 1;
         }
         Ok(change)

@@ -2,11 +2,13 @@
 //! not do what a test needs.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod administration;
 mod announce;
 mod bfd;
 mod bfd_peer;
 mod flush;
 mod graceful;
+mod import;
 mod learn;
 mod link_local;
 mod node;

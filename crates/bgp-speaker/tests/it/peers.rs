@@ -37,7 +37,7 @@ async fn a_removed_peer_hears_cease_and_the_other_hears_nothing() {
     let change = change.unwrap();
     assert_eq!((change.removed, change.unchanged), (1, 1));
     let code = gone.notified().await.code;
-    assert_eq!(code, NotificationCode::CEASE_ADMINISTRATIVE_SHUTDOWN);
+    assert_eq!(code, NotificationCode::CEASE_PEER_DECONFIGURED);
     drop(gone);
     let mut peers = speaker.handle.peers();
     let alone = soon(peers.wait_for(|peers| peers.len() == 1)).await;
@@ -109,7 +109,10 @@ async fn other_changes_end_the_session_and_begin_a_new_one() {
     settings.local_as = Some(Asn::new(64999));
     let change = speaker.handle.set_peers(vec![settings], vec![]).await;
     assert_eq!(change.unwrap().restarted, 1);
-    session.notified().await;
+    assert_eq!(
+        session.notified().await.code,
+        NotificationCode::CEASE_OTHER_CONFIGURATION_CHANGE
+    );
     drop(session);
     // The new task is there, in the state in which it accepts.
     let fresh = |peer: &bgp_speaker::PeerStatus| {

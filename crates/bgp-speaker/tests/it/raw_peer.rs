@@ -91,13 +91,20 @@ impl Identity {
     /// Establishes a session with a speaker on any port, in a small receive
     /// window if told so.
     pub async fn connect_with(self, speaker: SocketAddr, receive_buffer: Option<usize>) -> RawPeer {
-        self.open(speaker, receive_buffer, &[]).await
+        self.open(speaker, receive_buffer, &[Capability::RouteRefresh])
+            .await
+    }
+
+    /// Establishes a session on which nobody can be asked for routes again.
+    pub async fn connect_without_refresh(self, speaker: IpAddr) -> RawPeer {
+        self.open(SocketAddr::new(speaker, PORT), None, &[]).await
     }
 
     /// Establishes a session, offering these capabilities beside the usual.
     pub async fn connect_offering(self, speaker: IpAddr, capabilities: &[Capability]) -> RawPeer {
         let speaker = SocketAddr::new(speaker, PORT);
-        self.open(speaker, None, capabilities).await
+        let capabilities = [&[Capability::RouteRefresh], capabilities].concat();
+        self.open(speaker, None, &capabilities).await
     }
 
     async fn open(
@@ -119,7 +126,6 @@ impl Identity {
         let mut capabilities = vec![
             Capability::Multiprotocol(Family::IPV4_UNICAST),
             Capability::Multiprotocol(Family::IPV6_UNICAST),
-            Capability::RouteRefresh,
             Capability::FourOctetAs(self.asn),
         ];
         capabilities.extend_from_slice(more);

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::feature::Feature;
 use super::ours::Ours;
 use super::peers::{Kind, Lack, Opponent, Seen, Sign};
+use super::route_log::RouteLog;
 use super::session::{
     Announced, GRACEFUL_SHUTDOWN, LINK, LINK_WITHOUT_V4, OUR_AS, OURS, Session, THEIR_AS, THEIRS,
 };
@@ -270,10 +271,14 @@ impl Bench {
         self.settled(Session::V4)
     }
 
-    /// SIGKILL to us: they keep what we announced until we say that we are through again.
+    /// SIGKILL to us: they keep what we announced until we say that we are through again, and
+    /// packets go on by what we have installed.
     fn we_restart(&mut self) -> Result<()> {
         let kept = [OURS.v4, OURS.v6];
         self.settled(Session::V4)?;
+        let installed = [THEIRS.v4, THEIRS.v6].map(|route| route.prefix);
+        let routes = RouteLog::start(&self.cable.ours, self.cable.dir())?;
+        self.installed(&installed)?;
         for route in [OURS.v4_goes, OURS.v6_goes] {
             self.shown(Side::Theirs, Session::V4, route, |_| Ok(()))?;
         }
@@ -287,8 +292,24 @@ impl Bench {
             }
             Ok(Ok(()))
         })??;
+        self.installed(&installed)?;
         self.ours.start(true)?;
-        self.refilled(Side::Theirs, &kept, &[OURS.v4_goes, OURS.v6_goes])
+        self.refilled(Side::Theirs, &kept, &[OURS.v4_goes, OURS.v6_goes])?;
+        self.settled(Session::V4)?;
+        self.installed(&installed)?;
+        routes.stayed(&installed)
+    }
+
+    /// Waits until our kernel has routes to these prefixes.
+    fn installed(&self, prefixes: &[&str]) -> Result<()> {
+        until("learned routes in our kernel", secs(5), || {
+            for prefix in prefixes {
+                let selector = format!("{prefix} proto bgp");
+                let found = self.cable.ours.routes(prefix.contains(':'), &selector)?;
+                ensure!(!found.is_empty(), "{prefix} is not there");
+            }
+            Ok(())
+        })
     }
 
     /// SIGKILL to them: we keep what they announced until they are through again.

@@ -156,6 +156,9 @@ fn configuration(sessions: &[Session], restarted: bool) -> String {
 as = {OUR_AS}
 router-id = "192.168.8.40"
 listen = ["0.0.0.0:179", "[::]:179"]
+
+[kernel]
+install = true
 "#
     );
     let mut line =

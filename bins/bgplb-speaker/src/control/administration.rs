@@ -1,0 +1,115 @@
+//! `POST /v1/down`, `/v1/up` and `/v1/graceful-shutdown`: what operators want
+//! of peers for the time being.
+
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::extract::rejection::{QueryRejection, StringRejection};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bgp_speaker::SpeakerHandle;
+use serde::{Deserialize, Serialize};
+
+use super::{VERSION, refusal};
+
+/// Which peer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OnePeer {
+    peer: IpAddr,
+}
+
+/// Whether routes are about to go, with one peer or with all.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shutdown {
+    state: Switch,
+    peer: Option<IpAddr>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Serialize)]
+struct Done {
+    version: u32,
+    /// `null` for all.
+    peer: Option<IpAddr>,
+}
+
+/// Ends the session with a peer until it is wanted up again; the body is what
+/// its operators are told.
+pub(crate) async fn down(
+    State(speaker): State<SpeakerHandle>,
+    asked: Result<Query<OnePeer>, QueryRejection>,
+    message: Result<String, StringRejection>,
+) -> Response {
+    let message = match message {
+        Ok(message) => message,
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.body_text()),
+    };
+    if message.len() > LONGEST_MESSAGE {
+        let length = message.len();
+        let why = format!(
+            "the message has {length} octets: accepted are up to {LONGEST_MESSAGE} (RFC 9003)"
+        );
+        return refusal(StatusCode::BAD_REQUEST, &why);
+    }
+    let message = Some(message).filter(|message| !message.is_empty());
+    one(asked, |peer| speaker.set_peer_down(peer, message))
+}
+
+/// Has a session with it again.
+pub(crate) async fn up(
+    State(speaker): State<SpeakerHandle>,
+    asked: Result<Query<OnePeer>, QueryRejection>,
+) -> Response {
+    one(asked, |peer| speaker.set_peer_up(peer))
+}
+
+/// Marks routes as about to go, or no longer so (RFC 8326).
+pub(crate) async fn graceful_shutdown(
+    State(speaker): State<SpeakerHandle>,
+    asked: Result<Query<Shutdown>, QueryRejection>,
+) -> Response {
+    let (on, peer) = match asked {
+        Ok(Query(Shutdown { state, peer })) => (state == Switch::On, peer),
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.body_text()),
+    };
+    let known = match peer {
+        Some(peer) => speaker.set_peer_graceful_shutdown(peer, on),
+        None => {
+            speaker.set_graceful_shutdown(on);
+            true
+        }
+    };
+    answer(peer, known)
+}
+
+fn one(
+    asked: Result<Query<OnePeer>, QueryRejection>,
+    act: impl FnOnce(IpAddr) -> bool,
+) -> Response {
+    match asked {
+        Ok(Query(OnePeer { peer })) => answer(Some(peer), act(peer)),
+        Err(error) => refusal(StatusCode::BAD_REQUEST, &error.body_text()),
+    }
+}
+
+fn answer(peer: Option<IpAddr>, known: bool) -> Response {
+    match peer {
+        Some(peer) if !known => refusal(StatusCode::NOT_FOUND, &format!("{peer} is no peer")),
+        peer => {
+            let version = VERSION;
+            Json(Done { version, peer }).into_response()
+        }
+    }
+}
+
+/// What one NOTIFICATION has room for (RFC 9003 section 2).
+const LONGEST_MESSAGE: usize = 255;

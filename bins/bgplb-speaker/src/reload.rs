@@ -1,0 +1,113 @@
+//! The configuration read again while the speaker runs.
+
+use bgp_speaker::{PeersChange, SpeakerConfig, SpeakerHandle};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info};
+
+use crate::args::RunArgs;
+use crate::config::Config;
+
+/// What a new configuration meant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reloaded {
+    pub(crate) peers: PeersChange,
+    /// How many prefixes are announced now.
+    pub(crate) prefixes: usize,
+}
+
+/// Why everything is as before, in one line.
+pub(crate) type Refused = String;
+
+type Request = oneshot::Sender<Result<Reloaded, Refused>>;
+
+/// Has the configuration read again.
+#[derive(Clone, Debug)]
+pub(crate) struct ReloadHandle(mpsc::Sender<Request>);
+
+/// Those who want that, one after the other.
+#[derive(Debug)]
+pub(crate) struct ReloadRequests(mpsc::Receiver<Request>);
+
+/// Both ends.
+pub(crate) fn channel() -> (ReloadHandle, ReloadRequests) {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    (ReloadHandle(sender), ReloadRequests(receiver))
+}
+
+impl ReloadHandle {
+    /// Waits until that was done.
+    pub(crate) async fn reload(&self) -> Result<Reloaded, Refused> {
+        let ending = |_| "the speaker is ending".to_owned();
+        let (sender, answer) = oneshot::channel();
+        self.0.send(sender).await.map_err(|_| ending(()))?;
+        answer.await.map_err(|_| ending(()))?
+    }
+}
+
+impl ReloadRequests {
+    /// The next one; waits for ever when nobody can ask any more. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Request {
+        match self.0.recv().await {
+            Some(request) => request,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Reads the configuration again and brings the running speaker from the old
+/// one to the new one. A file that cannot be used changes nothing.
+///
+/// # Errors
+///
+/// Why it cannot be used, after that was logged.
+pub(crate) async fn reload(
+    args: &RunArgs,
+    config: &mut Config,
+    speaker: &SpeakerHandle,
+) -> Result<Reloaded, Refused> {
+    let file_name = args.config.display();
+    let newer = match Config::load(&args.config) {
+        Ok(newer) => newer.with_socket(args.socket.clone()),
+        Err(unusable) => {
+            for line in unusable.lines() {
+                error!("{line}");
+            }
+            error!("{file_name} was not taken over: everything stays as it is");
+            return Err(unusable.lines().collect::<Vec<_>>().join("; "));
+        }
+    };
+    if let Some(section) = config.needs_restart(&newer) {
+        let why = format!("changes of {section} need a new start of the program");
+        error!("{file_name} was not taken over: {why}, everything stays as it is");
+        return Err(why);
+    }
+    let SpeakerConfig {
+        peers,
+        dynamic_peers,
+        ..
+    } = newer.speaker.clone();
+    let peers = speaker
+        .set_peers(peers, dynamic_peers)
+        .await
+        .map_err(|error| {
+            error!("{file_name} was not taken over: {error}");
+            error.to_string()
+        })?;
+    let changes = config.announcements_of(&newer);
+    speaker.apply(&changes);
+    *config = newer;
+    let prefixes = speaker.announced_prefixes();
+    info!(
+        added = peers.added,
+        removed = peers.removed,
+        restarted = peers.restarted,
+        updated = peers.updated,
+        unchanged = peers.unchanged,
+        prefixes,
+        "{file_name} was read again"
+    );
+    Ok(Reloaded { peers, prefixes })
+}
+
+/// How many may wait before the next one waits to ask.
+const WAITING: usize = 4;
