@@ -32,6 +32,24 @@ pub fn check_service_address(address: IpAddr) -> Result<(), UnusableAddress> {
     }
 }
 
+/// The first or last of these addresses, or one between them, that can't be a
+/// service address.
+pub(crate) fn special_within(first: IpAddr, last: IpAddr) -> Option<UnusableAddress> {
+    // One of each special range that a range of unicast addresses can hold
+    // whole; of the others it would hold an end.
+    const INSIDE: [IpAddr; 4] = [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V4(Ipv4Addr::new(169, 254, 0, 1)),
+        IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0)),
+        IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
+    ];
+    let inside = INSIDE.into_iter().filter(|a| (first..=last).contains(a));
+    [first, last]
+        .into_iter()
+        .chain(inside)
+        .find_map(|address| check_service_address(address).err())
+}
+
 fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
     match address {
         a if a.octets()[0] == 0 => Some("in the unspecified range 0.0.0.0/8"),

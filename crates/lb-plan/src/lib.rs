@@ -8,7 +8,9 @@
 //! between wanted and actual into the one safe order: deliver, then announce;
 //! withdraw, let the withdrawal settle, then stop delivering.
 //! [`Announcements`] merges the wishes of several sources, so that a prefix
-//! wanted twice is withdrawn only when the last one lets go.
+//! wanted twice is withdrawn only when the last one lets go. [`Leases`] gives
+//! out the addresses of [`Pools`], the lowest free one first, so that none is
+//! given out twice and none is lost.
 //!
 //! # What it does not do
 //!
@@ -41,10 +43,15 @@
 
 mod address;
 mod announcements;
+mod pool;
 mod service;
 mod step;
 
 pub use address::{UnusableAddress, check_service_address};
 pub use announcements::{Announcements, Change};
+pub use pool::{
+    AddressFamily, AddressPool, AddressRange, Ask, Lease, LeaseError, Leases, PoolError, PoolScope,
+    Pools, RangeError,
+};
 pub use service::{EndpointFacts, Health, NotServing, Reason, ServicePlan, plan_service};
 pub use step::{Actual, Step, Withdrawal, next_step};
