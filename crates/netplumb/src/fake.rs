@@ -1,6 +1,6 @@
 //! A kernel in memory, with its side effects and with faults on demand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -8,9 +8,10 @@ use ipnet::IpNet;
 use crate::error::{Cause, Error};
 use crate::model::{AddrSpec, LinkKind, LinkSpec, NeighSpec};
 use crate::name::LinkName;
-use crate::observed::{LinkKindState, LinkState, Observed};
+use crate::next_hop::{NextHopId, NextHopKind, NextHopObject};
+use crate::observed::{LinkKindState, LinkState, Observed, links_of};
 use crate::op::{Kernel, Op};
-use crate::route::{NextHopSpec, RouteKey, RouteSpec};
+use crate::route::{NextHopSpec, NextHops, RouteKey, RouteSpec};
 
 /// A model of the kernel for tests of what is built on [`Kernel`].
 ///
@@ -77,6 +78,11 @@ impl FakeKernel {
             Op::ReplaceRoute(spec) => self.replace_route(spec),
             Op::DeleteRoute(key) => {
                 self.state.routes.remove(key);
+                Ok(())
+            }
+            Op::ReplaceNextHop(spec) => self.replace_next_hop(spec),
+            Op::DeleteNextHop(id) => {
+                self.delete_next_hops(|it| it.id == *id);
                 Ok(())
             }
             Op::ReplaceNeigh(spec) => self.replace_neigh(spec),
@@ -165,7 +171,7 @@ impl FakeKernel {
         link.up = spec.up;
         if goes_down {
             let name = &spec.name;
-            self.state.routes.retain(|_, route| !uses(route, name));
+            self.leave(name);
             self.state.neighs.retain(|key, _| key.link != *name);
             let v6 = |addr: &AddrSpec| addr.addr.addr().is_ipv6();
             self.state
@@ -190,7 +196,7 @@ impl FakeKernel {
             self.state.links.remove(&name);
             self.state.addrs.retain(|addr| addr.link != name);
             self.state.neighs.retain(|key, _| key.link != name);
-            self.state.routes.retain(|_, route| !uses(route, &name));
+            self.leave(&name);
             for link in self.state.links.values_mut() {
                 if link.master.as_ref() == Some(&name) {
                     link.master = None;
@@ -230,14 +236,21 @@ impl FakeKernel {
         let v4 = |addr: &AddrSpec| addr.link == spec.link && addr.addr.addr().is_ipv4();
         if !self.state.addrs.iter().any(v4) {
             // A link without an address does no IPv4 at all.
+            let objects = &self.state.next_hops;
+            let left =
+                |route: &RouteSpec| !links_of(&route.next_hops, objects).contains(&&spec.link);
             self.state
                 .routes
-                .retain(|key, route| matches!(key.dst, IpNet::V6(_)) || !uses(route, &spec.link));
+                .retain(|key, route| matches!(key.dst, IpNet::V6(_)) || left(route));
         }
     }
 
     fn replace_route(&mut self, spec: &RouteSpec) -> Result<(), Cause> {
-        if spec.next_hops.is_empty() {
+        let object = spec.next_hops.object();
+        if object.is_some_and(|id| !self.state.next_hops.contains_key(&id)) {
+            return Err(Cause::errno(libc::EINVAL));
+        }
+        if spec.next_hops.lead_nowhere() {
             return Err(Cause::Misuse("a route needs a next hop"));
         }
         let hops: Result<Vec<_>, _> = spec.next_hops.iter().map(|hop| self.resolve(hop)).collect();
@@ -254,7 +267,7 @@ impl FakeKernel {
         }
         let route = RouteSpec {
             metric: key.metric,
-            next_hops: hops?.into(),
+            next_hops: NextHops::from(hops?).with_object(object),
             ..spec.clone()
         };
         self.state.routes.insert(key, route);
@@ -287,6 +300,52 @@ impl FakeKernel {
             .ok_or_else(|| Cause::errno(libc::ENETUNREACH))
     }
 
+    fn replace_next_hop(&mut self, spec: &NextHopObject) -> Result<(), Cause> {
+        if let Some(link) = spec.link()
+            && !self.link(link)?.up
+        {
+            return Err(Cause::errno(libc::ENETDOWN));
+        }
+        let known = |id| self.state.next_hops.contains_key(&id);
+        if !spec.members().all(known) || (spec.link().is_none() && spec.members().count() == 0) {
+            return Err(Cause::errno(libc::EINVAL));
+        }
+        let there = self.state.next_hops.get(&spec.id);
+        if there.is_some_and(|there| there.protocol != spec.protocol) {
+            return Err(Cause::NotOurs("a next hop has that number".to_owned()));
+        }
+        self.state.next_hops.insert(spec.id, spec.clone());
+        Ok(())
+    }
+
+    /// Next hops go, and with them groups and routes that have no other.
+    fn delete_next_hops(&mut self, which: impl Fn(&NextHopObject) -> bool) {
+        let objects = &mut self.state.next_hops;
+        objects.retain(|_, it| !which(it));
+        let left: BTreeSet<NextHopId> = objects.keys().copied().collect();
+        objects.retain(|_, it| match &mut it.kind {
+            NextHopKind::Resilient(group) => {
+                group.members.retain(|(id, _)| left.contains(id));
+                !group.members.is_empty()
+            }
+            _ => true,
+        });
+        self.state.routes.retain(|_, route| {
+            let object = route.next_hops.object();
+            object.is_none_or(|id| objects.contains_key(&id))
+        });
+    }
+
+    /// Everything that leads onto a link goes.
+    fn leave(&mut self, link: &LinkName) {
+        self.delete_next_hops(|it| it.link() == Some(link));
+        let uses = |route: &RouteSpec| {
+            let mut links = route.next_hops.iter().filter_map(|hop| hop.link.as_ref());
+            links.any(|it| it == link)
+        };
+        self.state.routes.retain(|_, route| !uses(route));
+    }
+
     fn replace_neigh(&mut self, spec: &NeighSpec) -> Result<(), Cause> {
         self.link(&spec.link)?;
         self.state.neighs.insert(spec.key(), spec.clone());
@@ -306,11 +365,4 @@ impl Kernel for FakeKernel {
     fn apply(&mut self, op: &Op) -> Result<(), Error> {
         self.try_apply(op).map_err(|cause| Error::new(op, cause))
     }
-}
-
-fn uses(route: &RouteSpec, link: &LinkName) -> bool {
-    route
-        .next_hops
-        .iter()
-        .any(|hop| hop.link.as_ref() == Some(link))
 }

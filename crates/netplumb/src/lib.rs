@@ -36,6 +36,8 @@
 //!   protocol in the same place is never replaced; one of the same protocol,
 //!   table and metric is.
 //! * Addresses and permanent neighbours are ours on our links.
+//! * A numbered next hop is ours by its protocol and a range of numbers. One of
+//!   another protocol is never replaced.
 //!
 //! ```
 //! use netplumb::{BridgeSpec, Desired, LinkKind, LinkSpec, Observed, Owned, RouteSpec, plan};
@@ -77,9 +79,10 @@
 //!   multipath with weights, IPv4 by IPv6 gateways (`RTA_VIA`, RFC 8950),
 //!   preferred source, onlink.
 //! * Permanent neighbours of both families.
+//! * Numbered next hops with a gateway, and resilient groups of them.
 //! * Strict checking, extended acknowledgements, interrupted dumps.
 //!
-//! Not covered: nexthop objects, route metrics such as MTU, routes by type of
+//! Not covered: other kinds of nexthop objects, route metrics such as MTU, routes by type of
 //! service, rules, VLANs, ipvlan, IPVS.
 //!
 //! # Features
@@ -94,6 +97,7 @@ mod fake;
 mod model;
 mod name;
 mod netlink;
+mod next_hop;
 mod observed;
 mod op;
 mod plan;
@@ -106,6 +110,7 @@ pub use fake::FakeKernel;
 pub use model::{Absence, AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighKey, NeighSpec};
 pub use name::{InvalidLinkName, InvalidMacAddr, LinkName, MacAddr};
 pub use netlink::{Netlink, Wake, Watch};
+pub use next_hop::{NextHopId, NextHopKind, NextHopObject, ResilientGroup};
 pub use observed::{LinkKindState, LinkState, Observed, Owned, RouteMark};
 pub use op::{Kernel, Op};
 pub use plan::plan;

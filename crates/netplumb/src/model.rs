@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::name::{LinkName, MacAddr};
+use crate::next_hop::{NextHopId, NextHopObject};
 use crate::route::{RouteKey, RouteSpec};
 
 /// Everything one owner wants the kernel to have.
@@ -23,6 +24,8 @@ pub struct Desired {
     pub routes: BTreeMap<RouteKey, RouteSpec>,
     /// Permanent neighbours to have.
     pub neighs: BTreeMap<NeighKey, NeighSpec>,
+    /// Numbered next hops to have, and groups of them.
+    pub next_hops: BTreeMap<NextHopId, NextHopObject>,
 }
 
 impl Desired {
@@ -39,6 +42,11 @@ impl Desired {
     /// Wants a route; the last word for a key counts.
     pub fn insert_route(&mut self, route: RouteSpec) {
         self.routes.insert(route.key(), route);
+    }
+
+    /// Wants a numbered next hop; the last word for a number counts.
+    pub fn insert_next_hop(&mut self, next_hop: NextHopObject) {
+        self.next_hops.insert(next_hop.id, next_hop);
     }
 
     /// Wants a neighbour; the last word for a link and address counts.

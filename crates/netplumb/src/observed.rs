@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::model::{AddrSpec, LinkKind, LinkSpec, NeighKey, NeighSpec};
 use crate::name::{LinkName, MacAddr};
-use crate::route::{RouteKey, RouteSpec, kernel_metric};
+use crate::next_hop::{NextHopId, NextHopObject};
+use crate::route::{NextHops, RouteKey, RouteSpec, kernel_metric};
 
 /// What the kernel has.
 ///
@@ -24,6 +26,33 @@ pub struct Observed {
     pub routes: BTreeMap<RouteKey, RouteSpec>,
     /// All permanent neighbours.
     pub neighs: BTreeMap<NeighKey, NeighSpec>,
+    /// All numbered next hops.
+    pub next_hops: BTreeMap<NextHopId, NextHopObject>,
+}
+
+impl Observed {
+    /// The links by which a route leaves.
+    pub(crate) fn links_of<'a>(&'a self, hops: &'a NextHops) -> Vec<&'a LinkName> {
+        links_of(hops, &self.next_hops)
+    }
+}
+
+/// The links by which `hops` leave, when numbers stand for `objects`.
+pub(crate) fn links_of<'a>(
+    hops: &'a NextHops,
+    objects: &'a BTreeMap<NextHopId, NextHopObject>,
+) -> Vec<&'a LinkName> {
+    let Some(id) = hops.object() else {
+        return hops.iter().filter_map(|hop| hop.link.as_ref()).collect();
+    };
+    let Some(object) = objects.get(&id) else {
+        return Vec::new();
+    };
+    let members = object.members().filter_map(|id| objects.get(&id));
+    members
+        .chain([object])
+        .filter_map(NextHopObject::link)
+        .collect()
 }
 
 /// A link as the kernel shows it.
@@ -119,6 +148,8 @@ impl LinkState {
 /// * Addresses and permanent neighbours on such links.
 /// * Routes of [`Owned::route_protocol`] that carry one of
 ///   [`Owned::route_marks`].
+/// * Numbered next hops of [`Owned::route_protocol`] among
+///   [`Owned::next_hop_ids`].
 ///
 /// A route with the very key of a wanted one, protocol included, is replaced
 /// without such a mark: two owners who share a protocol number must not share
@@ -132,6 +163,8 @@ pub struct Owned {
     pub route_protocol: u8,
     /// What tells our routes from others of the same protocol.
     pub route_marks: BTreeSet<RouteMark>,
+    /// The numbers of our next hops; `None` owns none.
+    pub next_hop_ids: Option<RangeInclusive<NextHopId>>,
 }
 
 /// What tells an owner's routes from others of the same protocol.
@@ -156,7 +189,23 @@ impl Owned {
             alias_prefix: alias_prefix.into(),
             route_protocol,
             route_marks: BTreeSet::from([RouteMark::OwnLinks]),
+            next_hop_ids: None,
         }
+    }
+
+    /// Owns also the protocol's next hops with these numbers.
+    #[must_use]
+    pub fn with_next_hops(mut self, ids: RangeInclusive<NextHopId>) -> Self {
+        self.next_hop_ids = Some(ids);
+        self
+    }
+
+    /// Whether the numbered next hop is ours.
+    #[must_use]
+    pub fn owns_next_hop(&self, next_hop: &NextHopObject) -> bool {
+        let ids = self.next_hop_ids.as_ref();
+        next_hop.protocol == self.route_protocol
+            && ids.is_some_and(|ids| ids.contains(&next_hop.id))
     }
 
     /// Owns also the routes of the protocol in this table with this metric,
@@ -192,12 +241,10 @@ impl Owned {
                 table == key.table && kernel_metric(&key.dst, metric) == key.metric
             }
             RouteMark::OwnLinks => {
-                !route.next_hops.is_empty()
-                    && route.next_hops.iter().all(|hop| {
-                        hop.link
-                            .as_ref()
-                            .is_some_and(|link| self.owns_link(observed, link))
-                    })
+                let links = observed.links_of(&route.next_hops);
+                // A hop without a link leaves who knows where.
+                links.len() >= route.next_hops.len().max(1)
+                    && links.iter().all(|link| self.owns_link(observed, link))
             }
         };
         key.protocol == self.route_protocol && self.route_marks.iter().any(marked)

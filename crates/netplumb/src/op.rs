@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::model::{AddrSpec, LinkKind, LinkSpec, NeighKey, NeighSpec};
 use crate::name::LinkName;
+use crate::next_hop::{NextHopId, NextHopKind, NextHopObject};
 use crate::observed::Observed;
 use crate::route::{RouteKey, RouteSpec};
 
@@ -34,6 +35,12 @@ pub enum Op {
     ReplaceRoute(RouteSpec),
     /// Deletes a route with all its next hops.
     DeleteRoute(RouteKey),
+    /// Makes a numbered next hop, or turns the one of that number into what is
+    /// wanted, which loses no packet. One that is so already is not touched;
+    /// one of another protocol is an error.
+    ReplaceNextHop(NextHopObject),
+    /// Deletes a numbered next hop, and with it the routes that have no other.
+    DeleteNextHop(NextHopId),
     /// Makes a permanent neighbour, in place of what was known about it.
     ReplaceNeigh(NeighSpec),
     /// Deletes a neighbour.
@@ -57,6 +64,20 @@ impl fmt::Display for Op {
             Self::DeleteAddr(AddrSpec { link, addr }) => write!(f, "delete {addr} from {link}"),
             Self::ReplaceRoute(route) => write!(f, "replace route {}", route.key()),
             Self::DeleteRoute(key) => write!(f, "delete route {key}"),
+            Self::ReplaceNextHop(it) => match &it.kind {
+                NextHopKind::Resilient(group) => {
+                    write!(f, "replace next hop {} with a group of", it.id)?;
+                    group
+                        .members
+                        .iter()
+                        .try_for_each(|(id, weight)| write!(f, " {id}*{weight}"))
+                }
+                NextHopKind::Gateway { gateway, link, .. } => {
+                    write!(f, "replace next hop {} via {gateway} on {link}", it.id)
+                }
+                NextHopKind::Other => write!(f, "replace next hop {}", it.id),
+            },
+            Self::DeleteNextHop(id) => write!(f, "delete next hop {id}"),
             Self::ReplaceNeigh(NeighSpec { link, ip, mac }) => {
                 write!(f, "replace neighbour {ip} at {mac} on {link}")
             }

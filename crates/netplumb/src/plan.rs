@@ -7,9 +7,10 @@ use ipnet::Ipv6Net;
 
 use crate::model::{Absence, AddrSpec, Desired, LinkSpec};
 use crate::name::LinkName;
-use crate::observed::{Observed, Owned};
+use crate::next_hop::NextHopObject;
+use crate::observed::{Observed, Owned, links_of};
 use crate::op::Op;
-use crate::route::RouteSpec;
+use crate::route::{NextHops, RouteSpec};
 
 /// Says which steps turn `observed` into `desired`. Pure.
 ///
@@ -18,7 +19,7 @@ use crate::route::RouteSpec;
 /// refuses with a clear error, and nothing is planned on it.
 ///
 /// The order: links that must be made anew go; links are made, masters before
-/// their ports; addresses and neighbours are added; routes are added or
+/// their ports; addresses, neighbours and numbered next hops are added; routes are added or
 /// replaced, those onto links before those by gateways. Only then is taken
 /// away what is not wanted, so that a destination moving from one route to
 /// another is reachable all the time.
@@ -29,8 +30,10 @@ pub fn plan(desired: &Desired, observed: &Observed, owned: &Owned) -> Vec<Op> {
     links.make(&mut ops);
     let displaced = add_addrs(&links, &mut ops);
     add_neighs(&links, &mut ops);
+    add_next_hops(&links, &mut ops);
     add_routes(&links, &mut ops);
     delete_routes(&links, &mut ops);
+    delete_next_hops(&links, &mut ops);
     delete_on_links(&links, &displaced, &mut ops);
     links.delete(&mut ops);
     ops
@@ -144,15 +147,17 @@ impl<'a> LinkPlan<'a> {
     }
 
     fn route_stays(&self, route: &RouteSpec) -> bool {
-        route
-            .next_hops
-            .iter()
-            .filter_map(|hop| hop.link.as_ref())
-            .all(|link| self.stays(link))
+        let links = self.observed.links_of(&route.next_hops);
+        links.iter().all(|link| self.stays(link))
     }
 
     fn usable(&self, link: &LinkName) -> bool {
         !self.foreign.contains(link)
+    }
+
+    fn hops_usable(&self, hops: &NextHops) -> bool {
+        let links = links_of(hops, &self.desired.next_hops);
+        links.iter().all(|link| self.usable(link))
     }
 }
 
@@ -205,6 +210,40 @@ fn add_neighs(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
     }
 }
 
+/// Next hops before the groups they are members of.
+fn add_next_hops(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
+    let missing = links.desired.next_hops.values().filter(|next_hop| {
+        let hops = NextHops::by_object(next_hop.id);
+        let there = links.observed.next_hops.get(&next_hop.id);
+        let there = there.is_some_and(|have| {
+            let stays = links.observed.links_of(&hops);
+            next_hop.satisfied_by(have) && stays.iter().all(|link| links.stays(link))
+        });
+        !there && links.hops_usable(&hops)
+    });
+    let (groups, single): (Vec<_>, Vec<_>) = missing.partition(|it| is_group(it));
+    for next_hop in single.into_iter().chain(groups) {
+        ops.push(Op::ReplaceNextHop(next_hop.clone()));
+    }
+}
+
+/// Groups before their members, which the kernel would take out of them.
+fn delete_next_hops(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
+    let unwanted = links.observed.next_hops.values().filter(|next_hop| {
+        let wanted = links.desired.next_hops.contains_key(&next_hop.id);
+        let stays = next_hop.link().is_none_or(|link| links.stays(link));
+        !wanted && stays && links.owned.owns_next_hop(next_hop)
+    });
+    let (groups, single): (Vec<_>, Vec<_>) = unwanted.partition(|it| is_group(it));
+    for next_hop in groups.into_iter().chain(single) {
+        ops.push(Op::DeleteNextHop(next_hop.id));
+    }
+}
+
+fn is_group(next_hop: &NextHopObject) -> bool {
+    next_hop.link().is_none()
+}
+
 fn add_routes(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
     let missing = links.desired.routes.values().filter(|route| {
         let there = links
@@ -212,12 +251,7 @@ fn add_routes(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
             .routes
             .get(&route.key())
             .is_some_and(|have| route.satisfied_by(have) && links.route_stays(have));
-        let usable = route
-            .next_hops
-            .iter()
-            .filter_map(|hop| hop.link.as_ref())
-            .all(|link| links.usable(link));
-        !there && usable
+        !there && links.hops_usable(&route.next_hops)
     });
     // Gateways may be reached by routes of the same plan.
     let (by_gateway, on_link): (Vec<_>, Vec<_>) =
@@ -231,11 +265,8 @@ fn delete_routes(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
     for (key, route) in &links.observed.routes {
         let wanted = links.desired.routes.contains_key(key);
         // The routes of a link that was made anew went with it.
-        let gone = route.next_hops.iter().any(|hop| {
-            hop.link
-                .as_ref()
-                .is_some_and(|link| links.remake.contains(link))
-        });
+        let mut hops = links.observed.links_of(&route.next_hops).into_iter();
+        let gone = hops.any(|link| links.remake.contains(link));
         if !wanted && !gone && links.owned.owns_route(links.observed, route) {
             ops.push(Op::DeleteRoute(*key));
         }

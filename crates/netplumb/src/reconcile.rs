@@ -98,6 +98,7 @@ fn needs(op: &Op) -> impl Iterator<Item = &LinkName> {
         Op::CreateLink(link) | Op::SetLink(link) => (link.master.as_ref(), None),
         Op::AddAddr(addr) => (Some(&addr.link), None),
         Op::ReplaceNeigh(neigh) => (Some(&neigh.link), None),
+        Op::ReplaceNextHop(next_hop) => (next_hop.link(), None),
         Op::ReplaceRoute(route) => (None, Some(&route.next_hops)),
         _ => (None, None),
     };

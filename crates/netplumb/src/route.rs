@@ -7,6 +7,7 @@ use std::ops::Deref;
 use ipnet::IpNet;
 
 use crate::name::LinkName;
+use crate::next_hop::NextHopId;
 
 /// A unicast route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +37,12 @@ impl RouteSpec {
     pub const PROTOCOL_BGP: u8 = 186;
 
     /// A route of protocol BGP in the main table with metric 0. Its scope is
-    /// the universe when a next hop has a gateway, and the link otherwise.
+    /// the universe when a next hop has a gateway or a number, and the link
+    /// otherwise.
     pub fn new(dst: IpNet, next_hops: impl Into<NextHops>) -> Self {
         let next_hops = next_hops.into();
-        let scope = if next_hops.iter().any(|hop| hop.gateway.is_some()) {
+        let by_gateway = next_hops.iter().any(|hop| hop.gateway.is_some());
+        let scope = if by_gateway || next_hops.object().is_some() {
             RouteScope::UNIVERSE
         } else {
             RouteScope::LINK
@@ -95,12 +98,7 @@ impl RouteSpec {
         self.key() == observed.key()
             && self.src == observed.src
             && (self.scope == observed.scope || matches!(self.dst, IpNet::V6(_)))
-            && self.next_hops.len() == observed.next_hops.len()
-            && self
-                .next_hops
-                .iter()
-                .zip(observed.next_hops.iter())
-                .all(|(want, have)| want.satisfied_by(have))
+            && self.next_hops.satisfied_by(&observed.next_hops)
     }
 }
 
@@ -217,8 +215,53 @@ impl NextHopSpec {
 /// Sorted by gateway, then link. Of two with the same gateway and link the
 /// first is kept; a weight of 0 counts as 1, and a single next hop has the
 /// weight 1, as the kernel shows it.
+///
+/// Or the number of a [`NextHopObject`](crate::NextHopObject): of an observed
+/// route both are told, as far as the kernel tells them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NextHops(Vec<NextHopSpec>);
+pub struct NextHops {
+    hops: Vec<NextHopSpec>,
+    object: Option<NextHopId>,
+}
+
+impl NextHops {
+    /// Those that the kernel keeps under a number (`RTA_NH_ID`).
+    #[must_use]
+    pub const fn by_object(id: NextHopId) -> Self {
+        Self {
+            hops: Vec::new(),
+            object: Some(id),
+        }
+    }
+
+    /// The number the kernel keeps them under; `None` for next hops of the
+    /// route's own.
+    #[must_use]
+    pub const fn object(&self) -> Option<NextHopId> {
+        self.object
+    }
+
+    pub(crate) const fn with_object(mut self, object: Option<NextHopId>) -> Self {
+        self.object = object;
+        self
+    }
+
+    /// Whether they lead anywhere.
+    pub(crate) const fn lead_nowhere(&self) -> bool {
+        self.hops.is_empty() && self.object.is_none()
+    }
+
+    fn satisfied_by(&self, observed: &Self) -> bool {
+        let mut pairs = self.hops.iter().zip(&observed.hops);
+        match (self.object, observed.object) {
+            (None, None) => {
+                self.hops.len() == observed.hops.len()
+                    && pairs.all(|(want, have)| want.satisfied_by(have))
+            }
+            (want, have) => want == have,
+        }
+    }
+}
 
 impl From<Vec<NextHopSpec>> for NextHops {
     fn from(mut hops: Vec<NextHopSpec>) -> Self {
@@ -230,7 +273,7 @@ impl From<Vec<NextHopSpec>> for NextHops {
         for hop in &mut hops {
             hop.weight = hop.weight.max(1);
         }
-        Self(hops)
+        Self { hops, object: None }
     }
 }
 
@@ -244,7 +287,7 @@ impl Deref for NextHops {
     type Target = [NextHopSpec];
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.hops
     }
 }
 

@@ -5,6 +5,7 @@ mod link;
 mod lookup;
 mod message;
 mod neigh;
+mod next_hop;
 mod route;
 mod socket;
 mod watch;
@@ -28,9 +29,9 @@ use crate::route::{RouteKey, RouteSpec};
 ///
 /// Every call blocks until the kernel has answered, at most for seconds.
 /// Applying one operation asks for single links by name but reads no table,
-/// with two exceptions that are both off the usual path: a route found in
-/// place that this value has neither made nor observed, and the deletion of an
-/// IPv4 route of metric 0.
+/// with three exceptions that are all off the usual path: a route found in
+/// place that this value has neither made nor observed, the deletion of an IPv4
+/// route of metric 0, and a next hop whose number is taken.
 pub struct Netlink {
     connection: Connection,
     /// Routes of their protocol as far as made or observed here, which may be
@@ -122,6 +123,15 @@ impl Netlink {
                 self.known_routes.remove(key);
                 Ok(())
             }
+            Op::ReplaceNextHop(spec) => {
+                connection.replace_next_hop(spec, |connection| Ok(names(&connection.links()?)))
+            }
+            Op::DeleteNextHop(id) => {
+                connection.delete_next_hop(*id)?;
+                // Routes may have gone with it, and others may take their places.
+                self.known_routes.clear();
+                Ok(())
+            }
             Op::ReplaceNeigh(spec) => connection.replace_neigh(spec),
             Op::DeleteNeigh(key) => connection.delete_neigh(key),
         }
@@ -140,7 +150,10 @@ impl Kernel for Netlink {
         let routes = routes.map_err(|cause| Error::new("list routes", cause))?;
         let neighs = self.connection.neighs(&names);
         let neighs = neighs.map_err(|cause| Error::new("list neighbours", cause))?;
+        let next_hops = self.connection.next_hops(&names);
+        let next_hops = next_hops.map_err(|cause| Error::new("list next hops", cause))?;
         let mut observed = Observed {
+            next_hops: next_hops.into_iter().map(|it| (it.id, it)).collect(),
             links: links
                 .iter()
                 .filter_map(|link| link.resolve(&names))
@@ -182,7 +195,7 @@ fn names(links: &[link::RawLink]) -> Names {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Names, addr, link, lookup, neigh, route};
+    use super::{Names, addr, link, lookup, neigh, next_hop, route};
 
     proptest! {
         #[test]
@@ -196,6 +209,7 @@ mod tests {
             _ = addr::read(&payload);
             _ = neigh::read(&payload, &names);
             _ = lookup::read(&payload);
+            _ = next_hop::read(&payload, &names);
             _ = route::RawRoute::read(&payload).and_then(|route| route.resolve(&names));
         }
     }

@@ -15,7 +15,8 @@ use super::message::{
 };
 use super::socket::Connection;
 use crate::error::Cause;
-use crate::route::{NextHopSpec, RouteKey, RouteScope, RouteSpec};
+use crate::next_hop::NextHopId;
+use crate::route::{NextHopSpec, NextHops, RouteKey, RouteScope, RouteSpec};
 
 impl Connection {
     /// Reads the unicast routes of all tables and both families.
@@ -114,6 +115,10 @@ impl Connection {
         if let Some(src) = spec.src {
             attrs.push(attr(Rta::Prefsrc, &ip_octets(src))?);
         }
+        if let Some(id) = spec.next_hops.object() {
+            attrs.push(attr_u32(Rta::from(RTA_NH_ID), id.get())?);
+            return Ok(attrs);
+        }
         match &*spec.next_hops {
             [] => return Err(Cause::Misuse("a route needs a next hop")),
             [hop] => {
@@ -162,6 +167,7 @@ pub(super) struct RawRoute {
     unicast: bool,
     src: Option<IpAddr>,
     hops: Vec<RawHop>,
+    object: Option<NextHopId>,
 }
 
 #[derive(Debug, Default)]
@@ -195,6 +201,7 @@ impl RawRoute {
             unicast: kind == libc::RTN_UNICAST,
             src: None,
             hops: Vec::new(),
+            object: None,
         };
         let mut single = RawHop {
             weight: 1,
@@ -210,11 +217,14 @@ impl RawRoute {
                 libc::RTA_PRIORITY => route.key.metric = read_u32(octets, 0)?,
                 libc::RTA_PREFSRC => route.src = read_ip(family, octets),
                 libc::RTA_OIF => single.index = read_u32(octets, 0)?,
+                RTA_NH_ID => route.object = read_u32(octets, 0).map(NextHopId::new),
                 libc::RTA_MULTIPATH => route.hops = read_multipath(family, octets),
                 _ => single.read(family, kind, octets),
             }
         }
-        if route.hops.is_empty() {
+        // A route by an object may show only that.
+        let shown = route.object.is_none() || single.index != 0;
+        if route.hops.is_empty() && shown {
             route.hops.push(single);
         }
         Some(route)
@@ -241,7 +251,7 @@ impl RawRoute {
             metric: self.key.metric,
             protocol: self.key.protocol,
             scope: RouteScope::new(self.scope),
-            next_hops: hops.collect(),
+            next_hops: hops.collect::<NextHops>().with_object(self.object),
             src: self.src,
         })
     }
@@ -379,3 +389,4 @@ const RTNEXTHOP: usize = 8;
 const RTNH_F_ONLINK: u8 = 4;
 /// linux/rtnetlink.h; not in libc for every C library.
 const RTA_VIA: u16 = 18;
+const RTA_NH_ID: u16 = 30;

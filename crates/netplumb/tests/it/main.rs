@@ -7,6 +7,7 @@ mod errors;
 mod links;
 mod lookup;
 mod neighbours;
+mod next_hops;
 mod routes;
 mod watch;
 mod whole;
