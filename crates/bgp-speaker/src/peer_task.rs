@@ -122,7 +122,7 @@ impl PeerTask {
         self.machine
             .handle_input(Instant::now(), Input::ManualStart);
         self.follow_controls();
-        self.start_bfd().await;
+        self.start_bfd();
         loop {
             let full = self.work();
             let more = full && self.has_room();

@@ -5,6 +5,7 @@
 mod announce;
 mod bfd;
 mod bfd_peer;
+mod bfd_restart;
 mod flush;
 mod graceful;
 mod learn;
