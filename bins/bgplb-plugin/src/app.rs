@@ -201,23 +201,24 @@ fn speaker(
         config.listen = vec![([0, 0, 0, 0], port).into(), ([0; 8], port).into()];
     }
     config.restarting = restarting;
-    config.peers = settings
-        .peers
-        .iter()
-        .map(|peer| {
-            let mut peer_settings = PeerSettings::new(peer.address, Asn::new(peer.remote_as));
-            peer_settings.password = settings
-                .password
-                .as_ref()
-                .map(|password| Secret::new(password.reveal()));
-            peer_settings.next_hops = NextHops {
+    config.peers = peers(settings);
+    Speaker::new(config, addresses).context("the settings can't be used")
+}
+
+fn peers(settings: &Settings) -> Vec<PeerSettings> {
+    let password = settings.password.as_ref();
+    let peers = settings.peers.iter();
+    peers
+        .map(|peer| PeerSettings {
+            password: password.map(|password| Secret::new(password.reveal())),
+            bfd: settings.bfd,
+            next_hops: NextHops {
                 v4: Some(settings.identifier),
                 v6: settings.next_hop_v6,
-            };
-            peer_settings
+            },
+            ..PeerSettings::new(peer.address, Asn::new(peer.remote_as))
         })
-        .collect();
-    Speaker::new(config, addresses).context("the settings can't be used")
+        .collect()
 }
 
 /// SIGTERM from Docker or systemd, SIGINT from a terminal.
@@ -242,5 +243,30 @@ async fn withdraw(controller: &Handle, speaker: &SpeakerHandle) {
         .is_err()
     {
         warn!("a peer has not taken the withdrawals in time");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_router_is_watched_by_bfd_if_that_is_set() {
+        let read = |bfd: &str| {
+            Settings::read(|name| {
+                let value = match name {
+                    "ROUTER_ID" => "192.168.8.40",
+                    "PEER_ADDRESS" => "192.168.8.137,2001:db8::137",
+                    "PEER_AS" => "65500",
+                    "PEER_BFD" => bfd,
+                    _ => return None,
+                };
+                Some(value.to_owned())
+            })
+        };
+        let of = |bfd| peers(&read(bfd).unwrap()).into_iter().map(|peer| peer.bfd);
+        let quick = bgp_speaker::BfdSettings::default().every(Duration::from_millis(50), 3);
+        assert_eq!(of("50x3").collect::<Vec<_>>(), [Some(quick), Some(quick)]);
+        assert_eq!(of("").collect::<Vec<_>>(), [None, None]);
     }
 }

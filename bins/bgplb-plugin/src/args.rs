@@ -9,9 +9,9 @@ use clap::Parser;
 /// over BGP.
 ///
 /// The settings are environment variables: ROUTER_ID, PEER_ADDRESS and PEER_AS
-/// are required; ROUTER_PORT, LOCAL_AS, PEER_PASSWORD, SIGUSR2_HANDLER,
-/// SIGUSR2_ACTION, GLOBAL_SCOPE, NEXT_HOP_IPV6, DOCKER_HOST and LOG_LEVEL have
-/// defaults.
+/// are required; ROUTER_PORT, LOCAL_AS, PEER_PASSWORD, PEER_BFD,
+/// SIGUSR2_HANDLER, SIGUSR2_ACTION, GLOBAL_SCOPE, NEXT_HOP_IPV6, DOCKER_HOST and
+/// LOG_LEVEL have defaults.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Args {

@@ -3,7 +3,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use bgp_speaker::BfdSettings;
 
 /// Everything the operator may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) peers: Vec<Peer>,
     /// `PEER_PASSWORD`: TCP MD5 key (RFC 2385).
     pub(crate) password: Option<Password>,
+    /// `PEER_BFD`: how BFD watches every router (RFC 5881).
+    pub(crate) bfd: Option<BfdSettings>,
     /// `SIGUSR2_HANDLER` and `SIGUSR2_ACTION`.
     pub(crate) drain: DrainAction,
     /// `GLOBAL_SCOPE`.
@@ -116,6 +122,7 @@ impl Settings {
             local_as: get("LOCAL_AS").map_or(Ok(64512), |value| asn("LOCAL_AS", &value))?,
             peers: peers(get("PEER_ADDRESS"), get("PEER_AS"))?,
             password: password(get("PEER_PASSWORD"))?,
+            bfd: bfd(get("PEER_BFD"))?,
             drain: match (
                 exactly_true("SIGUSR2_HANDLER", get("SIGUSR2_HANDLER"), &mut warnings),
                 get("SIGUSR2_ACTION").as_deref(),
@@ -245,6 +252,40 @@ fn password(value: Option<String>) -> Result<Option<Password>, SettingsError> {
         value => Ok(value.map(Password)),
     }
 }
+
+fn bfd(value: Option<String>) -> Result<Option<BfdSettings>, SettingsError> {
+    let Some(value) = value else { return Ok(None) };
+    match value.as_str() {
+        "false" => return Ok(None),
+        "true" => return Ok(Some(BfdSettings::default())),
+        _ => {}
+    }
+    let numbers = value.split_once('x');
+    let numbers = numbers.and_then(|(interval, multiplier)| {
+        let interval = interval
+            .parse()
+            .ok()
+            .filter(|it| BFD_INTERVALS.contains(it));
+        let multiplier = multiplier.parse().ok().filter(|it| *it > 0);
+        interval.zip(multiplier)
+    });
+    match numbers {
+        Some((interval, multiplier)) => {
+            let interval = Duration::from_millis(interval);
+            Ok(Some(BfdSettings::default().every(interval, multiplier)))
+        }
+        None => Err(SettingsError::Invalid {
+            name: "PEER_BFD",
+            value,
+            accepted: "true, false, or milliseconds between packets (10 to 60000) and how many \
+                may be lost (1 to 255), such as 300x3",
+        }),
+    }
+}
+
+/// Milliseconds. The plugin's thread may not run in real time: what is shorter
+/// than this would cause false alarms.
+const BFD_INTERVALS: RangeInclusive<u64> = 10..=60_000;
 
 /// docker-bgp-lb turns a switch on for exactly `true`; other words are kept
 /// off as there, but no longer silently.

@@ -14,7 +14,8 @@ pub enum Input {
     /// Look for the peer. Ends AdminDown; while the session runs it is ignored.
     Start,
     /// An operator takes the session down (RFC 5880 section 6.8.16). The peer
-    /// is told again and again, until the session is started or dropped.
+    /// is told again and again, until the session is started or dropped, which
+    /// is best done after [`farewell_time`](crate::Session::farewell_time).
     AdminDown,
     /// Other intervals or another multiplier, which a running session changes
     /// to without being lost (RFC 5880 section 6.8.3).

@@ -57,7 +57,7 @@
 //! * A change of state, of the diagnostic or of the times is sent at once
 //!   instead of with the next periodic packet (RFC 5880 section 6.8.7 advises it).
 //! * AdminDown is told to the peer again and again for as long as the session
-//!   exists, not for one Detection Time only.
+//!   exists; after [`Session::farewell_time`] the peer must have heard of it.
 //! * The diagnostic is cleared when the session is Up again.
 //! * What the peer last asked for is forgotten together with its
 //!   discriminator, after the Detection Time without a packet.

@@ -40,8 +40,8 @@ impl<T> Sessions<T> {
         path: Path,
         make: impl FnOnce(Discriminator) -> T,
     ) -> Result<Discriminator, PathTaken> {
-        if let Some(other) = self.by_path.keys().find(|other| overlap(other, &path)) {
-            return Err(PathTaken(*other));
+        if let Some((other, _)) = self.rival(&path) {
+            return Err(PathTaken(other));
         }
         let discriminator = loop {
             let number = u32::try_from(self.numbers.next() >> 32).unwrap_or(0);
@@ -54,6 +54,16 @@ impl<T> Sessions<T> {
         self.sessions.insert(discriminator, session);
         self.by_path.insert(path, discriminator);
         Ok(discriminator)
+    }
+
+    /// A session that packets by `path` could belong to as well.
+    pub fn rival(&self, path: &Path) -> Option<(Path, Discriminator)> {
+        // Paths are ordered by the peer's address first.
+        self.by_path
+            .range(Path::first_of(path.remote)..)
+            .take_while(|(other, _)| other.remote == path.remote)
+            .find(|(other, _)| overlap(other, path))
+            .map(|(other, discriminator)| (*other, *discriminator))
     }
 
     /// Takes a session out.

@@ -88,6 +88,10 @@ pub enum Input<'a> {
     /// behind: they are said inside a Hard Reset where NOTIFICATIONs count as
     /// restarts (RFC 8538).
     Reset(NotificationCode),
+    /// What forwards for the peer has failed while it restarts: routes of the
+    /// session before, which were kept because that goes on, go at once (RFC
+    /// 5882 section 4.3.1). A session that is up is not touched.
+    ForwardingFailed,
     /// What [`RestartConfig::restarting`](crate::RestartConfig::restarting)
     /// waits for: all routes that were there before the restart are known.
     InitialTableComplete,
@@ -201,6 +205,8 @@ pub enum StaleEnd {
     LostAgain,
     /// [`Input::ManualStop`].
     Stopped,
+    /// [`Input::ForwardingFailed`].
+    ForwardingFailed,
 }
 
 impl fmt::Display for StaleEnd {
@@ -211,6 +217,7 @@ impl fmt::Display for StaleEnd {
             Self::Expired => "time is over",
             Self::LostAgain => "session lost again",
             Self::Stopped => "stopped",
+            Self::ForwardingFailed => "forwarding failed",
         })
     }
 }

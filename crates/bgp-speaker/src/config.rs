@@ -255,10 +255,7 @@ impl PeerSettings {
             return Err(ConfigError::PeerAsZero(peer));
         }
         if let Some(interface) = self.interface.as_ref().filter(|_| key::is_anybody(peer)) {
-            if self.initiation == Initiation::Active
-                || self.password.is_some()
-                || self.bfd.is_some()
-            {
+            if self.initiation == Initiation::Active || self.password.is_some() {
                 return Err(ConfigError::Anybody(interface.clone()));
             }
         } else if peer.is_unspecified() || peer.is_multicast() {

@@ -127,7 +127,7 @@ impl PeerTask {
     /// Runs until dismissed and its last words are said.
     pub(crate) async fn run(mut self, dismissal: Dismissal) {
         self.follow_controls();
-        self.start_bfd().await;
+        self.start_bfd();
         loop {
             let full = self.work();
             let more = full && self.has_room();

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 pub(crate) struct Wire {
     stream: TcpStream,
     local: IpAddr,
+    peer: IpAddr,
     /// Octets received and not yet taken by the state machine: less than one
     /// whole message after each of its turns.
     pub(crate) received: BytesMut,
@@ -41,6 +42,7 @@ impl Wire {
     pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         Ok(Self {
             local: stream.local_addr()?.ip().to_canonical(),
+            peer: stream.peer_addr()?.ip().to_canonical(),
             stream,
             received: BytesMut::new(),
             unsent: BytesMut::new(),
@@ -51,6 +53,11 @@ impl Wire {
     /// Our own address on this connection.
     pub(crate) fn local_address(&self) -> IpAddr {
         self.local
+    }
+
+    /// The peer's address on this connection.
+    pub(crate) fn peer_address(&self) -> IpAddr {
+        self.peer
     }
 
     /// The position in the stream up to which the kernel took our octets.

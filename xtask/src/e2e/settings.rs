@@ -10,7 +10,7 @@ use crate::wait::secs;
 pub(super) type Case = fn(&Artifacts) -> Result<()>;
 
 /// Tests that need the plugin's binary and nothing else.
-pub(super) const CASES: [(&str, Case); 6] = [
+pub(super) const CASES: [(&str, Case); 7] = [
     ("missing_peer_address_is_named", |a| {
         refuses(a, "PEER_ADDRESS", "")
     }),
@@ -26,6 +26,9 @@ pub(super) const CASES: [(&str, Case); 6] = [
     ("bad_peer_as_is_refused", |a| {
         refuses(a, "PEER_AS", "4294967296")
     }),
+    ("unparsable_peer_bfd_is_refused", |a| {
+        refuses(a, "PEER_BFD", "50ms")
+    }),
     ("unparsable_router_port_is_refused", |a| {
         refuses(a, "ROUTER_PORT", "bgp")
     }),
@@ -40,7 +43,9 @@ fn refuses(artifacts: &Artifacts, key: &str, value: &str) -> Result<()> {
         ("PEER_ADDRESS", "192.168.8.137"),
         ("PEER_AS", "65500"),
     ];
-    let settings = good.into_iter().map(|(name, usual)| {
+    let unknown = good.iter().all(|(name, _)| *name != key);
+    let more = unknown.then_some((key, value));
+    let settings = good.into_iter().chain(more).map(|(name, usual)| {
         let value = if name == key { value } else { usual };
         format!("{name}={value}")
     });

@@ -1,5 +1,9 @@
 //! The settings as docker-bgp-lb's users write them, and their mistakes.
 
+use std::time::Duration;
+
+use bgp_speaker::BfdSettings;
+
 use super::{DrainAction, Scope, Settings, SettingsError};
 
 const REQUIRED: [(&str, &str); 3] = [
@@ -52,6 +56,33 @@ fn ports_read_as_before() {
         ("1790", Some(1790)),
     ] {
         assert_eq!(read(&[("ROUTER_PORT", text)]).unwrap().listen_port, port);
+    }
+}
+
+#[test]
+fn bfd_is_a_switch_or_two_numbers() {
+    let bfd = |text| read(&[("PEER_BFD", text)]).map(|settings| settings.bfd);
+    let defaults = BfdSettings::default();
+    let quick = defaults.every(Duration::from_millis(50), 3);
+    for (text, expected) in [
+        ("", None),
+        ("false", None),
+        ("true", Some(defaults)),
+        ("300x3", Some(defaults)),
+        ("50x3", Some(quick)),
+    ] {
+        assert_eq!(bfd(text).unwrap(), expected, "{text}");
+    }
+    for wrong in [
+        "on", "TRUE", "50", "x", "50x", "x3", "50x0", "50x256", "9x3", "60001x3", "50x3x3",
+        "50 x 3", "-50x3", "5e1x3",
+    ] {
+        let error = bfd(wrong).unwrap_err().to_string();
+        let expected = format!(
+            "PEER_BFD={wrong} can't be used: give true, false, or milliseconds between packets \
+             (10 to 60000) and how many may be lost (1 to 255), such as 300x3"
+        );
+        assert_eq!(error, expected);
     }
 }
 

@@ -158,6 +158,11 @@ pub(super) const MULTIPLIER: Kind<u8> = Kind {
     read: |value| integer(value).filter(|it| *it > 0),
 };
 
+pub(super) const MIN_TTL: Kind<u8> = Kind {
+    accepted: "the least TTL, 1 to 255",
+    read: |value| integer(value).filter(|ttl| *ttl > 0),
+};
+
 pub(super) const PREFIX_LENGTH: Kind<u8> = Kind {
     accepted: "a prefix length, 0 to 128",
     read: |value| integer(value).filter(|length| *length <= 128),

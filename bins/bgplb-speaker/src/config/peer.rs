@@ -207,6 +207,14 @@ fn bfd(from: &Section<'_>) -> Option<BfdSettings> {
         bfd.multiplier = multiplier;
     }
     bfd.multihop = section.optional("multihop", kinds::YES_OR_NO) == Some(true);
+    if let Some(ttl) = section.optional("min-ttl", kinds::MIN_TTL) {
+        bfd.min_ttl = ttl;
+        if !bfd.multihop {
+            let what = "packets of a peer on the link arrive with 255 or are not believed: \
+                leave it out, or say multihop = true";
+            section.fault("min-ttl", what);
+        }
+    }
     section.finish();
     Some(bfd)
 }

@@ -170,7 +170,7 @@ fn a_peer_may_be_whoever_is_on_an_interface() {
     let peer = &load(&text).unwrap().speaker.peers[0];
     assert_eq!(peer.key().to_string(), "eth1");
     let active = text.replacen("passive = true", "passive = false", 1);
-    expect!["speaker.toml:8:13: peer on eth1: without an address it must be passive, without password and BFD"].assert_eq(&refused(&active));
+    expect!["speaker.toml:8:13: peer on eth1: without an address it must be passive and without password"].assert_eq(&refused(&active));
 }
 
 #[test]
@@ -303,14 +303,21 @@ fn bfd_takes_its_times_in_milliseconds() {
     assert_eq!(bfd("ttl = 3"), None);
     let defaults = BfdSettings::default();
     assert_eq!(bfd("bfd = {}"), Some(defaults));
-    let quick = defaults.every(Duration::from_millis(10), 5).multihop();
+    let quick = defaults.every(Duration::from_millis(10), 5).multihop(0);
     let text = "bfd = { min-tx = 10, min-rx = 10, multiplier = 5, multihop = true }";
     assert_eq!(bfd(text), Some(quick));
+    let text = "bfd = { multihop = true, min-ttl = 254 }";
+    assert_eq!(bfd(text), Some(defaults.multihop(254)));
     let wrong = with("ttl = 3", "bfd = { min-tx = 0, multiplier = 0, mintx = 5 }");
     expect![[r#"
         speaker.toml:16:18: peers[0].bfd.min-tx = 0: accepted is a number of milliseconds, 1 to 4294000
         speaker.toml:16:34: peers[0].bfd.multiplier = 0: accepted is how many packets, 1 to 255
         speaker.toml:16:37: peers[0].bfd.mintx: unknown key; did you mean min-tx?"#]].assert_eq(&refused(&wrong));
+    let wrong = with("ttl = 3", "bfd = { multihop = true, min-ttl = 256 }");
+    expect!["speaker.toml:16:36: peers[0].bfd.min-ttl = 256: accepted is the least TTL, 1 to 255"]
+        .assert_eq(&refused(&wrong));
+    let wrong = with("ttl = 3", "bfd = { min-ttl = 254 }");
+    expect!["speaker.toml:16:19: peers[0].bfd.min-ttl: packets of a peer on the link arrive with 255 or are not believed: leave it out, or say multihop = true"].assert_eq(&refused(&wrong));
 }
 
 #[test]

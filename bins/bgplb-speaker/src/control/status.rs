@@ -4,6 +4,10 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bgp_speaker::{PeerStatus, RemoteAs};
+
+mod bfd;
+
+use self::bfd::BfdRow;
 use bgp_wire::Asn;
 use serde::Serialize;
 
@@ -41,6 +45,7 @@ struct PeerRow<'a> {
     withheld: Vec<WithheldRow<'a>>,
     last_error: Option<ErrorRow<'a>>,
     session: Option<SessionRow>,
+    bfd: Option<BfdRow<'a>>,
 }
 
 #[derive(Serialize)]
@@ -106,6 +111,7 @@ impl<'a> From<&'a PeerStatus> for PeerRow<'a> {
                     .map(ToString::to_string)
                     .collect(),
             }),
+            bfd: peer.bfd.as_ref().map(BfdRow::from),
         }
     }
 }

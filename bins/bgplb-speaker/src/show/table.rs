@@ -28,12 +28,13 @@ pub(crate) const ADVERTISED: [Column; 6] = [
     ("TOLD", 0),
 ];
 
-const PEERS: [Column; 7] = [
+const PEERS: [Column; 8] = [
     ("PEER", 15),
     ("AS", 10),
     ("STATE", 11),
     ("SINCE", 8),
     ("PREFIXES", 8),
+    ("BFD", 10),
     ("NAME", 12),
     ("LAST ERROR", 0),
 ];
@@ -86,6 +87,14 @@ struct Peer {
     graceful_shutdown: bool,
     accepted_prefixes: u64,
     last_error: Option<LastError>,
+    bfd: Option<Bfd>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Bfd {
+    state: String,
+    detection_time: Option<f64>,
+    problem: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,11 +130,22 @@ pub(crate) fn peers(list: &PeerList, to: &mut impl Write) -> io::Result<()> {
             peer.state(),
             ago(now.duration_since(since).unwrap_or_default()),
             peer.accepted_prefixes.to_string(),
+            peer.bfd.as_ref().map_or_else(|| "-".to_owned(), bfd),
             peer.name.clone().unwrap_or_else(|| "-".to_owned()),
             error.unwrap_or_else(|| "-".to_owned()),
         ])?;
     }
     Ok(())
+}
+
+/// `Up/150ms` with the time after which silence is noticed, `Down`, or
+/// `problem`, which the JSON tells more of.
+fn bfd(bfd: &Bfd) -> String {
+    match (&bfd.problem, bfd.detection_time) {
+        (Some(_), _) => "problem".to_owned(),
+        (None, Some(time)) if bfd.state == "Up" => format!("Up/{time}ms"),
+        _ => bfd.state.clone(),
+    }
 }
 
 /// `3d04h`, `4h05m`, `5m06s`, `7s`.

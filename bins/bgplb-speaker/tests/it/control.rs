@@ -1,6 +1,7 @@
 //! The control socket and the commands that read it.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::running::Running;
 use crate::text;
@@ -65,6 +66,76 @@ fn what_is_announced_can_be_read_whole_and_by_prefix() {
     let learned = speaker.said(&["routes", "learned", "-o", "json"]);
     assert_eq!(learned, nothing);
     speaker.terminate();
+}
+
+#[test]
+fn two_speakers_show_each_others_bfd_session() {
+    let config = |own: &str, other: &str| {
+        format!(
+            r#"
+            [local]
+            as = 65500
+            router-id = "192.0.2.1"
+            [[peers]]
+            address = "{other}"
+            local-address = "{own}"
+            as = 65501
+            port = 1
+            bfd = {{ min-tx = 200, min-rx = 100, multiplier = 7 }}
+            "#
+        )
+    };
+    let one = Running::start("bfd-one", &config("127.77.3.1", "127.77.3.2"));
+    let peer = |speaker: &Running| -> serde_json::Value {
+        let said = speaker.said(&["peers", "-o", "json"]);
+        let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+        answer["peers"][0]["bfd"].clone()
+    };
+    let alone = peer(&one);
+    assert_eq!(alone["state"], "Down", "{alone}");
+    assert_eq!(alone["remote"], serde_json::Value::Null, "{alone}");
+
+    let other = Running::start("bfd-other", &config("127.77.3.2", "127.77.3.1"));
+    // At its own speed once the other side has taken the times over.
+    let quick = |bfd: &serde_json::Value| bfd["detection_time"] == 1400.0;
+    let soon = |speaker: &Running, there: &dyn Fn(&serde_json::Value) -> bool| {
+        let limit = Instant::now() + Duration::from_secs(20);
+        loop {
+            let shown = peer(speaker);
+            if there(&shown) {
+                return shown;
+            }
+            assert!(Instant::now() < limit, "{shown}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let (ours, theirs) = (soon(&one, &quick), soon(&other, &quick));
+    for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
+        assert_eq!(ours["state"], "Up");
+        assert_eq!(ours["diagnostic"], "No Diagnostic");
+        assert_eq!(ours["transmit_interval"], 200.0);
+        assert_eq!(ours["failures"], 0);
+        let remote = &ours["remote"];
+        assert_eq!(remote["discriminator"], theirs["discriminator"]);
+        assert_eq!(remote["state"], "Up");
+        assert_eq!(remote["min_tx"], 200.0);
+        assert_eq!(remote["min_rx"], 100.0);
+        assert_eq!(remote["multiplier"], 7);
+        assert_eq!(remote["control_plane_independent"], false);
+    }
+    let table = one.said(&["peers"]);
+    assert!(table.contains(" Up/1400ms "), "{table}");
+
+    other.terminate();
+    let down = soon(&one, &|bfd| bfd["state"] == "Down");
+    assert_eq!(down["failures"], 0);
+    assert_eq!(down["diagnostic"], "Neighbor Signaled Session Down");
+    let why = "peer signaled AdminDown (Administratively Down)";
+    assert_eq!(down["last_down"]["text"], why);
+    assert_eq!(down["remote"]["diagnostic"], "Administratively Down");
+    let table = one.said(&["peers"]);
+    assert!(table.contains(" Down "), "{table}");
+    one.terminate();
 }
 
 #[test]

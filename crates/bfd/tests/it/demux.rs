@@ -186,3 +186,31 @@ fn a_packet_for_another_session_or_with_authentication_is_not_believed() {
         assert_eq!(pair.node(A).remote(), None);
     }
 }
+
+#[test]
+fn one_link_local_address_on_two_links_is_two_peers() {
+    let remote: IpAddr = "fe80::2".parse().unwrap();
+    let on = |interface| Path {
+        remote,
+        interface: Some(interface),
+        ..path()
+    };
+    let from = |interface| Arrival {
+        source: remote,
+        interface,
+        ..arrival()
+    };
+    let mut sessions = Sessions::new(1);
+    sessions.insert(on(3), |_| "three").unwrap();
+    let four = sessions.insert(on(4), |_| "four").unwrap();
+    let first = packet(State::Down, 0);
+    assert_eq!(sessions.find(&first, &from(3)), Ok(&mut "three"));
+    assert_eq!(sessions.find(&first, &from(4)), Ok(&mut "four"));
+    assert_eq!(sessions.find(&first, &from(5)), Err(Discard::UnknownPath));
+    // A session on any link is a rival of each.
+    let anywhere = Path { remote, ..path() };
+    assert!(sessions.rival(&anywhere).is_some());
+    assert_eq!(sessions.rival(&on(4)), Some((on(4), four)));
+    assert_eq!(sessions.rival(&on(5)), None);
+    assert!(sessions.insert(anywhere, |_| "any").is_err());
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bfd::{Diagnostic, DownReason, Input, State};
+use bfd::{Diagnostic, DownReason, Input, Session, State};
 use expect_test::expect;
 
 use crate::support::{A, B, Pair, config, ms, timing};
@@ -164,6 +164,21 @@ fn an_operator_takes_a_session_down_and_the_peer_knows_that_it_is_no_failure() {
     pair.input(A, Input::Start);
     pair.run(ms(2_500));
     assert_eq!(pair.states(), [State::Up, State::Up]);
+}
+
+#[test]
+fn the_farewell_lasts_until_a_peer_that_hears_one_packet_in_three_must_have_heard_it() {
+    let mut pair = Pair::up(fast(), fast());
+    pair.input(A, Input::AdminDown);
+    // Three packets with a second in between, by the 1 s that they tell.
+    let farewell = pair.node(A).farewell_time();
+    assert_eq!(farewell, ms(3_000));
+    pair.run_losing_every_third(farewell);
+    assert!(pair.sent(A).len() >= 3, "{}", pair.transcript());
+    assert!(matches!(pair.downs(B)[0].1, DownReason::PeerAdminDown(_)));
+
+    let nobody = Session::new(config(9), 1);
+    assert_eq!(nobody.farewell_time(), ms(0));
 }
 
 #[test]

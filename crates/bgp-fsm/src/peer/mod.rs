@@ -97,6 +97,7 @@ impl Peer {
             Input::WriteBlocked(connection) => self.write_blocked(now, connection),
             Input::WriteProgress(connection) => self.timers.stop(Timer::SendHold(connection)),
             Input::Reset(code) => self.reset(now, code),
+            Input::ForwardingFailed => self.end_stale(StaleEnd::ForwardingFailed),
             Input::InitialTableComplete => self.initial_table_complete(),
             Input::EndOfRibSent(family) => self.end_of_rib_sent(family),
             Input::RequestRefresh(family) => self.request_refresh(now, family),

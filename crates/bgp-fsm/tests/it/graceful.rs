@@ -317,3 +317,25 @@ fn a_dead_path_is_no_restart() {
     "#]],
     );
 }
+
+#[test]
+fn a_forwarding_plane_that_failed_ends_the_wait_for_a_peer() {
+    let mut solo = session(a(), true);
+    // It has no meaning for a session that is up.
+    solo.handle(Input::ForwardingFailed);
+    solo.fail(Incoming);
+    solo.run_for(s(2));
+    solo.handle(Input::ForwardingFailed);
+    solo.run_for(s(2));
+    connect_again(&mut solo, &open_keeping(&KEPT, false));
+    check_routes(
+        &mut solo,
+        &expect![[r#"
+        0.000    a keeps ipv4-unicast,ipv6-unicast for 120 s
+        0.000    a down: TCP connection failed in Established
+        2.000    a drops stale ipv4-unicast: forwarding failed
+        2.000    a drops stale ipv6-unicast: forwarding failed
+        4.000    a up: incoming as=65002 id=192.0.2.2 hold=90 ipv4-unicast,ipv6-unicast extended refresh enhanced graceful=120 kept
+    "#]],
+    );
+}

@@ -1,80 +1,73 @@
 //! The driver: every session of a speaker, on a thread of its own, so that
 //! neither tables nor peers delay a packet.
 
+mod running;
+
 use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::future::pending;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::IpAddr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use bfd::{
-    Arrival, ControlPacket, Discriminator, Event, Input, Output, Session, SessionConfig, Sessions,
-    State,
-};
+use bfd::{Arrival, ControlPacket, Discriminator, Input, PathTaken, Sessions};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::DropGuard;
-use tracing::{debug, info, trace, warn};
+use tracing::{debug, trace, warn};
 
+use self::running::Running;
 use super::receivers::Receivers;
-use super::sender::Sender;
 use super::{BfdStatus, Request, priority};
 
 /// Every session, and when each wants to be looked at.
 pub(super) struct Driver {
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::UnboundedReceiver<Request>,
     sessions: Sessions<Running>,
+    /// Sessions that can't begin now, and when each is tried again.
+    waiting: Vec<(Instant, Request)>,
     deadlines: BTreeSet<(Instant, Discriminator)>,
     receivers: Receivers,
 }
 
-/// One session with its socket and its reader.
-struct Running {
-    session: Session,
-    path: bfd::Path,
-    sender: Option<Sender>,
-    status: watch::Sender<BfdStatus>,
-    /// When the sockets are tried again.
-    retry: Option<Instant>,
-    /// Under which it stands in [`Driver::deadlines`].
-    deadline: Option<Instant>,
-}
-
 impl Driver {
-    /// Starts the thread, which ends with the last sender of requests.
+    /// Starts the thread, which takes leave of the peers when the last sender
+    /// of requests is gone; `told` is dropped when each was told once.
     ///
     /// # Errors
     ///
     /// The machine has no thread left, or no descriptors.
-    pub(super) fn start(requests: mpsc::Receiver<Request>, ended: DropGuard) -> io::Result<()> {
+    pub(super) fn start(
+        requests: mpsc::UnboundedReceiver<Request>,
+        told: DropGuard,
+    ) -> io::Result<()> {
         let driver = Self::new(requests);
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()?;
         let run = move || {
-            let _ended = ended;
             debug!(priority = priority::raise(), "BFD thread started");
-            runtime.block_on(driver.run());
+            runtime.block_on(driver.run(told));
         };
         let thread = std::thread::Builder::new().name("bfd".to_owned());
         thread.spawn(run).map(drop)
     }
 
-    fn new(requests: mpsc::Receiver<Request>) -> Self {
+    fn new(requests: mpsc::UnboundedReceiver<Request>) -> Self {
         Self {
             requests,
             sessions: Sessions::new(random()),
+            waiting: Vec::new(),
             deadlines: BTreeSet::new(),
             receivers: Receivers::default(),
         }
     }
 
-    async fn run(mut self) {
+    async fn run(mut self, told: DropGuard) {
         loop {
-            let deadline = self.deadlines.first().map(|(at, _)| *at);
+            let deadline = self.deadline();
             let request = tokio::select! {
                 biased;
                 request = self.requests.recv() => Some(request),
@@ -97,40 +90,59 @@ impl Driver {
             }
             self.time_out(now);
         }
-        for (_, running) in self.sessions.iter_mut() {
-            running.part(Instant::now());
+        self.part(told).await;
+    }
+
+    /// Takes leave of every peer, and goes on until each must have heard it.
+    async fn part(mut self, told: DropGuard) {
+        // What peers say does not matter any more, and somebody else may want
+        // to hear it.
+        self.receivers = Receivers::default();
+        self.waiting.clear();
+        let now = Instant::now();
+        self.part_where(now, |_| true);
+        drop(told);
+        while let Some((at, _)) = self.deadlines.first().copied() {
+            until(Some(at)).await;
+            self.time_out(Instant::now());
         }
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        let session = self.deadlines.first().map(|(at, _)| *at);
+        let waiting = self.waiting.iter().map(|(at, _)| *at).min();
+        session.into_iter().chain(waiting).min()
+    }
+
+    /// Begins a session; one that can't begin now is tried again later.
     fn add(&mut self, now: Instant, request: Request) {
-        let abandoned: Vec<_> = self
-            .sessions
-            .iter_mut()
-            .filter(|(_, running)| running.status.is_closed())
-            .map(|(discriminator, _)| discriminator)
-            .collect();
-        for discriminator in abandoned {
-            self.remove(now, discriminator);
-        }
-        let status = request.status.clone();
-        let added = self.sessions.insert(request.path, |discriminator| {
-            let config = SessionConfig::new(discriminator)
-                .timing(request.timing)
-                .hops(request.path.hops);
-            Running {
-                session: Session::new(config, random()),
-                path: request.path,
-                sender: None,
-                status: request.status,
-                retry: None,
-                deadline: None,
+        self.part_where(now, Running::is_abandoned);
+        let path = match request.path() {
+            Ok(path) => path,
+            Err(error) => return self.postpone(now, request, &error.to_string()),
+        };
+        while let Some((other, discriminator)) = self.sessions.rival(&path) {
+            let rival = self.sessions.get_mut(discriminator);
+            if rival.is_some_and(|rival| !rival.is_parting()) {
+                let problem = PathTaken(other).to_string();
+                return self.postpone(now, request, &problem);
             }
+            // The peer learns from the new session that the old one has gone.
+            self.remove(discriminator);
+        }
+        let added = self.sessions.insert(path, |discriminator| {
+            Running::new(discriminator, path, request)
         });
         match added {
             Ok(discriminator) => self.start_session(now, discriminator),
-            Err(error) => {
-                status.send_modify(|status| status.problem = Some(error.to_string()));
-            }
+            Err(error) => warn!(%error, "no BFD session"),
+        }
+    }
+
+    fn postpone(&mut self, now: Instant, request: Request, problem: &str) {
+        note_problem(&request.status, request.remote, Some(problem));
+        if let Some(at) = now.checked_add(RETRY) {
+            self.waiting.push((at, request));
         }
     }
 
@@ -139,40 +151,34 @@ impl Driver {
         let Some(running) = self.sessions.get_mut(discriminator) else {
             return;
         };
-        let opened = self
-            .receivers
-            .cover(&running.path)
-            .and_then(|()| Sender::open(&running.path));
-        let problem = match opened {
-            Ok(sender) => {
-                running.sender = Some(sender);
-                running.retry = None;
-                running.handle(now, Input::Start);
-                None
-            }
-            Err(error) => {
-                running.retry = now.checked_add(RETRY);
-                Some(error.to_string())
-            }
-        };
-        if running.status.borrow().problem != problem {
-            if let Some(problem) = &problem {
-                warn!(peer = %running.path.remote, "no BFD: {problem}");
-            }
-            running
-                .status
-                .send_modify(|status| status.problem = problem);
-        }
+        let covered = self.receivers.cover(&running.path);
+        running.start(now, covered);
         running.reschedule(discriminator, &mut self.deadlines);
     }
 
-    fn remove(&mut self, now: Instant, discriminator: Discriminator) {
-        if let Some(mut running) = self.sessions.remove(discriminator) {
-            running.part(now);
-            if let Some(at) = running.deadline {
-                self.deadlines.remove(&(at, discriminator));
+    /// Takes leave of some peers, each for as long as it may take to hear it.
+    fn part_where(&mut self, now: Instant, which: impl Fn(&Running) -> bool) {
+        let mut over = Vec::new();
+        for (discriminator, running) in self.sessions.iter_mut() {
+            if !running.is_parting() && which(running) {
+                running.part(now);
+                running.reschedule(discriminator, &mut self.deadlines);
+            }
+            if running.has_parted(now) {
+                over.push(discriminator);
             }
         }
+        for discriminator in over {
+            self.remove(discriminator);
+        }
+    }
+
+    fn remove(&mut self, discriminator: Discriminator) -> Option<Running> {
+        let running = self.sessions.remove(discriminator)?;
+        if let Some(at) = running.deadline {
+            self.deadlines.remove(&(at, discriminator));
+        }
+        Some(running)
     }
 
     fn read(&mut self, now: Instant) {
@@ -189,7 +195,7 @@ impl Driver {
                 Ok(running) => {
                     let ttl = arrival.ttl;
                     running.handle(now, Input::Received { packet, ttl });
-                    running.reschedule(running.session.discriminator(), deadlines);
+                    running.reschedule(running.discriminator(), deadlines);
                 }
                 Err(error) => trace!(source = %arrival.source, %error, "BFD packet discarded"),
             }
@@ -207,6 +213,15 @@ impl Driver {
     }
 
     fn time_out(&mut self, now: Instant) {
+        for (_, request) in self
+            .waiting
+            .extract_if(.., |(at, _)| *at <= now)
+            .collect::<Vec<_>>()
+        {
+            if !request.status.is_closed() {
+                self.add(now, request);
+            }
+        }
         while let Some((at, discriminator)) = self.deadlines.first().copied()
             && at <= now
         {
@@ -215,101 +230,38 @@ impl Driver {
                 continue;
             };
             running.deadline = None;
-            if running.status.is_closed() {
-                self.remove(now, discriminator);
+            if running.is_abandoned() && !running.is_parting() {
+                running.part(now);
+            }
+            if running.has_parted(now) {
+                self.remove(discriminator);
             } else if running.retry.is_some() {
                 self.start_session(now, discriminator);
             } else {
                 running.handle(now, Input::Timeout);
+                let moved = running.has_moved();
                 running.reschedule(discriminator, &mut self.deadlines);
-            }
-        }
-    }
-}
-
-impl Running {
-    fn handle(&mut self, now: Instant, input: Input) {
-        self.session.handle_input(now, input);
-        let peer = self.path.remote;
-        let (session, sender) = (&mut self.session, &self.sender);
-        // What belongs together is told together.
-        self.status.send_if_modified(|status| {
-            let mut news = false;
-            while let Some(output) = session.poll_output() {
-                match output {
-                    Output::Transmit(packet) => {
-                        if let Some(sender) = sender
-                            && let Err(error) = sender.send(&packet.encode())
-                        {
-                            debug!(%peer, %error, "BFD packet not sent");
-                        }
+                if moved && let Some(running) = self.remove(discriminator) {
+                    if let Some(gone) = running.path.interface {
+                        self.receivers.forget_link(gone);
                     }
-                    Output::Event(event) => news |= note(peer, status, event),
-                    _ => {}
+                    self.add(now, running.request);
                 }
             }
-            news
-        });
-    }
-
-    /// Tells the peer that what follows is no failure.
-    fn part(&mut self, now: Instant) {
-        if self.session.state() != State::AdminDown {
-            self.handle(now, Input::AdminDown);
         }
-    }
-
-    fn reschedule(
-        &mut self,
-        discriminator: Discriminator,
-        deadlines: &mut BTreeSet<(Instant, Discriminator)>,
-    ) {
-        let session = self.session.poll_timeout().map(|(at, _)| at);
-        let next = self.retry.or(session);
-        if next == self.deadline {
-            return;
-        }
-        if let Some(at) = self.deadline {
-            deadlines.remove(&(at, discriminator));
-        }
-        if let Some(at) = next {
-            deadlines.insert((at, discriminator));
-        }
-        self.deadline = next;
     }
 }
 
-/// Puts an event into the log and the status; `true` if the latter changed.
-fn note(peer: IpAddr, status: &mut BfdStatus, event: Event) -> bool {
-    match event {
-        Event::StateChanged { to, .. } => {
-            status.state = to;
-            status.since = SystemTime::now();
-        }
-        Event::Up => {
-            info!(%peer, "BFD session up");
-            return false;
-        }
-        Event::Down(why) => {
-            if why.is_failure() {
-                warn!(%peer, "BFD session down: {why}");
-            } else {
-                info!(%peer, "BFD session down: {why}");
-            }
-            status.last_down = Some((SystemTime::now(), why));
-            status.failures += u64::from(why.is_failure());
-        }
-        Event::ParametersChanged(parameters) => {
-            debug!(%peer, "BFD {parameters}");
-            status.parameters = parameters;
-        }
-        Event::Discarded(why) => {
-            debug!(%peer, %why, "BFD packet discarded");
-            return false;
-        }
-        _ => return false,
+/// Tells of trouble, or its end, if that is news.
+fn note_problem(status: &watch::Sender<BfdStatus>, peer: IpAddr, problem: Option<&str>) {
+    let problem = problem.map(str::to_owned);
+    if status.borrow().problem == problem {
+        return;
     }
-    true
+    if let Some(problem) = &problem {
+        warn!(%peer, "no BFD: {problem}");
+    }
+    status.send_modify(|status| status.problem = problem);
 }
 
 /// The standard library's hasher has random keys.

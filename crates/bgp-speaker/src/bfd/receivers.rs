@@ -11,7 +11,7 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tracing::debug;
 
-use super::datagram;
+use super::{datagram, socket_address};
 
 /// One socket a port and family, or one a port and address as long as every
 /// session says which address is its own.
@@ -39,7 +39,7 @@ impl Receivers {
             Ipv6Addr::UNSPECIFIED.into()
         };
         let port = path.hops.port();
-        let wanted = SocketAddr::new(path.local.unwrap_or(any), port);
+        let wanted = socket_address(path.local.unwrap_or(any), port, path.interface);
         let everywhere = SocketAddr::new(any, port);
         let covered = |receiver: &Receiver| receiver.at == wanted || receiver.at == everywhere;
         if self.receivers.iter().any(covered) {
@@ -56,6 +56,12 @@ impl Receivers {
         })?;
         self.receivers.push(receiver);
         Ok(())
+    }
+
+    /// Receives no more at addresses of the link that had this number.
+    pub(super) fn forget_link(&mut self, interface: u32) {
+        let on_it = |at: SocketAddr| matches!(at, SocketAddr::V6(v6) if v6.scope_id() == interface);
+        self.receivers.retain(|receiver| !on_it(receiver.at));
     }
 
     /// Completes when there is something to read. Cancel safe.

@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use bfd::{PACKET_LEN, Path, SENT_TTL, SOURCE_PORTS};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::socket_address;
+
 /// A socket with a source port of its own (RFC 5881 section 4).
 #[derive(Debug)]
 pub(super) struct Sender {
@@ -25,7 +27,7 @@ impl Sender {
         for port in ports() {
             match open_at(path, port) {
                 Ok(socket) => {
-                    let to = SocketAddr::new(path.remote, path.hops.port());
+                    let to = socket_address(path.remote, path.hops.port(), path.interface);
                     return Ok(Self { socket, to });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => last = error,
@@ -65,7 +67,7 @@ fn open_at(path: &Path, port: u16) -> io::Result<UdpSocket> {
         socket.set_tclass_v6(NETWORK_CONTROL)?;
     }
     let local = path.local.unwrap_or(any);
-    socket.bind(&SocketAddr::new(local, port).into())?;
+    socket.bind(&socket_address(local, port, path.interface).into())?;
     Ok(socket.into())
 }
 

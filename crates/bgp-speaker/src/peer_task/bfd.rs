@@ -1,11 +1,13 @@
 //! What BFD says about the path, and what that means for the session.
 
 use std::future::pending;
-use std::time::Instant;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use bgp_fsm::{Input, State};
 use bgp_wire::NotificationCode;
 use tokio::sync::watch;
+use tracing::info;
 
 use super::PeerTask;
 use crate::BfdStatus;
@@ -13,32 +15,66 @@ use crate::BfdStatus;
 /// The peer's BFD session, and how many of its failures were seen.
 #[derive(Debug)]
 pub(super) struct BfdWatch {
+    /// Whom it is with.
+    remote: IpAddr,
     status: watch::Receiver<BfdStatus>,
     failures: u64,
+    forwarding_failures: u64,
+    /// Until then a failure may be the end of what the peer's last life left.
+    restart_shows_until: Option<Instant>,
 }
 
 impl PeerTask {
-    /// Asks for a BFD session if one is configured. BGP does not wait for it
-    /// (RFC 5882 section 4.3).
-    pub(super) async fn start_bfd(&mut self) {
+    /// Asks for a BFD session if one is configured and the peer's address is
+    /// known. BGP does not wait for it (RFC 5882 section 4.3).
+    pub(super) fn start_bfd(&mut self) {
+        let peer = self.settings.address;
+        if !peer.is_unspecified() {
+            self.watch_by_bfd(peer);
+        }
+    }
+
+    /// Has the peer watched that turns out to have this address.
+    pub(super) fn watch_by_bfd(&mut self, remote: IpAddr) {
         let Some(settings) = &self.settings.bfd else {
             return;
         };
-        let (peer, local) = (self.settings.address, self.settings.local_address);
-        match self.shared.bfd.session(settings, peer, local).await {
+        if self.bfd.as_ref().is_some_and(|bfd| bfd.remote == remote) {
+            return;
+        }
+        let (local, interface) = (self.settings.local_address, &self.settings.interface);
+        let bfd = &self.shared.bfd;
+        match bfd.session(settings, remote, local, interface.as_deref()) {
             Ok(mut status) => {
                 status.mark_changed();
                 self.bfd = Some(BfdWatch {
+                    remote,
                     status,
                     failures: 0,
+                    forwarding_failures: 0,
+                    restart_shows_until: None,
                 });
             }
             Err(error) => self.note_error(format!("BFD: {error}")),
         }
     }
 
-    /// Ends the session if the path has broken; an operator's decision on
-    /// either side is no such sign (RFC 5882 section 4.2).
+    /// The peer restarts: if its BFD does so too, that shows when we have
+    /// heard nothing for the Detection Time, or hear of a new session.
+    pub(super) fn expect_bfd_restart(&mut self, now: Instant) {
+        let Some(bfd) = &mut self.bfd else { return };
+        let status = bfd.status.borrow();
+        let up = status.state == ::bfd::State::Up;
+        let time = status.parameters.detection_time.filter(|_| up);
+        bfd.restart_shows_until = time.and_then(|time| now.checked_add(time + LATENESS));
+    }
+
+    /// Ends the session, and what is kept of an earlier one, if the path has
+    /// broken. An operator's decision on either side is no such sign (RFC 5882
+    /// section 4.2). Neither is a BFD session that falls while the peer
+    /// restarts gracefully and shares the fate of its control plane (section
+    /// 4.3.2); one that does not share it tells of the forwarding plane
+    /// (section 4.3.1). Our own is as good as such a one: we did not restart.
     pub(super) fn bfd_changed(&mut self, now: Instant, changed: bool) {
         let Some(bfd) = self.bfd.as_mut().filter(|_| changed) else {
             self.bfd = None;
@@ -47,12 +83,22 @@ impl PeerTask {
         };
         let status = bfd.status.borrow_and_update().clone();
         let failed = status.failures > bfd.failures;
+        let forwarding_failed = status.forwarding_failures > bfd.forwarding_failures;
         bfd.failures = status.failures;
+        bfd.forwarding_failures = status.forwarding_failures;
         self.shared
             .update_status(self.index, |peer| peer.bfd = Some(status));
-        if failed && self.machine.state() == State::Established {
+        if !failed {
+            return;
+        }
+        let restart_shows = bfd.restart_shows_until.take().is_some_and(|at| now < at);
+        if restart_shows && !forwarding_failed {
+            info!(peer = %self.settings.address, "BFD went down with the peer's restart");
+        } else if self.machine.state() == State::Established {
             let reset = Input::Reset(NotificationCode::CEASE_BFD_DOWN);
             self.machine.handle_input(now, reset);
+        } else if forwarding_failed {
+            self.machine.handle_input(now, Input::ForwardingFailed);
         }
     }
 }
@@ -64,3 +110,6 @@ pub(super) async fn changed(bfd: Option<&mut BfdWatch>) -> bool {
         None => pending().await,
     }
 }
+
+/// How much later than it happens a failure may be told.
+const LATENESS: Duration = Duration::from_secs(1);

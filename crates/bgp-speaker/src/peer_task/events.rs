@@ -75,9 +75,13 @@ impl PeerTask {
 
     fn established(&mut self, negotiated: Negotiated) {
         let negotiated = Arc::new(negotiated);
-        let Some(local) = self.wire(negotiated.connection).map(|w| w.local_address()) else {
+        let addresses = self
+            .wire(negotiated.connection)
+            .map(|wire| (wire.local_address(), wire.peer_address()));
+        let Some((local, remote)) = addresses else {
             return;
         };
+        self.watch_by_bfd(remote);
         info!(
             peer = %self.settings.address,
             identifier = %negotiated.peer_identifier,
@@ -117,6 +121,7 @@ impl PeerTask {
 
     fn retain(&mut self, families: &BTreeSet<Family>, time: Duration) {
         self.retained = true;
+        self.expect_bfd_restart(Instant::now());
         self.adj_rib_in.retain(|family| families.contains(&family));
         self.note_accepted();
         let prefixes = self.adj_rib_in.len();

@@ -32,6 +32,17 @@ impl BfdPeer {
     /// Receives at `address` and speaks to `speaker`; its packets leave with
     /// this TTL.
     pub(crate) fn start(address: IpAddr, speaker: IpAddr, timing: Timing, ttl: u8) -> Self {
+        Self::start_as(config(timing), address, speaker, ttl)
+    }
+
+    /// As [`start`](Self::start), with the C bit set: it claims to outlive its
+    /// control plane.
+    pub(crate) fn start_independent(address: IpAddr, speaker: IpAddr, timing: Timing) -> Self {
+        let config = config(timing).control_plane_independent();
+        Self::start_as(config, address, speaker, SENT_TTL)
+    }
+
+    fn start_as(config: SessionConfig, address: IpAddr, speaker: IpAddr, ttl: u8) -> Self {
         let receiver = UdpSocket::bind((address, SINGLE_HOP_PORT)).unwrap();
         let sender = UdpSocket::bind((address, 0)).unwrap();
         socket2::SockRef::from(&sender)
@@ -39,7 +50,7 @@ impl BfdPeer {
             .unwrap();
         let to = SocketAddr::new(speaker, SINGLE_HOP_PORT);
         let (orders, inbox) = mpsc::channel();
-        let run = move || speak(&receiver, &sender, to, timing, &inbox);
+        let run = move || speak(&receiver, &sender, to, config, &inbox);
         Self {
             orders,
             running: Some(std::thread::spawn(run)),
@@ -60,14 +71,17 @@ impl Drop for BfdPeer {
     }
 }
 
+fn config(timing: Timing) -> SessionConfig {
+    SessionConfig::new(Discriminator::new(7).unwrap()).timing(timing)
+}
+
 fn speak(
     receiver: &UdpSocket,
     sender: &UdpSocket,
     to: SocketAddr,
-    timing: Timing,
+    config: SessionConfig,
     inbox: &mpsc::Receiver<Order>,
 ) {
-    let config = SessionConfig::new(Discriminator::new(7).unwrap()).timing(timing);
     let mut session = Session::new(config, 1);
     let mut silent = false;
     let mut input = Input::Start;

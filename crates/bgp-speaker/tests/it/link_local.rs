@@ -5,10 +5,14 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bgp_speaker::{LocalAddresses, NextHops, PeerSettings, RemoteAs};
+use bfd::State;
+use bgp_speaker::{
+    BfdSettings, LocalAddresses, NextHops, PeerSettings, PeerStatus, PeerStatuses, RemoteAs,
+};
 
-use crate::node::{PORT, Plan};
+use crate::node::{PORT, Plan, soon};
 
 /// Runs `test` on a thread of its own in a new network namespace, which ends
 /// with the thread. Says so and does nothing without the right to.
@@ -58,14 +62,19 @@ fn plan(asn: u32, link: &str, own: &str, other: &str, other_as: u32) -> Plan {
     plan
 }
 
+/// Gives a link its only address.
+fn lift(link: &str, address: &str) {
+    ip(&format!("link set {link} addrgenmode none"));
+    ip(&format!("link set {link} up"));
+    ip(&format!("addr add {address}/64 dev {link} nodad"));
+}
+
 /// A link with one address at either end, and both speakers' world on it.
 fn on_a_link<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     in_namespace(|| {
         ip("link add near type veth peer name far");
         for (link, address) in [("near", "fe80::1"), ("far", "fe80::2")] {
-            ip(&format!("link set {link} addrgenmode none"));
-            ip(&format!("link set {link} up"));
-            ip(&format!("addr add {address}/64 dev {link} nodad"));
+            lift(link, address);
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -114,6 +123,83 @@ fn whoever_is_on_the_interface_becomes_its_peer() {
         assert_eq!(status.key().to_string(), "near");
         let own: IpAddr = "fe80::1".parse().unwrap();
         assert_eq!(status.local_address, Some(own));
+        a.stop().await;
+        b.stop().await;
+    });
+}
+
+fn every_100_ms() -> Option<BfdSettings> {
+    Some(BfdSettings::default().every(Duration::from_millis(100), 10))
+}
+
+fn is_watched(peer: &PeerStatus) -> bool {
+    peer.bfd.as_ref().is_some_and(|bfd| bfd.state == State::Up)
+}
+
+#[test]
+fn bfd_tells_one_address_on_two_links_apart() {
+    on_a_link(|| async {
+        ip("link add near2 type veth peer name far2");
+        lift("near2", "fe80::1");
+        lift("far2", "fe80::2");
+        let speaker = |asn, own, other, other_as, links: [&str; 2]| {
+            let mut speaker = plan(asn, links[0], own, other, other_as);
+            let second = PeerSettings {
+                interface: Some(links[1].to_owned()),
+                ..speaker.config.peers[0].clone()
+            };
+            speaker.add_peer(second);
+            for peer in &mut speaker.config.peers {
+                peer.bfd = every_100_ms();
+            }
+            speaker
+        };
+        let a = speaker(64512, "fe80::1", "fe80::2", 64513, ["near", "near2"]);
+        let b = speaker(64513, "fe80::2", "fe80::1", 64512, ["far", "far2"]);
+        let (a, b) = (a.start().await, b.start().await);
+        let mut numbers = Vec::new();
+        for node in [&a, &b] {
+            let mut peers = node.handle.peers();
+            let both = |peers: &PeerStatuses| peers.iter().all(is_watched);
+            let peers = soon(peers.wait_for(both)).await.unwrap();
+            numbers.extend(peers.iter().filter_map(|peer| peer.bfd.clone()));
+        }
+        // Each has found the other end of its own link.
+        let [a0, a1, b0, b1] = numbers.try_into().unwrap();
+        for (one, other) in [(&a0, &b0), (&a1, &b1)] {
+            assert_eq!(one.discriminator, other.remote.map(|it| it.discriminator));
+            assert_eq!(other.discriminator, one.remote.map(|it| it.discriminator));
+        }
+        a.stop().await;
+        b.stop().await;
+    });
+}
+
+#[test]
+fn bfd_watches_whoever_is_on_the_interface_and_follows_it_when_it_is_made_anew() {
+    on_a_link(|| async {
+        let mut a = plan(64512, "near", "fe80::1", "fe80::2", 64513);
+        let mut b = plan(64513, "far", "fe80::2", "fe80::1", 64512);
+        b.config.peers[0].bfd = every_100_ms();
+        a.config.peers = vec![PeerSettings {
+            bfd: every_100_ms(),
+            local_address: Some("fe80::1".parse().unwrap()),
+            ..PeerSettings::on_interface("near", RemoteAs::External)
+        }];
+        let (a, b) = (a.start().await, b.start().await);
+        a.peer(is_watched).await;
+        b.peer(is_watched).await;
+        let failed = a.handle.peer_status()[0].bfd.clone().unwrap();
+        assert_eq!(failed.failures, 0);
+
+        ip("link del near");
+        a.peer(|peer| peer.bfd.as_ref().is_some_and(|bfd| bfd.problem.is_some()))
+            .await;
+        ip("link add near type veth peer name far");
+        lift("near", "fe80::1");
+        lift("far", "fe80::2");
+        a.peer(is_watched).await;
+        b.peer(is_watched).await;
         a.stop().await;
         b.stop().await;
     });

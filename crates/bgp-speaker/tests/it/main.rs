@@ -6,6 +6,7 @@ mod administration;
 mod announce;
 mod bfd;
 mod bfd_peer;
+mod bfd_restart;
 mod flush;
 mod graceful;
 mod import;

@@ -277,7 +277,7 @@ impl Bench {
         let kept = [OURS.v4, OURS.v6];
         self.settled(Session::V4)?;
         let installed = [THEIRS.v4, THEIRS.v6].map(|route| route.prefix);
-        let routes = RouteLog::start(&self.cable.ours, self.cable.dir())?;
+        let routes = RouteLog::start(&self.nodes.one, self.nodes.dir())?;
         self.installed(&installed)?;
         for route in [OURS.v4_goes, OURS.v6_goes] {
             self.shown(Side::Theirs, Session::V4, route, |_| Ok(()))?;
@@ -305,7 +305,7 @@ impl Bench {
         until("learned routes in our kernel", secs(5), || {
             for prefix in prefixes {
                 let selector = format!("{prefix} proto bgp");
-                let found = self.cable.ours.routes(prefix.contains(':'), &selector)?;
+                let found = self.nodes.one.routes(prefix.contains(':'), &selector)?;
                 ensure!(!found.is_empty(), "{prefix} is not there");
             }
             Ok(())

@@ -1,9 +1,10 @@
 //! The driver against a peer made by hand, on a runtime that can be held up.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
 
-use bfd::{DownReason, Hops, Path, Timing};
+use bfd::{DownReason, Hops, State, Timing};
 use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 
@@ -24,38 +25,44 @@ fn address(host: u8) -> IpAddr {
 }
 
 /// A session with the peer `host`, on a driver that shares the test's thread.
-async fn session(host: u8, timing: Timing) -> (Shared, watch::Receiver<BfdStatus>) {
-    let (requests, inbox) = mpsc::channel(1);
+fn session(host: u8, timing: Timing) -> (Shared, watch::Receiver<BfdStatus>) {
+    let (requests, inbox) = mpsc::unbounded_channel();
     let (status, reader) = watch::channel(BfdStatus::new());
-    let path = Path {
+    requests.send(request(host, timing, status)).unwrap();
+    (Shared { requests, inbox }, reader)
+}
+
+fn request(host: u8, timing: Timing, status: watch::Sender<BfdStatus>) -> Request {
+    Request {
         remote: address(host),
         local: Some(address(host + 1)),
         interface: None,
         hops: Hops::Single,
-    };
-    let request = Request {
-        path,
         timing,
         status,
-    };
-    requests.send(request).await.unwrap();
-    (Shared { requests, inbox }, reader)
+    }
 }
 
 struct Shared {
-    requests: mpsc::Sender<Request>,
-    inbox: mpsc::Receiver<Request>,
+    requests: mpsc::UnboundedSender<Request>,
+    inbox: mpsc::UnboundedReceiver<Request>,
+}
+
+/// Runs a driver, and tells when it has said to every peer that it goes.
+fn run(driver: Driver) -> (impl Future<Output = ()>, CancellationToken) {
+    let told = CancellationToken::new();
+    (driver.run(told.clone().drop_guard()), told)
 }
 
 #[tokio::test]
 async fn packets_that_arrived_while_the_thread_was_held_up_are_read_before_silence_is_judged() {
     // The peer grants us 5 s of silence, and we grant it 200 ms.
     let ours = Timing::new(ms(50), ms(50), 100).unwrap();
-    let (Shared { requests, inbox }, mut status) = session(1, ours).await;
+    let (Shared { requests, inbox }, mut status) = session(1, ours);
     let theirs = Timing::new(ms(50), ms(50), 4).unwrap();
     let peer = BfdPeer::start(address(1), address(2), theirs, 255);
     let local = LocalSet::new();
-    let driver = local.spawn_local(Driver::new(inbox).run());
+    let driver = local.spawn_local(run(Driver::new(inbox)).0);
     local
         .run_until(async {
             let quick = |s: &BfdStatus| s.parameters.detection_time == Some(ms(200));
@@ -83,26 +90,20 @@ async fn packets_that_arrived_while_the_thread_was_held_up_are_read_before_silen
 async fn two_ends_that_stood_still_together_do_not_blame_each_other() {
     let timing = Timing::new(ms(50), ms(50), 3).unwrap();
     let ends = [(5, 6), (6, 5)].map(|(remote, local)| {
-        let (requests, inbox) = mpsc::channel(1);
+        let (requests, inbox) = mpsc::unbounded_channel();
         let (status, reader) = watch::channel(BfdStatus::new());
-        let path = Path {
+        let request = Request {
             remote: address(remote),
             local: Some(address(local)),
-            interface: None,
-            hops: Hops::Single,
+            ..request(0, timing, status)
         };
-        let request = Request {
-            path,
-            timing,
-            status,
-        };
-        requests.try_send(request).unwrap();
+        requests.send(request).unwrap();
         (requests, inbox, reader)
     });
     let [(one, inbox, mut status), (other, other_inbox, other_status)] = ends;
     let local = LocalSet::new();
-    let _one = local.spawn_local(Driver::new(inbox).run());
-    let _other = local.spawn_local(Driver::new(other_inbox).run());
+    let _one = local.spawn_local(run(Driver::new(inbox)).0);
+    let _other = local.spawn_local(run(Driver::new(other_inbox)).0);
     local
         .run_until(async {
             let quick = |s: &BfdStatus| s.parameters.detection_time == Some(ms(150));
@@ -125,17 +126,12 @@ async fn two_ends_that_stood_still_together_do_not_blame_each_other() {
 #[tokio::test]
 async fn a_session_nobody_reads_of_any_more_makes_room_for_another() {
     let timing = Timing::new(ms(300), ms(300), 3).unwrap();
-    let (Shared { requests, inbox }, status) = session(3, timing).await;
+    let (Shared { requests, inbox }, status) = session(3, timing);
     let mut driver = Driver::new(inbox);
     let first = driver.requests.recv().await.unwrap();
-    let path = first.path;
     driver.add(Instant::now(), first);
     let (sender, second) = watch::channel(BfdStatus::new());
-    let again = |status| Request {
-        path,
-        timing,
-        status,
-    };
+    let again = |status| request(3, timing, status);
     driver.add(Instant::now(), again(sender));
     let problem = second.borrow().problem.clone().unwrap();
     let peer = address(3);
@@ -147,5 +143,160 @@ async fn a_session_nobody_reads_of_any_more_makes_room_for_another() {
     assert_eq!(third.borrow().problem, None);
     assert_eq!(driver.sessions.len(), 1);
     assert_eq!(driver.deadlines.len(), 1);
+
+    // The one that had to wait gives up waiting when nobody reads of it either.
+    drop(second);
+    let at = driver.waiting[0].0;
+    driver.time_out(at);
+    assert_eq!(driver.waiting.len(), 0);
+    drop(requests);
+}
+
+/// What a peer that listens only hears.
+fn listener(host: u8) -> UdpSocket {
+    UdpSocket::bind((address(host), bfd::SINGLE_HOP_PORT)).unwrap()
+}
+
+fn heard(socket: &UdpSocket) -> ControlPacket {
+    socket
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let mut octets = [0; 64];
+    let length = socket.recv(&mut octets).unwrap();
+    ControlPacket::parse(&octets[..length]).unwrap()
+}
+
+/// A driver with one session that has heard of its peer.
+fn acquainted(host: u8) -> (Driver, Shared, watch::Receiver<BfdStatus>, UdpSocket) {
+    let timing = Timing::new(ms(10), ms(10), 2).unwrap();
+    let (
+        Shared {
+            requests,
+            mut inbox,
+        },
+        status,
+    ) = session(host, timing);
+    let peer = listener(host);
+    let first = inbox.try_recv().unwrap();
+    let (sender, inbox) = mpsc::unbounded_channel();
+    let mut driver = Driver::new(inbox);
+    driver.add(Instant::now(), first);
+    let ours = heard(&peer);
+    let answer = ControlPacket {
+        my_discriminator: Discriminator::new(7).unwrap(),
+        your_discriminator: Some(ours.my_discriminator),
+        ..ours
+    };
+    let from = UdpSocket::bind((address(host), 0)).unwrap();
+    socket2::SockRef::from(&from).set_ttl_v4(255).unwrap();
+    let to = (address(host + 1), bfd::SINGLE_HOP_PORT);
+    from.send_to(&answer.encode(), to).unwrap();
+    driver.read(Instant::now());
+    assert_eq!(heard(&peer).state, State::Init);
+    assert_eq!(
+        status.borrow().remote.unwrap().discriminator,
+        answer.my_discriminator
+    );
+    drop(requests);
+    let (_, closed) = mpsc::unbounded_channel();
+    let shared = Shared {
+        requests: sender,
+        inbox: closed,
+    };
+    (driver, shared, status, peer)
+}
+
+#[tokio::test]
+async fn our_packets_say_that_bfd_shares_the_fate_of_our_control_plane() {
+    let (mut driver, _shared, _status, peer) = acquainted(15);
+    driver.part_where(Instant::now(), |_| true);
+    assert!(!heard(&peer).control_plane_independent);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_tells_its_peer_for_a_detection_time() {
+    let (mut driver, _shared, status, peer) = acquainted(7);
+    drop(status);
+    let mut now = Instant::now();
+    let begun = now;
+    driver.part_where(now, Running::is_abandoned);
+    // Twice the second that AdminDown is told in between.
+    while let Some(next) = driver.deadline() {
+        now = next;
+        driver.time_out(now);
+    }
+    assert_eq!(now - begun, Duration::from_secs(2));
+    assert!(driver.sessions.is_empty());
+    let packets = waiting(&peer);
+    assert!((2..=4).contains(&packets.len()), "{packets:?}");
+    assert!(packets.iter().all(|it| it.state == State::AdminDown));
+}
+
+/// Everything that has arrived.
+fn waiting(socket: &UdpSocket) -> Vec<ControlPacket> {
+    socket.set_nonblocking(true).unwrap();
+    let mut octets = [0; 64];
+    std::iter::from_fn(|| Some((socket.recv(&mut octets).ok()?, octets)))
+        .map(|(length, octets)| ControlPacket::parse(&octets[..length]).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn another_session_with_the_peer_need_not_wait_for_the_farewell() {
+    let (mut driver, _shared, status, peer) = acquainted(9);
+    drop(status);
+    let (sender, status) = watch::channel(BfdStatus::new());
+    let timing = Timing::new(ms(10), ms(10), 2).unwrap();
+    driver.add(Instant::now(), request(9, timing, sender));
+    assert_eq!(status.borrow().problem, None);
+    let states = [heard(&peer).state, heard(&peer).state];
+    assert_eq!(states, [State::AdminDown, State::Down]);
+    assert_eq!(driver.sessions.len(), 1);
+}
+
+#[tokio::test]
+async fn a_driver_that_stops_tells_its_peers_once_and_goes_on_behind() {
+    let (driver, shared, status, peer) = acquainted(11);
+    let (run, told) = run(driver);
+    let local = LocalSet::new();
+    let begun = Instant::now();
+    let running = local.spawn_local(run);
+    local
+        .run_until(async {
+            drop(shared);
+            told.cancelled().await;
+            assert!(!running.is_finished());
+            assert_eq!(heard(&peer).state, State::AdminDown);
+            // Somebody else may listen there already.
+            UdpSocket::bind((address(12), bfd::SINGLE_HOP_PORT)).unwrap();
+            running.await.unwrap();
+        })
+        .await;
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+    assert_eq!(heard(&peer).state, State::AdminDown);
+    drop(status);
+}
+
+#[tokio::test]
+async fn an_interface_that_is_not_there_is_named_and_waited_for() {
+    let timing = Timing::default();
+    let (requests, inbox) = mpsc::unbounded_channel();
+    let mut driver = Driver::new(inbox);
+    let (status, reader) = watch::channel(BfdStatus::new());
+    let mut wanted = request(13, timing, status);
+    wanted.interface = Some("no-such-link".to_owned());
+    driver.add(Instant::now(), wanted);
+    let problem = reader.borrow().problem.clone().unwrap();
+    assert!(
+        problem.starts_with("find the interface no-such-link: "),
+        "{problem}"
+    );
+    // It comes.
+    driver.waiting[0].1.interface = Some("lo".to_owned());
+    let at = driver.deadline().unwrap();
+    driver.time_out(at);
+    assert_eq!(reader.borrow().problem, None);
+    assert_eq!(driver.sessions.len(), 1);
+    assert!(driver.waiting.is_empty());
     drop(requests);
 }
