@@ -8,8 +8,8 @@
 
 use ipnet::IpNet;
 use netplumb::{
-    Absence, BridgeSpec, Desired, LinkKind, LinkSpec, MacAddr, NeighSpec, Observed, Op, Owned,
-    RouteSpec,
+    BridgeSpec, Desired, LinkKind, LinkSpec, MacAddr, NeighSpec, Observed, Op, Owned, RouteSpec,
+    WhenMissing,
 };
 
 use crate::naming;
@@ -119,20 +119,20 @@ pub(crate) fn delivers_to<'r>(
 }
 
 /// Adds all that one network should have to `desired`: the links of the
-/// endpoints for which `linked` says so, and what becomes of those that are not
-/// there; and delivery to one of them.
+/// endpoints for which `linked` says so, with what is to be done where one is
+/// missing; and delivery to one of them.
 pub(crate) fn desire(
     desired: &mut Desired,
     network: &str,
     record: &NetworkRecord,
-    linked: impl Fn(&str) -> Option<Absence>,
+    linked: impl Fn(&str) -> Option<WhenMissing>,
     delivered: Option<&str>,
 ) {
     desired.insert_link(bridge(network));
     for (endpoint, record) in &record.endpoints {
-        if let Some(absence) = linked(endpoint) {
+        if let Some(when_missing) = linked(endpoint) {
             desired.insert_link(LinkSpec {
-                absence,
+                when_missing,
                 ..veth(network, endpoint, record)
             });
         }
@@ -190,7 +190,7 @@ fn neigh(network: &str, prefix: IpNet, to: &EndpointRecord) -> NeighSpec {
 mod tests {
     use std::collections::BTreeMap;
 
-    use netplumb::{Absence, Desired, Observed, Op};
+    use netplumb::{Desired, Observed, Op, WhenMissing};
 
     use super::{deliver, desire, owned, prefixes, stop_delivering};
     use crate::store::{EndpointRecord, NetworkRecord};
@@ -241,7 +241,7 @@ mod tests {
             &mut desired,
             "n1",
             &record,
-            |_| Some(Absence::Made),
+            |_| Some(WhenMissing::Create),
             Some("e1"),
         );
         assert_eq!(desired.links.len(), 2);
@@ -263,12 +263,12 @@ mod tests {
     #[test]
     fn the_link_of_a_container_that_has_just_ended_is_not_made_anew() {
         let record = network(endpoint(true, true));
-        let made = |absence| {
+        let made = |when_missing| {
             let mut desired = Desired::default();
-            desire(&mut desired, "n1", &record, |_| Some(absence), None);
+            desire(&mut desired, "n1", &record, |_| Some(when_missing), None);
             netplumb::plan(&desired, &Observed::default(), &owned(true))
         };
-        assert_eq!(made(Absence::Kept).len(), 1);
-        assert_eq!(made(Absence::Made).len(), 2);
+        assert_eq!(made(WhenMissing::Ignore).len(), 1);
+        assert_eq!(made(WhenMissing::Create).len(), 2);
     }
 }

@@ -107,7 +107,9 @@ mod route;
 pub use error::Error;
 #[cfg(feature = "testkit")]
 pub use fake::FakeKernel;
-pub use model::{Absence, AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighKey, NeighSpec};
+pub use model::{
+    AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighKey, NeighSpec, WhenMissing,
+};
 pub use name::{InvalidLinkName, InvalidMacAddr, LinkName, MacAddr};
 pub use netlink::{Netlink, Wake, Watch};
 pub use next_hop::{NextHopId, NextHopKind, NextHopObject, ResilientGroup};

@@ -72,18 +72,22 @@ pub struct LinkSpec {
     /// The ownership mark, kept by the kernel as the link's alias
     /// (`IFLA_IFALIAS`, at most 255 octets). It must not be empty.
     pub alias: String,
-    /// Whether [`plan`](crate::plan()) makes it when it is not there.
-    pub absence: Absence,
+    /// What [`plan`](crate::plan()) does when it is not there.
+    pub when_missing: WhenMissing,
 }
 
-/// What becomes of a wanted link that is not there.
+/// What is done about a wanted link that is not there.
+///
+/// A link that is there is kept and brought to its [`LinkSpec`] in both cases,
+/// and one that nobody wants is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absence {
-    /// It is made.
-    Made,
-    /// It stays away. So it is for a veth whose other end was given to
-    /// somebody: one made anew would not lead there.
-    Kept,
+pub enum WhenMissing {
+    /// It is created.
+    Create,
+    /// Nothing: it was there once and is not created again. So it is for a veth
+    /// whose other end was given to a container: that end has gone with the
+    /// container, and a new pair would not lead there.
+    Ignore,
 }
 
 impl LinkSpec {
@@ -96,14 +100,14 @@ impl LinkSpec {
             master: None,
             mtu: None,
             alias: alias.into(),
-            absence: Absence::Made,
+            when_missing: WhenMissing::Create,
         }
     }
 
-    /// The same link, but only where it is there already.
+    /// The same link, but not created where it is not there already.
     #[must_use]
     pub const fn if_there(mut self) -> Self {
-        self.absence = Absence::Kept;
+        self.when_missing = WhenMissing::Ignore;
         self
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::Ipv6Net;
 
-use crate::model::{Absence, AddrSpec, Desired, LinkSpec};
+use crate::model::{AddrSpec, Desired, LinkSpec, WhenMissing};
 use crate::name::LinkName;
 use crate::next_hop::NextHopObject;
 use crate::observed::{Observed, Owned, links_of};
@@ -88,7 +88,7 @@ impl<'a> LinkPlan<'a> {
         wanted.sort_by_key(|spec| self.depth(spec));
         for spec in wanted {
             match self.observed.links.get(&spec.name) {
-                None if spec.absence == Absence::Kept => {}
+                None if spec.when_missing == WhenMissing::Ignore => {}
                 Some(_) if self.remake.contains(&spec.name) => {
                     ops.push(Op::CreateLink(spec.clone()));
                 }

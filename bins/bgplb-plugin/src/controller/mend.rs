@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use netplumb::{Absence, Desired, Observed};
+use netplumb::{Desired, Observed, WhenMissing};
 use tracing::{debug, warn};
 
 use super::{Controller, Timer};
@@ -82,12 +82,12 @@ impl Controller {
             let endpoints = &network.record.endpoints;
             let linked = |endpoint: &str| {
                 if network.joining.contains(endpoint) {
-                    return Some(Absence::Made);
+                    return Some(WhenMissing::Create);
                 }
                 // Its other end is the container's, which may have ended since
                 // the kernel was looked at.
                 let attached = endpoints.get(endpoint).is_some_and(|e| e.attached);
-                attached.then_some(Absence::Kept)
+                attached.then_some(WhenMissing::Ignore)
             };
             let delivered = network
                 .delivering
