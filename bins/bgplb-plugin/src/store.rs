@@ -137,6 +137,13 @@ pub(crate) struct Store {
 impl Store {
     /// Starts the thread; it ends when the last `Store` is dropped.
     pub(crate) fn start(directory: PathBuf) -> io::Result<Self> {
+        Self::writing_by(move |state| write(&directory, state))
+    }
+
+    /// [`Self::start`] with another way to write.
+    pub(crate) fn writing_by(
+        write: impl Fn(&State) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
         let (requests, queue) = mpsc::channel::<Request>();
         thread::Builder::new()
             .name("store".to_owned())
@@ -147,7 +154,7 @@ impl Store {
                         state = newer;
                         waiters.push(waiter);
                     }
-                    let result = write(&directory, &state);
+                    let result = write(&state);
                     for waiter in waiters {
                         let answer = match &result {
                             Ok(()) => Ok(()),
@@ -171,7 +178,7 @@ impl Store {
 }
 
 /// Replaces the file whole: readers see the old state or the new one.
-fn write(directory: &Path, state: &State) -> io::Result<()> {
+pub(crate) fn write(directory: &Path, state: &State) -> io::Result<()> {
     let text = serde_json::to_vec(state)?;
     let temporary = directory.join(format!("{FILE}.new"));
     let mut file = File::create(&temporary)?;

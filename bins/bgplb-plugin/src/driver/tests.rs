@@ -2,6 +2,7 @@
 //! memory: what is done, in which order, and what is left.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -77,18 +78,51 @@ struct World {
     directory: Arc<Directory>,
 }
 
-/// A state directory of a test, gone with the last who uses it.
-struct Directory(PathBuf);
+/// A state directory of a test, gone with the last world that uses it.
+struct Directory {
+    path: PathBuf,
+    /// Held by a store while it writes.
+    is_there: Arc<Mutex<bool>>,
+}
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let name = format!("bgplb-driver-{name}-{}", std::process::id());
+        Self {
+            path: std::env::temp_dir().join(name),
+            is_there: Arc::new(Mutex::new(true)),
+        }
+    }
+
+    /// A store that writes into the directory. Its thread may outlive the test by a moment.
+    fn store(&self) -> Store {
+        let (path, is_there) = (self.path.clone(), Arc::clone(&self.is_there));
+        let write = move |state: &State| {
+            let is_there = is_there.lock().unwrap();
+            if *is_there {
+                store::write(&path, state)
+            } else {
+                Err(io::ErrorKind::NotFound.into())
+            }
+        };
+        Store::writing_by(write).unwrap()
+    }
+}
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let mut is_there = self.is_there.lock().unwrap();
+        *is_there = false;
+        let removed = std::fs::remove_dir_all(&self.path);
+        if !std::thread::panicking() {
+            removed.unwrap();
+        }
     }
 }
 
 impl World {
     fn remembered(&self) -> State {
-        store::load(&self.directory.0).unwrap()
+        store::load(&self.directory.path).unwrap()
     }
 }
 
@@ -113,19 +147,14 @@ impl Drop for World {
 
 impl World {
     fn new(name: &str) -> Self {
-        let directory =
-            std::env::temp_dir().join(format!("bgplb-driver-{name}-{}", std::process::id()));
-        Self::resume(
-            Arc::new(Directory(directory)),
-            SharedKernel::default(),
-            slow(),
-        )
+        let directory = Arc::new(Directory::new(name));
+        Self::resume(directory, SharedKernel::default(), slow())
     }
 
     /// A plugin started on what an earlier one left in `directory` and the
     /// kernel.
     fn resume(directory: Arc<Directory>, kernel: SharedKernel, policy: Policy) -> Self {
-        let state = store::load(&directory.0).unwrap();
+        let state = store::load(&directory.path).unwrap();
         let (_addresses, addresses) = watch::channel(Arc::new(LocalAddresses::default()));
         let identifier = BgpIdentifier::from(std::net::Ipv4Addr::new(192, 0, 2, 1));
         let config = SpeakerConfig::new(Asn::new(64512), identifier);
@@ -135,7 +164,7 @@ impl World {
         let effects = Effects {
             speaker: speaker.clone(),
             plumber: Plumber::start(kernel.clone(), datapath::owned(true)).unwrap(),
-            store: Store::start(directory.0.clone()).unwrap(),
+            store: directory.store(),
             stopper,
         };
         let (controller, handle) = Controller::new(state, policy, effects);
