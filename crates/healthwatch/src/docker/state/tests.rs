@@ -8,6 +8,7 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::docker::level::{Facts, Health, Level, Phase};
 use crate::docker::model::{Attachment, Container};
+use crate::docker::question::Answer;
 
 mod world;
 
