@@ -154,3 +154,71 @@ impl Switch {
 fn port(link: &str, node: u8) -> String {
     format!("{link}-{node}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packages;
+    use crate::sys;
+    use crate::wait::{secs, until};
+
+    const LINK: &str = "eth0";
+
+    fn join(medium: Medium) -> Option<TwoNodes> {
+        if !cfg!(target_os = "linux") || !sys::is_root() {
+            println!("skipped: namespaces need Linux and root");
+            return None;
+        }
+        let [one, two] = addresses().map(|address| [(LINK, address)]);
+        Some(TwoNodes::join(medium, &[LINK], &one, &two).unwrap())
+    }
+
+    fn addresses() -> [IpAddr; 2] {
+        ["2001:db8::1", "2001:db8::2"].map(|it| it.parse().unwrap())
+    }
+
+    fn ask_two(nodes: &TwoNodes) -> Result<()> {
+        let two = addresses()[1].to_string();
+        let ping = nodes
+            .one
+            .command(&packages::busybox().display().to_string());
+        ping.args(["ping", "-c", "1", "-W", "1", &two])
+            .read()
+            .map(drop)
+    }
+
+    /// A link takes a moment to carry packets once it is up.
+    fn wait_for_two(nodes: &TwoNodes) {
+        until("an answer of the second node", secs(20), || ask_two(nodes)).unwrap();
+    }
+
+    #[test]
+    fn a_switch_loses_a_path_in_silence_and_finds_it_again() {
+        let Some(nodes) = join(Medium::Switch) else {
+            return;
+        };
+        wait_for_two(&nodes);
+        nodes.cut().unwrap();
+        assert!(ask_two(&nodes).is_err());
+        for node in [&nodes.one, &nodes.two] {
+            let shown = node.ip(&format!("link show {LINK}")).unwrap();
+            assert!(shown.contains("LOWER_UP"), "{shown}");
+        }
+        nodes.mend().unwrap();
+        wait_for_two(&nodes);
+    }
+
+    #[test]
+    fn cables_join_the_nodes_and_go_with_them() {
+        let Some(nodes) = join(Medium::Cable) else {
+            return;
+        };
+        wait_for_two(&nodes);
+        assert!(nodes.cut().is_err());
+        let left = [nodes.dir().to_owned(), nodes.one.path(), nodes.two.path()];
+        drop(nodes);
+        for path in left {
+            assert!(!path.exists(), "{}", path.display());
+        }
+    }
+}
