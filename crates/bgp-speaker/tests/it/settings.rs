@@ -10,7 +10,7 @@ use bgp_wire::Asn;
 use ipnet::IpNet;
 use tokio::time::timeout;
 
-use crate::node::{Plan, introduce, net, soon};
+use crate::node::{Node, Plan, introduce, net, soon};
 use crate::raw_peer::Identity;
 
 /// Two speakers that are peers, the first with these changes to its settings.
@@ -19,6 +19,22 @@ fn pair(numbers: [u32; 2], change: impl FnOnce(&mut PeerSettings)) -> (Plan, Pla
     introduce(&mut a, &mut b);
     change(&mut a.config.peers[0]);
     (a, b)
+}
+
+/// A speaker and a hand-made peer of it, with these changes to its settings.
+fn speaker_with_peer(change: impl FnOnce(&mut PeerSettings)) -> (Plan, Identity) {
+    let mut speaker = Plan::new(64512);
+    let peer = Identity::new(64513);
+    peer.introduce(&mut speaker);
+    change(&mut speaker.config.peers[0]);
+    (speaker, peer)
+}
+
+/// Without a signature the kernel drops what comes, so that nothing answers.
+async fn assert_asks_for_signature(speaker: &Node, plain: Identity) {
+    let dialed = plain.dial(speaker.socket(), None);
+    let dialed = timeout(Duration::from_millis(500), dialed).await;
+    assert!(dialed.is_err(), "the connection needs a signature");
 }
 
 #[tokio::test]
@@ -88,10 +104,8 @@ async fn ttl_security_on_both_sides_makes_a_session() {
 
 #[tokio::test]
 async fn what_may_have_come_from_afar_is_not_heard() {
-    let mut speaker = Plan::new(64512);
-    let peer = Identity::new(64513);
-    peer.introduce(&mut speaker);
-    speaker.config.peers[0].ttl = Ttl::Security { hops: 1 };
+    let distant = Ttl::Security { hops: 1 };
+    let (speaker, peer) = speaker_with_peer(|peer| peer.ttl = distant);
     let speaker = speaker.start().await;
     // The kernel sends with TTL 64 here, as if from 191 hops further away.
     assert!(peer.is_turned_away(speaker.socket()).await);
@@ -105,10 +119,8 @@ async fn what_may_have_come_from_afar_is_not_heard() {
 
 #[tokio::test]
 async fn a_distance_within_the_limit_is_heard() {
-    let mut speaker = Plan::new(64512);
-    let peer = Identity::new(64513);
-    peer.introduce(&mut speaker);
-    speaker.config.peers[0].ttl = Ttl::Security { hops: 192 };
+    let distant = Ttl::Security { hops: 192 };
+    let (speaker, peer) = speaker_with_peer(|peer| peer.ttl = distant);
     let speaker = speaker.start().await;
     let mut session = peer.connect(speaker.address).await;
     assert_eq!(session.first_transfer().await, []);
@@ -172,11 +184,7 @@ async fn a_password_of_a_prefix_is_asked_of_everybody_there() {
     signing.add_peer(settings);
     let (speaker, signing) = (speaker.start().await, signing.start().await);
     signing.established().await;
-    let dialed = timeout(
-        Duration::from_millis(500),
-        plain.dial(speaker.socket(), None),
-    );
-    assert!(dialed.await.is_err(), "the connection needs a signature");
+    assert_asks_for_signature(&speaker, plain).await;
 
     // Without the template there is no key, and the connection is closed.
     let change = soon(speaker.handle.set_peers(vec![], vec![])).await;
@@ -217,11 +225,7 @@ async fn a_new_password_takes_the_old_ones_place() {
     signing.established().await;
     speaker.established().await;
     // The key was changed, not taken away.
-    let dialed = timeout(
-        Duration::from_millis(500),
-        plain.dial(speaker.socket(), None),
-    );
-    assert!(dialed.await.is_err(), "the connection needs a signature");
+    assert_asks_for_signature(&speaker, plain).await;
 
     let open = PeerSettings {
         password: None,

@@ -2,16 +2,13 @@
 
 use netplumb::{Desired, Kernel as _, Netlink, NextHopSpec, Op, RouteSpec, reconcile};
 
-use crate::world::{addr, bridge, in_namespace, ip, name, owned, route, settle, via};
+use crate::world::{bridged, in_namespace, ip, name, owned, route, settle, via};
 
 #[test]
 fn a_multipath_route_is_replaced_as_a_whole_in_both_families() {
     in_namespace(|| {
         let mut kernel = Netlink::open().unwrap();
-        let mut desired = Desired::default();
-        desired.insert_link(bridge("br0"));
-        desired.insert_addr(addr("br0", "10.1.0.1/24"));
-        desired.insert_addr(addr("br0", "2001:db8:1::1/64"));
+        let mut desired = bridged(&["10.1.0.1/24", "2001:db8:1::1/64"]);
         for (dst, net) in [
             ("10.9.0.0/16", "10.1.0."),
             ("2001:db8:99::/48", "2001:db8:1::"),
@@ -43,10 +40,7 @@ fn a_multipath_route_is_replaced_as_a_whole_in_both_families() {
 fn the_kernel_finds_the_link_of_a_gateway() {
     in_namespace(|| {
         let mut kernel = Netlink::open().unwrap();
-        let mut desired = Desired::default();
-        desired.insert_link(bridge("br0"));
-        desired.insert_addr(addr("br0", "10.1.0.1/24"));
-        desired.insert_addr(addr("br0", "2001:db8:1::1/64"));
+        let mut desired = bridged(&["10.1.0.1/24", "2001:db8:1::1/64"]);
         for (dst, gateways) in [
             ("10.9.0.0/16", ["10.1.0.2", "10.1.0.3"]),
             ("2001:db8:99::/48", ["2001:db8:1::2", "2001:db8:1::3"]),
@@ -64,8 +58,7 @@ fn the_kernel_finds_the_link_of_a_gateway() {
 fn an_ipv4_route_goes_by_an_ipv6_router() {
     in_namespace(|| {
         let mut kernel = Netlink::open().unwrap();
-        let mut desired = Desired::default();
-        desired.insert_link(bridge("br0"));
+        let mut desired = bridged(&[]);
         desired.insert_route(route("10.7.0.0/16", &[via("fe80::7", "br0")]));
         desired.insert_route(route(
             "10.8.0.0/16",
@@ -86,10 +79,7 @@ fn an_ipv4_route_goes_by_an_ipv6_router() {
 fn onlink_source_and_default_routes_are_seen_as_made() {
     in_namespace(|| {
         let mut kernel = Netlink::open().unwrap();
-        let mut desired = Desired::default();
-        desired.insert_link(bridge("br0"));
-        desired.insert_addr(addr("br0", "10.1.0.1/32"));
-        desired.insert_addr(addr("br0", "2001:db8:1::1/128"));
+        let mut desired = bridged(&["10.1.0.1/32", "2001:db8:1::1/128"]);
         for (dst, gateway, src) in [
             ("0.0.0.0/0", "10.200.0.1", "10.1.0.1"),
             ("::/0", "2001:db8:200::1", "2001:db8:1::1"),

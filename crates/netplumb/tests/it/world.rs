@@ -100,6 +100,16 @@ pub(crate) fn neigh(link: &str, ip: &str, mac: &str) -> NeighSpec {
     }
 }
 
+/// The bridge `br0` with these addresses, for routes to lead by.
+pub(crate) fn bridged(addresses: &[&str]) -> Desired {
+    let mut desired = Desired::default();
+    desired.insert_link(bridge("br0"));
+    for address in addresses {
+        desired.insert_addr(addr("br0", address));
+    }
+    desired
+}
+
 /// A bridge with a port, addresses of both families, link routes, neighbours
 /// and multipath routes of both families.
 pub(crate) fn everything() -> Desired {
