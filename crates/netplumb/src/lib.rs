@@ -12,7 +12,9 @@
 //! Say what the kernel should have ([`Desired`]) and what of it is yours
 //! ([`Owned`]); [`reconcile()`] looks, plans and applies. [`plan()`] alone is a
 //! pure function. A single change can be made at once with [`Kernel::apply`]
-//! on [`Netlink`], which asks for the links concerned and reads no table.
+//! on [`Netlink`], which asks for the links concerned and reads no table; an
+//! owner of very many routes makes and looks after them with
+//! [`Kernel::change_routes`] and [`Kernel::visit_routes`].
 //! [`Watch`] tells when to look again.
 //!
 //! An [`Error`] names the operation, the object, the kernel's error and, from
@@ -100,6 +102,7 @@ mod netlink;
 mod next_hop;
 mod observed;
 mod op;
+mod place;
 mod plan;
 mod reconcile;
 mod route;
@@ -114,7 +117,8 @@ pub use name::{InvalidLinkName, InvalidMacAddr, LinkName, MacAddr};
 pub use netlink::{Netlink, Wake, Watch};
 pub use next_hop::{NextHopId, NextHopKind, NextHopObject, ResilientGroup};
 pub use observed::{LinkKindState, LinkState, Observed, Owned, RouteMark};
-pub use op::{Kernel, Op};
+pub use op::{Kernel, Op, RouteChange};
+pub use place::{IpFamily, RoutePlace};
 pub use plan::plan;
 pub use reconcile::{Report, reconcile};
 pub use route::{NextHopSpec, NextHops, RouteKey, RouteScope, RouteSpec};

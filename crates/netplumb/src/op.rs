@@ -6,6 +6,7 @@ use crate::model::{AddrSpec, LinkKind, LinkSpec, NeighKey, NeighSpec};
 use crate::name::LinkName;
 use crate::next_hop::{NextHopId, NextHopKind, NextHopObject};
 use crate::observed::Observed;
+use crate::place::{IpFamily, RoutePlace};
 use crate::route::{RouteKey, RouteSpec};
 
 /// One change. Each can be applied again without harm.
@@ -88,6 +89,43 @@ impl fmt::Display for Op {
     }
 }
 
+/// One change of a route by an owner of many, who keeps book of which of them
+/// the kernel has. Each can be made again without harm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteChange {
+    /// Makes a route. One of the same key is replaced; a route of another
+    /// protocol in its place is an error. Finding out which of the two it is
+    /// costs a look into the table.
+    Add(RouteSpec),
+    /// Replaces a route that the caller has made, or has seen, as a whole, in
+    /// one step that loses no packet. Nothing is asked before, so whatever has
+    /// come into its place meanwhile is replaced as well.
+    Replace(RouteSpec),
+    /// Deletes a route with all its next hops.
+    Delete(RouteKey),
+}
+
+impl RouteChange {
+    /// Which route is changed.
+    #[must_use]
+    pub fn key(&self) -> RouteKey {
+        match self {
+            Self::Add(route) | Self::Replace(route) => route.key(),
+            Self::Delete(key) => *key,
+        }
+    }
+}
+
+impl fmt::Display for RouteChange {
+    /// What is done to which route, in the words of [`Op`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Add(_) | Self::Replace(_) => write!(f, "replace route {}", self.key()),
+            Self::Delete(key) => write!(f, "delete route {key}"),
+        }
+    }
+}
+
 /// Something that has links, addresses, routes and neighbours: the kernel of
 /// this namespace ([`Netlink`](crate::Netlink)), or a model of it in tests.
 pub trait Kernel {
@@ -108,4 +146,44 @@ pub trait Kernel {
     ///
     /// When the kernel refused, or an object of somebody else is in the way.
     fn apply(&mut self, op: &Op) -> Result<(), Self::Error>;
+
+    /// Makes many changes of routes, and yields for each, in their order,
+    /// whether the kernel has refused it. A refusal ends nothing.
+    ///
+    /// Changes of one route are made in order. [`Netlink`](crate::Netlink) has
+    /// the kernel carry out many of them in one system call.
+    fn change_routes(&mut self, changes: &[RouteChange]) -> Vec<Result<(), Self::Error>> {
+        let ops = changes.iter().map(|change| match change {
+            RouteChange::Add(route) | RouteChange::Replace(route) => {
+                Op::ReplaceRoute(route.clone())
+            }
+            RouteChange::Delete(key) => Op::DeleteRoute(*key),
+        });
+        ops.map(|op| self.apply(&op)).collect()
+    }
+
+    /// Shows `visit` the unicast routes of one family in this place, one after
+    /// the other, and `None` before the first. When the table changed
+    /// meanwhile that is done again: with the next `None` whatever was shown
+    /// before it is void.
+    ///
+    /// [`Netlink`](crate::Netlink) has the kernel leave out the others and
+    /// keeps none.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel cannot be asked; what was shown is void then.
+    fn visit_routes(
+        &mut self,
+        place: RoutePlace,
+        family: IpFamily,
+        visit: &mut dyn FnMut(Option<RouteSpec>),
+    ) -> Result<(), Self::Error> {
+        let routes = self.observe()?.routes.into_values();
+        visit(None);
+        routes
+            .filter(|route| place.holds(&route.key()) && IpFamily::of(&route.dst) == family)
+            .for_each(|route| visit(Some(route)));
+        Ok(())
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -218,18 +219,20 @@ impl NextHopSpec {
 ///
 /// Or the number of a [`NextHopObject`](crate::NextHopObject): of an observed
 /// route both are told, as far as the kernel tells them.
+///
+/// Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NextHops {
-    hops: Vec<NextHopSpec>,
+    hops: Arc<[NextHopSpec]>,
     object: Option<NextHopId>,
 }
 
 impl NextHops {
     /// Those that the kernel keeps under a number (`RTA_NH_ID`).
     #[must_use]
-    pub const fn by_object(id: NextHopId) -> Self {
+    pub fn by_object(id: NextHopId) -> Self {
         Self {
-            hops: Vec::new(),
+            hops: Arc::default(),
             object: Some(id),
         }
     }
@@ -247,12 +250,12 @@ impl NextHops {
     }
 
     /// Whether they lead anywhere.
-    pub(crate) const fn lead_nowhere(&self) -> bool {
+    pub(crate) fn lead_nowhere(&self) -> bool {
         self.hops.is_empty() && self.object.is_none()
     }
 
     fn satisfied_by(&self, observed: &Self) -> bool {
-        let mut pairs = self.hops.iter().zip(&observed.hops);
+        let mut pairs = self.hops.iter().zip(observed.hops.iter());
         match (self.object, observed.object) {
             (None, None) => {
                 self.hops.len() == observed.hops.len()
@@ -273,7 +276,10 @@ impl From<Vec<NextHopSpec>> for NextHops {
         for hop in &mut hops {
             hop.weight = hop.weight.max(1);
         }
-        Self { hops, object: None }
+        Self {
+            hops: hops.into(),
+            object: None,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use neli::{Size, ToBytes};
 use crate::error::Cause;
 
 /// A request, whole but for its sequence number.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Request(Vec<u8>);
 
 impl Request {
@@ -28,13 +28,81 @@ impl Request {
         to_octets(&header).map(Self)
     }
 
-    /// The octets to send under this sequence number.
-    pub(super) fn into_octets(mut self, seq: u32) -> Vec<u8> {
-        if let Some(field) = self.0.get_mut(8..12) {
+    /// The same request, with an acknowledgement.
+    pub(super) fn acknowledged(mut self) -> Self {
+        if let Some(field) = self.0.get_mut(6..8) {
+            add_flags(field, NlmF::ACK);
+        }
+        self
+    }
+
+    /// How many octets it takes in a datagram.
+    pub(super) fn len(&self) -> usize {
+        align(self.0.len())
+    }
+
+    /// Appends the octets to send under this sequence number, with these flags
+    /// more.
+    pub(super) fn write(&self, datagram: &mut Vec<u8>, seq: u32, flags: NlmF) {
+        let begin = datagram.len();
+        datagram.extend_from_slice(&self.0);
+        datagram.resize(begin + self.len(), 0);
+        if let Some(field) = datagram.get_mut(begin + 6..begin + 8) {
+            add_flags(field, flags);
+        }
+        if let Some(field) = datagram.get_mut(begin + 8..begin + 12) {
             field.copy_from_slice(&seq.to_ne_bytes());
         }
-        self.0
     }
+}
+
+fn add_flags(field: &mut [u8], flags: NlmF) {
+    let all = read_u16(field, 0).unwrap_or_default() | u16::from(flags);
+    field.copy_from_slice(&all.to_ne_bytes());
+}
+
+/// Writes a request octet by octet, for the kinds that go by the thousands.
+#[derive(Debug)]
+pub(super) struct RequestWriter(Vec<u8>);
+
+impl RequestWriter {
+    /// A request with this header of the object's kind.
+    pub(super) fn new(kind: Rtm, flags: NlmF, header: &[u8]) -> Self {
+        let mut octets = Vec::with_capacity(ROUTE_REQUEST);
+        octets.extend([0; 4]);
+        octets.extend(u16::from(kind).to_ne_bytes());
+        octets.extend(u16::from(NlmF::REQUEST | flags).to_ne_bytes());
+        octets.extend([0; 8]);
+        octets.extend(header);
+        Self(octets)
+    }
+
+    /// Appends an attribute with these octets.
+    pub(super) fn attr(&mut self, kind: u16, octets: &[u8]) -> Result<(), Cause> {
+        write_attr(&mut self.0, kind, octets)
+    }
+
+    /// The request with what was written.
+    pub(super) fn finish(mut self) -> Result<Request, Cause> {
+        let len = u32::try_from(self.0.len()).map_err(|_| UNBUILDABLE)?;
+        if let Some(field) = self.0.get_mut(..4) {
+            field.copy_from_slice(&len.to_ne_bytes());
+        }
+        Ok(Request(self.0))
+    }
+}
+
+/// Appends an attribute with these octets.
+pub(super) fn write_attr(to: &mut Vec<u8>, kind: u16, octets: &[u8]) -> Result<(), Cause> {
+    let len = octets.len().checked_add(4);
+    let len = len
+        .and_then(|len| u16::try_from(len).ok())
+        .ok_or(TOO_LONG)?;
+    to.extend(len.to_ne_bytes());
+    to.extend(kind.to_ne_bytes());
+    to.extend(octets);
+    to.resize(align(to.len()), 0);
+    Ok(())
 }
 
 /// The octets neli writes for a value.
@@ -47,7 +115,7 @@ pub(super) fn to_octets(value: &(impl Size + ToBytes)) -> Result<Vec<u8>, Cause>
 /// An attribute with these octets.
 pub(super) fn attr<T: RtaType>(kind: T, octets: &[u8]) -> Result<Rtattr<T, Buffer>, Cause> {
     if octets.len() > MAX_ATTR {
-        return Err(Cause::Misuse("more than fits into a netlink attribute"));
+        return Err(TOO_LONG);
     }
     RtattrBuilder::default()
         .rta_type(kind)
@@ -174,6 +242,11 @@ const TYPE_MASK: u16 = 0x3fff;
 /// An attribute's length, four octets of header included, is 16 bits wide.
 const MAX_ATTR: usize = u16::MAX as usize - 4;
 
+/// What a route by one router takes.
+const ROUTE_REQUEST: usize = 80;
+
+const TOO_LONG: Cause = Cause::Misuse("more than fits into a netlink attribute");
+
 /// What neli says when a field is missing or too long, which no caller causes.
 pub(super) const UNBUILDABLE: Cause = Cause::Misuse("the request cannot be written as netlink");
 
@@ -181,7 +254,7 @@ pub(super) const UNBUILDABLE: Cause = Cause::Misuse("the request cannot be writt
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Attrs, Frames, attr, attr_text, to_octets};
+    use super::{Attrs, Frames, attr, attr_text, to_octets, write_attr};
 
     #[test]
     fn attributes_are_read_as_they_were_written() {
@@ -192,8 +265,18 @@ mod tests {
     }
 
     #[test]
+    fn attributes_are_written_as_neli_writes_them() {
+        for octets in [&[][..], &[1], &[1, 2, 3, 4], &[0; 65_531]] {
+            let mut written = Vec::new();
+            write_attr(&mut written, 7, octets).unwrap();
+            assert_eq!(written, to_octets(&attr(7_u16, octets).unwrap()).unwrap());
+        }
+    }
+
+    #[test]
     fn an_attribute_that_does_not_fit_is_refused() {
         assert!(attr(1_u16, &vec![0; 65_532]).is_err());
+        assert!(write_attr(&mut Vec::new(), 1, &vec![0; 65_532]).is_err());
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! The kernel of this network namespace.
 
 mod addr;
+mod change;
 mod link;
 mod lookup;
 mod message;
@@ -22,7 +23,8 @@ pub use self::watch::{Wake, Watch};
 use crate::error::{Cause, Error};
 use crate::name::LinkName;
 use crate::observed::{Observed, group_by_link};
-use crate::op::{Kernel, Op};
+use crate::op::{Kernel, Op, RouteChange};
+use crate::place::{IpFamily, RoutePlace};
 use crate::route::{RouteKey, RouteSpec};
 
 /// The kernel of the network namespace that the opening thread was in.
@@ -35,7 +37,8 @@ use crate::route::{RouteKey, RouteSpec};
 pub struct Netlink {
     connection: Connection,
     /// Routes of their protocol as far as made or observed here, which may be
-    /// replaced without a look.
+    /// replaced without a look. Those that are made by
+    /// [`Kernel::change_routes`] are not among them: its caller keeps book.
     known_routes: BTreeSet<RouteKey>,
 }
 
@@ -175,6 +178,25 @@ impl Kernel for Netlink {
 
     fn apply(&mut self, op: &Op) -> Result<(), Error> {
         self.try_apply(op).map_err(|cause| Error::new(op, cause))
+    }
+
+    fn change_routes(&mut self, changes: &[RouteChange]) -> Vec<Result<(), Error>> {
+        let results = self.connection.change_routes(changes);
+        let results = changes.iter().zip(results);
+        results
+            .map(|(change, result)| result.map_err(|cause| Error::new(change, cause)))
+            .collect()
+    }
+
+    fn visit_routes(
+        &mut self,
+        place: RoutePlace,
+        family: IpFamily,
+        visit: &mut dyn FnMut(Option<RouteSpec>),
+    ) -> Result<(), Error> {
+        let names = names(&self.links()?);
+        let routes = self.connection.routes_of(place, family, &names, visit);
+        routes.map_err(|cause| Error::new("list routes", cause))
     }
 }
 

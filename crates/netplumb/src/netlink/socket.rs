@@ -1,5 +1,7 @@
 //! A netlink socket that asks and waits for the answer, with an end.
 
+mod pipeline;
+
 use std::time::{Duration, Instant};
 
 use neli::consts::nl::NlmF;
@@ -68,7 +70,7 @@ impl Connection {
         let mut datagram = Vec::new();
         for request in requests {
             self.seq = self.seq.wrapping_add(1);
-            datagram.extend_from_slice(&request.into_octets(self.seq));
+            request.write(&mut datagram, self.seq, NlmF::empty());
         }
         if let Err(cause) = self.exchange(&datagram, first, &mut answers) {
             answers.fail(&cause);
@@ -82,9 +84,26 @@ impl Connection {
         request: impl Fn() -> Result<Request, Cause>,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, Cause> {
+        let mut objects = Vec::new();
+        self.walk(request, |payload| match payload {
+            Some(payload) => objects.extend(read(payload)),
+            None => objects.clear(),
+        })?;
+        Ok(objects)
+    }
+
+    /// Shows `visit` the objects of a whole table one after the other, and
+    /// `None` before the first one. When the table changed meanwhile, that is
+    /// done again from the `None` on.
+    pub(super) fn walk(
+        &mut self,
+        request: impl Fn() -> Result<Request, Cause>,
+        mut visit: impl FnMut(Option<&[u8]>),
+    ) -> Result<(), Cause> {
         for _ in 0..DUMPS {
-            match self.dump_once(request()?, &read) {
-                Ok(dump) if !dump.interrupted => return Ok(dump.objects),
+            visit(None);
+            match self.dump_once(&request()?, |payload| visit(Some(payload))) {
+                Ok(dump) if !dump.interrupted => return Ok(()),
                 Ok(_) => {}
                 // Answers were lost for want of space.
                 Err(cause) if cause == Cause::Io(Some(libc::ENOBUFS)) => {}
@@ -94,18 +113,20 @@ impl Connection {
         Err(Cause::Unsteady)
     }
 
-    fn dump_once<T>(
+    fn dump_once(
         &mut self,
-        request: Request,
-        read: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Dump<T>, Cause> {
+        request: &Request,
+        mut visit: impl FnMut(&[u8]),
+    ) -> Result<Dump, Cause> {
         self.seq = self.seq.wrapping_add(1);
         let mut dump = Dump::new(self.seq, self.port);
-        self.send(&request.into_octets(self.seq))?;
+        let mut datagram = Vec::new();
+        request.write(&mut datagram, self.seq, NlmF::empty());
+        self.send(&datagram)?;
         let deadline = Instant::now() + PATIENCE_DUMP;
         while !dump.complete {
-            self.receive(deadline)?;
-            dump.take(&self.buffer, &read)?;
+            self.receive(deadline, 0)?;
+            dump.take(&self.buffer, &mut visit)?;
         }
         Ok(dump)
     }
@@ -119,7 +140,7 @@ impl Connection {
         self.send(datagram)?;
         let deadline = Instant::now() + PATIENCE;
         while !answers.complete() {
-            self.receive(deadline)?;
+            self.receive(deadline, 0)?;
             for frame in Frames(&self.buffer) {
                 let frame = frame?;
                 // What is late from a request given up is not for us.
@@ -142,13 +163,14 @@ impl Connection {
     }
 
     /// Receives one datagram of the kernel into the buffer.
-    fn receive(&mut self, deadline: Instant) -> Result<(), Cause> {
+    fn receive(&mut self, deadline: Instant, flags: libc::c_int) -> Result<(), Cause> {
         loop {
             if Instant::now() >= deadline {
                 return Err(Cause::TimedOut);
             }
             self.buffer.clear();
-            match self.socket.recv_from(&mut self.buffer, libc::MSG_TRUNC) {
+            let flags = flags | libc::MSG_TRUNC;
+            match self.socket.recv_from(&mut self.buffer, flags) {
                 Ok((len, _)) if len > self.buffer.len() => {
                     // It is lost; the next of this size will fit.
                     self.buffer.reserve(len);
@@ -164,28 +186,26 @@ impl Connection {
 }
 
 /// A table as far as it was received.
-struct Dump<T> {
+struct Dump {
     seq: u32,
     port: u32,
-    objects: Vec<T>,
     /// The table changed meanwhile, so that something may be missing.
     interrupted: bool,
     complete: bool,
 }
 
-impl<T> Dump<T> {
+impl Dump {
     const fn new(seq: u32, port: u32) -> Self {
         Self {
             seq,
             port,
-            objects: Vec::new(),
             interrupted: false,
             complete: false,
         }
     }
 
     /// Takes one datagram. What answers another request is left out.
-    fn take(&mut self, datagram: &[u8], read: impl Fn(&[u8]) -> Option<T>) -> Result<(), Cause> {
+    fn take(&mut self, datagram: &[u8], mut visit: impl FnMut(&[u8])) -> Result<(), Cause> {
         for frame in Frames(datagram) {
             let frame = frame?;
             if self.complete || frame.seq != self.seq || frame.pid != self.port {
@@ -199,7 +219,7 @@ impl<T> Dump<T> {
                 }
                 libc::NLMSG_OVERRUN => return Err(Cause::Io(Some(libc::ENOBUFS))),
                 libc::NLMSG_NOOP => {}
-                _ => self.objects.extend(read(frame.payload)),
+                _ => visit(frame.payload),
             }
         }
         Ok(())
@@ -210,6 +230,8 @@ impl<T> Dump<T> {
 pub(super) struct Answers {
     objects: Vec<Option<Vec<u8>>>,
     verdicts: Vec<Option<Result<(), Cause>>>,
+    /// Only refusals and the last request are answered.
+    sparse: bool,
 }
 
 impl Answers {
@@ -217,11 +239,22 @@ impl Answers {
         Self {
             objects: vec![None; len],
             verdicts: vec![None; len],
+            sparse: false,
+        }
+    }
+
+    fn of_pipeline(len: usize) -> Self {
+        Self {
+            sparse: true,
+            ..Self::new(len)
         }
     }
 
     fn complete(&self) -> bool {
-        self.verdicts.iter().all(Option::is_some)
+        match self.verdicts.last() {
+            Some(last) if self.sparse => last.is_some(),
+            _ => self.verdicts.iter().all(Option::is_some),
+        }
     }
 
     fn take(&mut self, index: u32, frame: &Frame<'_>) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
-use socket2::SockRef;
+use socket2::{SockFilter, SockRef};
 
 use super::Netlink;
 use super::message::Frames;
@@ -70,8 +70,13 @@ impl Watch {
 
     /// Changes made through `own` are no news from now on. What the kernel
     /// does on its own as a consequence still is.
+    ///
+    /// The kernel does not even queue them, so that however many there are,
+    /// they neither wake anybody nor displace the changes of others.
     pub fn ignore(&mut self, own: &Netlink) {
         self.ignored.push(own.port());
+        // Without the filter there are those that `is_ignored` passes over.
+        _ = SockRef::from(&self.socket).attach_filter(&without(&self.ignored));
     }
 
     /// Waits for a change, at most this long. Everything that was told up to
@@ -166,6 +171,28 @@ impl fmt::Debug for Watch {
         f.debug_struct("Watch").finish_non_exhaustive()
     }
 }
+
+/// A classic BPF program that takes every message but those that were caused
+/// by these ports (`nlmsg_pid`).
+fn without(ports: &[u32]) -> Vec<SockFilter> {
+    let mut program = vec![SockFilter::new(LOAD_WORD, 0, 0, NLMSG_PID)];
+    for port in ports {
+        // The program reads in network order what stands in the host's.
+        program.push(SockFilter::new(JUMP_IF_EQUAL, 0, 1, port.to_be()));
+        program.push(SockFilter::new(RETURN, 0, 0, 0));
+    }
+    program.push(SockFilter::new(RETURN, 0, 0, u32::MAX));
+    program
+}
+
+/// linux/filter.h: `BPF_LD | BPF_W | BPF_ABS`.
+const LOAD_WORD: u16 = 0x20;
+/// `BPF_JMP | BPF_JEQ | BPF_K`.
+const JUMP_IF_EQUAL: u16 = 0x15;
+/// `BPF_RET | BPF_K`.
+const RETURN: u16 = 0x06;
+/// The offset of `nlmsg_pid` in `struct nlmsghdr`.
+const NLMSG_PID: u32 = 12;
 
 /// linux/rtnetlink.h: RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
 /// RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE.

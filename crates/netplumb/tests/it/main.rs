@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod addresses;
+mod bulk;
 mod errors;
 mod links;
 mod lookup;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use netplumb::{Kernel as _, Netlink, Op, RouteSpec, Wake, Watch};
+use netplumb::{Kernel as _, Netlink, Op, RouteChange, RouteSpec, Wake, Watch};
 
 use crate::world::{in_namespace, ip, name};
 
@@ -75,6 +75,26 @@ fn own_changes_can_be_ignored_and_those_of_others_not() {
         assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Wake::LookAgain);
         // So does the kernel itself.
         ip("link set lo down");
+        assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Wake::LookAgain);
+    });
+}
+
+#[test]
+fn a_flood_of_own_changes_hides_nothing_of_others() {
+    in_namespace(|| {
+        let mut own = Netlink::open().unwrap();
+        let mut watch = Watch::open().unwrap();
+        watch.ignore(&own);
+        let route = |number: u16| {
+            let [third, last] = number.to_be_bytes();
+            let dst = format!("10.66.{third}.{last}/32").parse().unwrap();
+            RouteSpec::on_link(dst, name("lo"))
+        };
+        // Many times what fits into the watch's socket, and nobody reads.
+        let changes: Vec<_> = (0..5_000).map(|n| RouteChange::Add(route(n))).collect();
+        assert!(own.change_routes(&changes).iter().all(Result::is_ok));
+        assert_eq!(watch.wait(Duration::from_millis(200)).unwrap(), Wake::Quiet);
+        ip("link set lo mtu 1400");
         assert_eq!(watch.wait(Duration::from_secs(5)).unwrap(), Wake::LookAgain);
     });
 }

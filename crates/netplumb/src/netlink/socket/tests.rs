@@ -1,10 +1,13 @@
 //! Answers as a kernel might give them, in any order and cut.
 
 use neli::consts::nl::NlmF;
+use neli::consts::rtnl::Rtm;
 use proptest::prelude::*;
+use socket2::SockRef;
 
-use super::super::message::Frame;
-use super::{Answers, Dump, Frames, verdict};
+use super::super::message::{Frame, Request, RequestWriter};
+use super::pipeline::PIPELINE;
+use super::{Answers, Connection, Dump, Frames, verdict};
 use crate::error::Cause;
 
 const PORT: u32 = 77;
@@ -24,8 +27,8 @@ fn message(kind: u16, flags: NlmF, seq: u32, payload: &[u8]) -> Vec<u8> {
     octets
 }
 
-fn read_first(payload: &[u8]) -> Option<u8> {
-    payload.first().copied()
+fn no_object(payload: &[u8]) {
+    panic!("an object: {payload:?}");
 }
 
 /// The payload of an error that carries the kernel's text "no".
@@ -84,20 +87,22 @@ fn the_smallest_error_number_does_not_overflow() {
 #[test]
 fn a_dump_is_complete_with_its_end_and_takes_only_its_own() {
     let mut dump = Dump::new(5, PORT);
+    let mut objects = Vec::new();
+    let mut keep = |payload: &[u8]| objects.extend(payload.first().copied());
     let first = [
         message(OBJECT, NlmF::MULTI, 4, &[9]),
         message(OBJECT, NlmF::MULTI, 5, &[1]),
     ];
-    dump.take(&first.concat(), read_first).unwrap();
+    dump.take(&first.concat(), &mut keep).unwrap();
     assert!(!dump.complete);
     let second = [
         message(OBJECT, NlmF::MULTI, 5, &[2]),
         message(DONE, NlmF::MULTI, 5, &[0; 4]),
         message(OBJECT, NlmF::MULTI, 5, &[3]),
     ];
-    dump.take(&second.concat(), read_first).unwrap();
+    dump.take(&second.concat(), &mut keep).unwrap();
     assert!(dump.complete && !dump.interrupted);
-    assert_eq!(dump.objects, [1, 2]);
+    assert_eq!(objects, [1, 2]);
 }
 
 #[test]
@@ -113,16 +118,16 @@ fn a_dump_of_a_table_that_changed_says_so() {
         ],
     ] {
         let mut dump = Dump::new(5, PORT);
-        dump.take(&octets.concat(), read_first).unwrap();
+        dump.take(&octets.concat(), |_| {}).unwrap();
         assert!(dump.complete && dump.interrupted);
     }
 }
 
 #[test]
 fn a_dump_that_fails_at_its_end_fails() {
-    let mut dump = Dump::<u8>::new(5, PORT);
+    let mut dump = Dump::new(5, PORT);
     let end = message(DONE, NlmF::MULTI, 5, &(-libc::EINVAL).to_ne_bytes());
-    let cause = dump.take(&end, read_first).unwrap_err();
+    let cause = dump.take(&end, no_object).unwrap_err();
     assert!(cause.is_errno(libc::EINVAL));
 }
 
@@ -166,11 +171,82 @@ fn requests_without_an_answer_fail_with_the_sockets_error() {
     assert_eq!(answers.remove_first(), Err(Cause::TimedOut));
 }
 
+#[test]
+fn a_pipeline_is_complete_with_the_answer_to_its_last_request() {
+    let mut answers = Answers::of_pipeline(3);
+    let refused = message(ERROR, NlmF::CAPPED, 1, &refusal(libc::EEXIST, 0));
+    let last = message(ERROR, NlmF::empty(), 2, &[0; 20]);
+    for octets in [&refused, &last] {
+        assert!(!answers.complete());
+        let frame = Frames(octets).next().unwrap().unwrap();
+        answers.take(frame.seq, &frame);
+    }
+    assert!(answers.complete());
+    let refusals: Vec<_> = answers.verdicts.iter().map(Option::is_some).collect();
+    assert_eq!(refusals, [false, true, true]);
+}
+
+/// The deletion of an address, on a link that nobody has: refused by every
+/// kernel, for want of the link or of the right to ask.
+fn refused() -> Request {
+    let mut header = vec![2, 32, 0, 0];
+    header.extend(u32::MAX.to_ne_bytes());
+    let mut writer = RequestWriter::new(Rtm::Deladdr, NlmF::empty(), &header);
+    writer.attr(libc::IFA_LOCAL, &[192, 0, 2, 7]).unwrap();
+    writer.finish().unwrap()
+}
+
+/// NLMSG_NOOP, which every kernel grants.
+fn granted() -> Request {
+    let request = RequestWriter::new(Rtm::from(1), NlmF::empty(), &[]);
+    request.finish().unwrap()
+}
+
+#[test]
+fn every_refusal_of_a_pipeline_finds_its_request() {
+    let (refused, granted) = (refused(), granted());
+    for refusals in [0, 1, 2] {
+        let requests: Vec<_> = (0..PIPELINE * 2 + 3)
+            .map(|nth| {
+                if nth % 2 < refusals {
+                    &refused
+                } else {
+                    &granted
+                }
+            })
+            .collect();
+        let mut connection = Connection::open().unwrap();
+        let verdicts = connection.pipeline(&requests);
+        assert_eq!(verdicts.len(), requests.len());
+        for (nth, verdict) in verdicts.iter().enumerate() {
+            assert_eq!(verdict.is_err(), nth % 2 < refusals, "{nth}: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn refusals_that_the_socket_cannot_hold_are_not_lost() {
+    let refused = refused();
+    let mut connection = Connection::open().unwrap();
+    // The kernel makes the least there is of it, a few answers.
+    SockRef::from(&connection.socket)
+        .set_recv_buffer_size(1)
+        .unwrap();
+    let requests = vec![&refused; PIPELINE];
+    let verdicts = connection.pipeline(&requests);
+    assert_eq!(verdicts.len(), PIPELINE);
+    for verdict in verdicts {
+        assert!(matches!(verdict, Err(Cause::Refused(_))), "{verdict:?}");
+    }
+    // It is of use afterwards.
+    assert_eq!(connection.pipeline(&[&granted()]), [Ok(())]);
+}
+
 proptest! {
     #[test]
     fn any_datagram_is_survived(octets in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut dump = Dump::new(0, PORT);
-        _ = dump.take(&octets, read_first);
+        _ = dump.take(&octets, |_| {});
         let mut answers = Answers::new(2);
         for frame in Frames(&octets).flatten() {
             answers.take(frame.seq, &frame);
