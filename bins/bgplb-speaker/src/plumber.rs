@@ -11,7 +11,7 @@ use bgp_speaker::{
     LearnedChange, LearnedRoutes, LocalAddresses, PeerKey, PeerSettings, PeerStatus, PeerStatuses,
     SpeakerHandle,
 };
-use netplumb::{Netlink, Watch};
+use netplumb::{Netlink, RouteSpec, Watch};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -58,7 +58,8 @@ enum Wake {
     Stopped,
     /// `false` when nobody watches any more.
     KernelChanged(bool),
-    Learned(Option<LearnedChange>),
+    /// `None` when nothing is learned any more.
+    Learned(Option<Vec<LearnedChange>>),
     NextHopsChanged,
     SweepDue,
     RepairDue,
@@ -196,7 +197,7 @@ impl Installation {
         tokio::select! {
             biased;
             Ok(()) = self.next_hops.changed() => Wake::NextHopsChanged,
-            change = self.learned.recv() => Wake::Learned(change),
+            changes = self.learned.recv_many() => Wake::Learned(changes),
             () = sweep => Wake::SweepDue,
             () = sleep_until(self.repair_at) => Wake::RepairDue,
         }
@@ -204,14 +205,14 @@ impl Installation {
 
     fn react(&mut self, wake: Wake) {
         let outcome = match wake {
-            Wake::Learned(Some(change)) => self.routes.apply(&change, &self.ways),
+            Wake::Learned(Some(changes)) => self.routes.apply(&changes, &self.ways),
             Wake::NextHopsChanged => return self.find_ways(),
             Wake::SweepDue => {
                 self.sweep_by = None;
                 // What was confirmed at the last moment is not swept.
                 self.find_ways();
-                while let Some(change) = self.learned.try_recv() {
-                    self.routes.apply(&change, &self.ways);
+                while let Some(changes) = self.learned.try_recv_many() {
+                    self.routes.apply(&changes, &self.ways);
                 }
                 self.routes.sweep()
             }
@@ -240,7 +241,9 @@ impl Installation {
         match self.lookup.routes_to(next_hops.iter().copied()) {
             Ok(answers) => {
                 for (next_hop, answer) in next_hops.iter().zip(answers) {
-                    ways.take(*next_hop, answer, self.routes.desired(), &self.ways);
+                    let ours = |route: &RouteSpec| self.routes.next_hops(&route.key());
+                    let own = answer.as_ref().and_then(ours);
+                    ways.take(*next_hop, answer.as_ref(), own, &self.ways);
                 }
             }
             Err(error) => {

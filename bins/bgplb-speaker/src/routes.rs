@@ -1,13 +1,14 @@
 //! Learned routes in the kernel: each change at once, repairs in passes.
 
-use std::collections::BTreeSet;
-use std::mem;
+mod book;
+mod repair;
 
 use bgp_speaker::LearnedChange;
 use ipnet::IpNet;
-use netplumb::{Desired, Kernel, NextHops, Op, Owned, Report, RouteKey, RouteSpec, reconcile};
-use tracing::{debug, info, warn};
+use netplumb::{IpFamily, Kernel, NextHops, RouteChange, RouteKey, RoutePlace, RouteSpec};
+use tracing::{Level, enabled, info, warn};
 
+use self::book::{Book, Marks};
 use crate::config::KernelTable;
 use crate::ways::Ways;
 
@@ -15,12 +16,11 @@ use crate::ways::Ways;
 #[derive(Debug)]
 pub(crate) struct Routes<K> {
     kernel: K,
-    place: KernelTable,
-    owned: Owned,
+    place: RoutePlace,
     /// What was learned, and until the sweep what an earlier run left.
-    desired: Desired,
-    /// Routes of an earlier run that no peer has confirmed yet.
-    inherited: BTreeSet<RouteKey>,
+    book: Book,
+    /// How many routes of an earlier run no peer has confirmed yet.
+    inherited: usize,
 }
 
 /// Whether the kernel has everything it should.
@@ -39,118 +39,151 @@ impl<K: Kernel> Routes<K> {
     ///
     /// When the kernel cannot be asked.
     pub(crate) fn take_over(mut kernel: K, place: KernelTable) -> Result<Self, K::Error> {
-        let owned = Owned::new("", place.protocol).with_routes(place.table, place.metric);
-        let observed = kernel.observe()?;
-        let left = |route: &&RouteSpec| owned.owns_route(&observed, route);
-        let mut desired = Desired::default();
-        for route in observed.routes.values().filter(left) {
-            desired.insert_route(route.clone());
+        let place = RoutePlace {
+            table: place.table,
+            metric: place.metric,
+            protocol: place.protocol,
+        };
+        let marks = Marks {
+            in_kernel: true,
+            inherited: true,
+            ..Marks::default()
+        };
+        let mut book = Book::default();
+        let mut inherited = 0;
+        for family in IpFamily::ALL {
+            kernel.visit_routes(place, family, &mut |route| match route {
+                None => book.remove_where(family, |_| true, |_| {}),
+                // Of several with one key the kernel uses, and shows, one first.
+                Some(route) if book.get(&route.dst).is_some() => {}
+                Some(route) => book.insert(route.dst, &route.next_hops, marks),
+            })?;
+            inherited += book.len(family);
         }
-        let inherited: BTreeSet<_> = desired.routes.keys().copied().collect();
-        if !inherited.is_empty() {
-            info!(routes = inherited.len(), "routes of an earlier run found");
+        if inherited > 0 {
+            info!(routes = inherited, "routes of an earlier run found");
         }
         Ok(Self {
             kernel,
             place,
-            owned,
-            desired,
+            book,
             inherited,
         })
     }
 
     /// Whether an earlier run left routes that no peer has confirmed yet.
-    pub(crate) fn has_inherited(&self) -> bool {
-        !self.inherited.is_empty()
+    pub(crate) const fn has_inherited(&self) -> bool {
+        self.inherited > 0
     }
 
-    /// Carries out one change.
-    pub(crate) fn apply(&mut self, change: &LearnedChange, ways: &Ways) -> Outcome {
-        let next_hops = change.next_hops.iter();
-        let next_hops = next_hops.flat_map(|hop| ways.gateways(hop)).collect();
-        let route = self.route(change.prefix, next_hops);
-        let key = route.key();
-        self.inherited.remove(&key);
-        let op = if change.next_hops.is_empty() {
-            if self.desired.routes.remove(&key).is_none() {
-                return Outcome::Complete;
+    /// Carries out changes, each of another prefix.
+    pub(crate) fn apply(&mut self, changes: &[LearnedChange], ways: &Ways) -> Outcome {
+        let mut concerned = Vec::with_capacity(changes.len());
+        let mut wanted = Vec::with_capacity(changes.len());
+        let mut next_hops = NextHops::default();
+        let mut like: &[_] = &[];
+        for change in changes {
+            if change.next_hops != like {
+                like = &change.next_hops;
+                next_hops = like.iter().flat_map(|hop| ways.gateways(hop)).collect();
             }
-            Op::DeleteRoute(key)
-        } else {
-            self.desired.insert_route(route.clone());
-            Op::ReplaceRoute(route)
-        };
-        match self.kernel.apply(&op) {
-            Ok(()) => {
-                let next_hops: Vec<_> = change.next_hops.iter().map(ToString::to_string).collect();
-                info!(prefix = %change.prefix, ?next_hops, "route changed");
-                Outcome::Complete
-            }
-            Err(error) => {
-                warn!("{error}");
-                Outcome::Incomplete
+            let prefix = change.prefix.trunc();
+            if let Some(step) = self.enter(prefix, &next_hops) {
+                concerned.push(change);
+                wanted.push(step);
             }
         }
+        let mut outcome = Outcome::Complete;
+        let results = self.kernel.change_routes(&wanted);
+        for ((change, step), result) in concerned.into_iter().zip(&wanted).zip(results) {
+            match result {
+                Ok(()) => {
+                    self.note(step);
+                    tell(change);
+                }
+                Err(error) => {
+                    warn!("{error}");
+                    outcome = Outcome::Incomplete;
+                }
+            }
+        }
+        outcome
     }
 
     /// Forgets what an earlier run left and nobody confirmed.
     pub(crate) fn sweep(&mut self) -> Outcome {
-        for key in mem::take(&mut self.inherited) {
-            info!(route = %key, "route of an earlier run is no longer wanted");
-            self.desired.routes.remove(&key);
+        self.inherited = 0;
+        for family in IpFamily::ALL {
+            let place = self.place;
+            let unconfirmed = |marks: Marks| marks.inherited;
+            self.book.remove_where(family, unconfirmed, |prefix| {
+                info!(route = %place.key(prefix), "route of an earlier run is no longer wanted");
+            });
         }
         self.repair()
     }
 
     /// Forgets everything, as before a stop.
     pub(crate) fn remove_all(&mut self) -> Outcome {
-        self.inherited.clear();
-        self.desired = Desired::default();
+        self.inherited = 0;
+        self.book = Book::default();
         self.repair()
     }
 
-    /// Compares the whole table with what it should be and corrects it.
-    pub(crate) fn repair(&mut self) -> Outcome {
-        match reconcile(&mut self.kernel, &self.desired, &self.owned) {
-            Ok(report) => self.outcome(&report),
-            Err(error) => {
-                warn!("{error}");
-                Outcome::Incomplete
-            }
+    /// By which next hops the route of this key should go, if it is ours.
+    pub(crate) fn next_hops(&self, key: &RouteKey) -> Option<&NextHops> {
+        let ours = self.book.get(&key.dst).filter(|_| self.place.holds(key));
+        ours.map(|(next_hops, _)| next_hops)
+    }
+
+    /// Enters what was learned, and yields what the kernel has to do for it.
+    fn enter(&mut self, prefix: IpNet, next_hops: &NextHops) -> Option<RouteChange> {
+        let known = self.book.get(&prefix).map(|(_, marks)| marks);
+        self.inherited -= usize::from(known.is_some_and(|marks| marks.inherited));
+        if next_hops.is_empty() {
+            self.book.remove(&prefix);
+            return known.map(|_| RouteChange::Delete(self.place.key(prefix)));
+        }
+        let in_kernel = known.is_some_and(|marks| marks.in_kernel);
+        let marks = Marks {
+            in_kernel,
+            ..Marks::default()
+        };
+        self.book.insert(prefix, next_hops, marks);
+        Some(self.step(prefix, next_hops.clone(), in_kernel))
+    }
+
+    /// How a route comes into the kernel.
+    fn step(&self, prefix: IpNet, next_hops: NextHops, in_kernel: bool) -> RouteChange {
+        let route = spec(self.place, prefix, next_hops);
+        match in_kernel {
+            true => RouteChange::Replace(route),
+            false => RouteChange::Add(route),
         }
     }
 
-    fn outcome(&self, report: &Report<K::Error>) -> Outcome {
-        if report.applied > 0 {
-            debug!(operations = report.applied, "routes corrected");
-        }
-        for (_, error) in &report.failed {
-            debug!("{error}");
-        }
-        match report.failed.first() {
-            None => Outcome::Complete,
-            Some((_, error)) => {
-                warn!(
-                    routes = report.failed.len(),
-                    "not installed; the first: {error}"
-                );
-                Outcome::Incomplete
-            }
+    /// The kernel has done it.
+    fn note(&mut self, step: &RouteChange) {
+        if let RouteChange::Add(route) = step {
+            let in_kernel = |marks: &mut Marks| marks.in_kernel = true;
+            self.book.mark(&route.dst, in_kernel);
         }
     }
+}
 
-    /// What should be installed.
-    pub(crate) fn desired(&self) -> &Desired {
-        &self.desired
+fn spec(place: RoutePlace, prefix: IpNet, next_hops: NextHops) -> RouteSpec {
+    RouteSpec {
+        protocol: place.protocol,
+        ..RouteSpec::new(prefix, next_hops)
+            .with_table(place.table)
+            .with_metric(place.metric)
     }
+}
 
-    fn route(&self, prefix: IpNet, next_hops: NextHops) -> RouteSpec {
-        RouteSpec {
-            protocol: self.place.protocol,
-            ..RouteSpec::new(prefix, next_hops)
-                .with_table(self.place.table)
-                .with_metric(self.place.metric)
-        }
+fn tell(change: &LearnedChange) {
+    if enabled!(Level::INFO) {
+        let next_hops: Vec<_> = change.next_hops.iter().map(ToString::to_string).collect();
+        info!(prefix = %change.prefix, ?next_hops, "route changed");
     }
 }
 

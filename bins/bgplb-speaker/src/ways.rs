@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use bgp_speaker::{Gateway, ReachableNextHops};
-use netplumb::{Desired, LinkName, NextHopSpec, RouteSpec};
+use netplumb::{LinkName, NextHopSpec, NextHops, RouteSpec};
 
 /// The next hops that can be reached, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,8 +19,8 @@ struct Way {
 }
 
 impl Ways {
-    /// Takes the kernel's answer for one next hop, given what `ours` put into
-    /// the kernel and what was known before.
+    /// Takes the kernel's answer for one next hop, given the next hops of that
+    /// route if it is our `own`, and what was known before.
     ///
     /// A way by a route of our own proves nothing: it may be there because the
     /// next hop was reachable once. The one exception is a route that leads to
@@ -31,14 +31,14 @@ impl Ways {
     pub(crate) fn take(
         &mut self,
         next_hop: IpAddr,
-        answer: Option<RouteSpec>,
-        ours: &Desired,
+        answer: Option<&RouteSpec>,
+        own: Option<&NextHops>,
         before: &Self,
     ) {
         let Some(route) = answer else {
             return;
         };
-        let Some(own) = ours.routes.get(&route.key()) else {
+        let Some(own) = own else {
             let routers = route.next_hops.iter().filter(|hop| hop.gateway.is_some());
             let way = Way {
                 metric: route.metric,
@@ -49,7 +49,7 @@ impl Ways {
         };
         let earlier = before.0.get(&next_hop);
         let direct = |way: &Way| way.by.is_empty();
-        let itself = own.next_hops.iter().any(|it| it.gateway == Some(next_hop));
+        let itself = own.iter().any(|it| it.gateway == Some(next_hop));
         if itself && earlier.is_none_or(direct) {
             let (metric, by) = (earlier.map_or(0, |way| way.metric), Vec::new());
             self.0.insert(next_hop, Way { metric, by });
@@ -103,6 +103,8 @@ impl Ways {
 
 #[cfg(test)]
 mod tests {
+    use netplumb::Desired;
+
     use super::*;
 
     const HOP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -118,7 +120,9 @@ mod tests {
 
     fn answered(answer: Option<RouteSpec>, ours: &Desired, before: &Ways) -> Ways {
         let mut ways = Ways::default();
-        ways.take(HOP, answer, ours, before);
+        let own = answer.as_ref().and_then(|it| ours.routes.get(&it.key()));
+        let own = own.map(|route| &route.next_hops);
+        ways.take(HOP, answer.as_ref(), own, before);
         ways
     }
 

@@ -1,6 +1,7 @@
 //! What peers announced to us: candidate paths, the chosen next hops, and their readers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,6 +50,30 @@ impl LearnedRoutes {
                 return self.try_recv();
             }
         }
+    }
+
+    /// The next changes, each of another prefix: one if that is all there is,
+    /// and at most some hundreds. `None` like [`recv`](Self::recv).
+    ///
+    /// Cancel safe like [`recv`](Self::recv).
+    pub async fn recv_many(&mut self) -> Option<Vec<LearnedChange>> {
+        loop {
+            if let Some(changes) = self.try_recv_many() {
+                return Some(changes);
+            }
+            if self.wake.changed().await.is_err() {
+                return self.try_recv_many();
+            }
+        }
+    }
+
+    /// The next changes, each of another prefix, if there are any already.
+    pub fn try_recv_many(&mut self) -> Option<Vec<LearnedChange>> {
+        if self.ready.is_empty() {
+            self.shared.lock().read(self.reader, &mut self.ready);
+        }
+        let changes = mem::take(&mut self.ready);
+        (!changes.is_empty()).then(|| changes.into())
     }
 
     /// The next change, if there is one already.

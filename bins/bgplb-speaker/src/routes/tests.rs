@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use bgp_speaker::Gateway;
-use netplumb::{NextHopSpec, Observed};
+use netplumb::{NextHopSpec, Observed, Op};
 
 use super::*;
 
@@ -66,6 +66,10 @@ fn change(prefix: &str, next_hops: &[&str]) -> LearnedChange {
     }
 }
 
+fn apply(routes: &mut Routes<FakeKernel>, change: LearnedChange) -> Outcome {
+    routes.apply(&[change], &Ways::default())
+}
+
 fn route(prefix: &str, metric: u32) -> RouteSpec {
     let via = NextHopSpec::via("192.0.2.1".parse().unwrap());
     RouteSpec::new(prefix.parse().unwrap(), vec![via]).with_metric(metric)
@@ -96,10 +100,10 @@ fn installed(routes: &Routes<FakeKernel>) -> Vec<String> {
 #[test]
 fn each_change_is_one_operation() {
     let mut routes = start(&[]);
-    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]), &Ways::default());
-    routes.apply(
-        &change("2001:db8:1::/48", &["2001:db8::1", "2001:db8::2"]),
-        &Ways::default(),
+    apply(&mut routes, change("198.51.100.0/24", &["192.0.2.1"]));
+    apply(
+        &mut routes,
+        change("2001:db8:1::/48", &["2001:db8::1", "2001:db8::2"]),
     );
     assert_eq!(
         installed(&routes),
@@ -108,11 +112,11 @@ fn each_change_is_one_operation() {
             "2001:db8:1::/48 metric 30 via 2001:db8::1 2001:db8::2",
         ]
     );
-    routes.apply(
-        &change("198.51.100.0/24", &["192.0.2.1", "192.0.2.2"]),
-        &Ways::default(),
+    apply(
+        &mut routes,
+        change("198.51.100.0/24", &["192.0.2.1", "192.0.2.2"]),
     );
-    routes.apply(&change("2001:db8:1::/48", &[]), &Ways::default());
+    apply(&mut routes, change("2001:db8:1::/48", &[]));
     assert_eq!(
         installed(&routes),
         ["198.51.100.0/24 metric 30 via 192.0.2.1 192.0.2.2"]
@@ -124,7 +128,7 @@ fn each_change_is_one_operation() {
 fn a_prefix_that_was_never_installed_needs_no_deletion() {
     let mut routes = start(&[]);
     assert_eq!(
-        routes.apply(&change("198.51.100.0/24", &[]), &Ways::default()),
+        apply(&mut routes, change("198.51.100.0/24", &[])),
         Outcome::Complete
     );
     assert!(routes.kernel.applied.is_empty());
@@ -133,7 +137,7 @@ fn a_prefix_that_was_never_installed_needs_no_deletion() {
 #[test]
 fn routes_of_an_earlier_run_forward_until_the_sweep() {
     let mut routes = start(&[route("198.51.100.0/24", 30), route("203.0.113.0/24", 30)]);
-    routes.apply(&change("198.51.100.0/24", &["192.0.2.2"]), &Ways::default());
+    apply(&mut routes, change("198.51.100.0/24", &["192.0.2.2"]));
     assert_eq!(routes.repair(), Outcome::Complete);
     assert_eq!(
         installed(&routes),
@@ -152,7 +156,7 @@ fn routes_of_an_earlier_run_forward_until_the_sweep() {
 #[test]
 fn other_routes_of_the_protocol_are_left_alone() {
     let mut routes = start(&[route("203.0.113.0/24", 20), route("203.0.113.0/24", 31)]);
-    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]), &Ways::default());
+    apply(&mut routes, change("198.51.100.0/24", &["192.0.2.1"]));
     routes.sweep();
     routes.remove_all();
     assert_eq!(
@@ -167,7 +171,7 @@ fn other_routes_of_the_protocol_are_left_alone() {
 #[test]
 fn a_lost_route_comes_back_with_the_next_repair() {
     let mut routes = start(&[]);
-    routes.apply(&change("198.51.100.0/24", &["192.0.2.1"]), &Ways::default());
+    apply(&mut routes, change("198.51.100.0/24", &["192.0.2.1"]));
     routes.kernel.routes.clear();
     routes.repair();
     assert_eq!(
@@ -181,7 +185,7 @@ fn a_refused_route_is_tried_again_by_repairs() {
     let mut routes = start(&[]);
     routes.kernel.unreachable = Some("192.0.2.9".parse().unwrap());
     assert_eq!(
-        routes.apply(&change("198.51.100.0/24", &["192.0.2.9"]), &Ways::default()),
+        apply(&mut routes, change("198.51.100.0/24", &["192.0.2.9"])),
         Outcome::Incomplete
     );
     assert_eq!(routes.repair(), Outcome::Incomplete);
@@ -208,7 +212,7 @@ fn weights_and_interfaces_of_next_hops_arrive() {
         ("203.0.113.0/24", vec![near]),
     ] {
         let prefix = prefix.parse().unwrap();
-        routes.apply(&LearnedChange { prefix, next_hops }, &Ways::default());
+        apply(&mut routes, LearnedChange { prefix, next_hops });
     }
     let hops: Vec<_> = routes
         .kernel

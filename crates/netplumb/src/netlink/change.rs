@@ -157,14 +157,12 @@ fn create_request(
     if let Some(src) = spec.src {
         request.attr(libc::RTA_PREFSRC, &ip_octets(src))?;
     }
-    if let Some(id) = spec.next_hops.object() {
-        request.attr(RTA_NH_ID, &id.get().to_ne_bytes())?;
+    if spec.next_hops.lead_nowhere() {
+        return Err(Cause::Misuse("a route needs a next hop"));
     }
-    match &*spec.next_hops {
-        // The object says it all.
-        _ if spec.next_hops.object().is_some() => {}
-        [] => return Err(Cause::Misuse("a route needs a next hop")),
-        [hop] => {
+    match (spec.next_hops.object(), &*spec.next_hops) {
+        (Some(id), _) => request.attr(RTA_NH_ID, &id.get().to_ne_bytes())?,
+        (None, [hop]) => {
             if let Some((kind, octets)) = gateway(hop, &spec.dst)? {
                 request.attr(kind, &octets)?;
             }
@@ -172,7 +170,7 @@ fn create_request(
                 request.attr(libc::RTA_OIF, &index_of(link)?.to_ne_bytes())?;
             }
         }
-        hops => {
+        (None, hops) => {
             let mut octets = Vec::new();
             for hop in hops {
                 let index = hop.link.as_ref().map_or(Ok(0), &mut index_of)?;
