@@ -48,10 +48,19 @@ impl Process {
 
     /// The most memory it ever had, in octets.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// The memory it has now, in octets.
+    pub(crate) fn memory(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, name: &'static str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|it| it.strip_prefix(name));
         let kibibytes = line.and_then(|it| it.trim().strip_suffix(" kB"));
-        Ok(kibibytes.context("no VmHWM")?.parse::<u64>()? * 1024)
+        Ok(kibibytes.context(name)?.parse::<u64>()? * 1024)
     }
 }
 

@@ -18,7 +18,7 @@ use self::accepted::Accepted;
 use crate::adj_rib_out::SessionFacts;
 use crate::config::is_link_local;
 use crate::decision::{DEFAULT_LOCAL_PREF, Path};
-use crate::learned::LearnedShared;
+use crate::learned::{LearnedShared, Walk};
 use crate::next_hop::is_global;
 use crate::prefix::unroutable;
 use crate::rib::Table;
@@ -99,9 +99,15 @@ impl AdjRibIn {
     /// From now on these settings hold; what they refuse goes.
     pub(crate) fn set_import(&mut self, settings: &PeerSettings) {
         self.settings = settings.clone();
-        let import = &settings.import;
-        for family in FAMILIES {
-            self.take_back(family, |it| it.take(|prefix| !import.accepts(*prefix)));
+        let refused = |prefix| !settings.import.accepts(prefix);
+        for (table, accepted) in [(Table::V4, &mut self.v4), (Table::V6, &mut self.v6)] {
+            let mut walk = Walk::Begin;
+            while let Some(gone) = self
+                .learned
+                .take_back_where(self.peer, table, &mut walk, PIECE, refused)
+            {
+                accepted.remove(gone);
+            }
         }
     }
 
@@ -109,17 +115,24 @@ impl AdjRibIn {
     /// others go.
     pub(crate) fn retain(&mut self, families: impl Fn(Family) -> bool) {
         for family in FAMILIES {
-            if !families(family) {
-                self.take_back(family, Accepted::take_all);
-            } else if let Some(accepted) = self.accepted(family) {
+            let Some(accepted) = self.accepted(family) else {
+                continue;
+            };
+            if families(family) {
                 accepted.retain();
+            } else {
+                accepted.end();
+                self.take_back(family, None);
             }
         }
     }
 
     /// Routes of `family` that are left from a session before go.
     pub(crate) fn end_retention(&mut self, family: Family) {
-        self.take_back(family, Accepted::take_retained);
+        if let Some(accepted) = self.accepted(family) {
+            let oldest = accepted.end_retention();
+            self.take_back(family, Some(oldest));
+        }
     }
 
     /// The peer begins to repeat its routes of `family`.
@@ -131,7 +144,10 @@ impl AdjRibIn {
 
     /// The peer has repeated them, and what it did not repeat goes.
     pub(crate) fn end_refresh(&mut self, family: Family) {
-        self.take_back(family, Accepted::take_unrefreshed);
+        if let Some(accepted) = self.accepted(family) {
+            let oldest = accepted.end_refresh();
+            self.take_back(family, Some(oldest));
+        }
     }
 
     /// Every route goes.
@@ -144,27 +160,20 @@ impl AdjRibIn {
         self.left = true;
     }
 
-    /// Takes routes back in pieces, so that other peers get at the learned
-    /// routes in between.
-    fn take_back<'a, I>(&'a mut self, family: Family, take: impl FnOnce(&'a mut Accepted) -> I)
-    where
-        I: Iterator<Item = IpNet>,
-    {
-        let Self {
-            v4, v6, withdrawn, ..
-        } = self;
-        let mut gone = match family {
-            Family::IPV4_UNICAST => take(v4),
-            Family::IPV6_UNICAST => take(v6),
+    /// Takes routes back, all or those of generations before one, in pieces, so
+    /// that other peers get at the learned routes in between.
+    fn take_back(&mut self, family: Family, before: Option<u32>) {
+        let (accepted, table) = match family {
+            Family::IPV4_UNICAST => (&mut self.v4, Table::V4),
+            Family::IPV6_UNICAST => (&mut self.v6, Table::V6),
             _ => return,
         };
         loop {
-            withdrawn.clear();
-            withdrawn.extend(gone.by_ref().take(PIECE));
-            if withdrawn.is_empty() {
+            let gone = self.learned.take_back(self.peer, table, before, PIECE);
+            accepted.remove(gone);
+            if gone < PIECE {
                 return;
             }
-            self.learned.replace(self.peer, withdrawn.drain(..), None);
         }
     }
 
@@ -219,15 +228,10 @@ impl AdjRibIn {
 
     /// Takes back the candidates for `self.withdrawn`.
     fn withdraw(&mut self) {
-        let Self {
-            withdrawn, v4, v6, ..
-        } = self;
-        withdrawn.retain(|prefix| match Table::of(prefix) {
-            Table::V4 => v4.remove(prefix),
-            Table::V6 => v6.remove(prefix),
-        });
-        if !withdrawn.is_empty() {
-            self.learned.replace(self.peer, withdrawn.drain(..), None);
+        if !self.withdrawn.is_empty() {
+            let gone = self.learned.withdraw(self.peer, self.withdrawn.drain(..));
+            self.v4.remove(gone.v4);
+            self.v6.remove(gone.v6);
         }
     }
 
@@ -252,15 +256,16 @@ impl AdjRibIn {
         self.withdrawn
             .extend(self.announced.extract_if(.., |prefix| refused(prefix)));
         self.withdraw();
-        for prefix in &self.announced {
-            match Table::of(prefix) {
-                Table::V4 => self.v4.insert(*prefix),
-                Table::V6 => self.v6.insert(*prefix),
-            }
-        }
-        let path = Arc::new(path);
-        self.learned
-            .replace(self.peer, self.announced.drain(..), Some(&path));
+        let generation = |table| match table {
+            Table::V4 => self.v4.generation(),
+            Table::V6 => self.v6.generation(),
+        };
+        let announced = self.announced.drain(..);
+        let more = self
+            .learned
+            .announce(&Arc::new(path), announced, generation);
+        self.v4.add(more.v4);
+        self.v6.add(more.v6);
     }
 
     /// Where packets would go, unless that is nowhere or to ourselves (RFC
@@ -302,13 +307,9 @@ impl AdjRibIn {
             next_hop,
             local_pref,
             neighbour: as_path.first(),
-            as_path: as_path.to_as_path(),
-            origin: attributes.origin()?,
-            med: attributes.med().unwrap_or(0),
             identifier: attributes
                 .originator_id()
                 .map_or(via.negotiated.peer_identifier, BgpIdentifier::from),
-            reflections: attributes.cluster_list().into_iter().count(),
             rate: rate(attributes),
             interface: self
                 .settings

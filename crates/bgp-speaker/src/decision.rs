@@ -4,15 +4,15 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bgp_wire::{AsPath, Asn, BgpIdentifier, Origin, PathAttributes, SessionKind};
+use bgp_wire::{Asn, BgpIdentifier, Origin, PathAttributes, SessionKind};
 
 use crate::gateway::weights;
 use crate::reachability::NextHopTable;
 use crate::{BesideBest, Gateway, Multipath};
 
-/// What the decision needs to know of a learned route; all prefixes of an
-/// UPDATE share one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the decision needs to know of a learned route; all prefixes that a
+/// peer announces alike share one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Path {
     /// Index of the peer it came from.
     pub(crate) peer: usize,
@@ -21,17 +21,11 @@ pub(crate) struct Path {
     pub(crate) local_pref: u32,
     /// The neighbouring AS, where the path begins with one.
     pub(crate) neighbour: Option<Asn>,
-    pub(crate) as_path: AsPath,
-    pub(crate) origin: Origin,
-    /// Missing counts as the best, 0 (RFC 4271 section 9.1.2.2 c).
-    pub(crate) med: u32,
     /// The peer's, or that of who brought the route into the AS.
     pub(crate) identifier: BgpIdentifier,
     pub(crate) peer_address: IpAddr,
-    /// Everything the peer said about the route, for those who ask.
+    /// Everything the peer said about the route.
     pub(crate) attributes: PathAttributes,
-    /// How many route reflectors it passed (RFC 4456 section 9).
-    pub(crate) reflections: usize,
     /// What the link behind it carries, in octets a second.
     pub(crate) rate: Option<u64>,
     /// Where a link-local next hop is.
@@ -44,9 +38,19 @@ impl Path {
     fn rank(&self) -> (Reverse<u32>, usize, Origin) {
         (
             Reverse(self.local_pref),
-            self.as_path.path_len(),
-            self.origin,
+            self.attributes.as_path.path_len(),
+            self.attributes.origin,
         )
+    }
+
+    /// Missing counts as the best, 0 (RFC 4271 section 9.1.2.2 c).
+    fn med(&self) -> u32 {
+        self.attributes.med.unwrap_or(0)
+    }
+
+    /// How many route reflectors it passed (RFC 4456 section 9).
+    const fn reflections(&self) -> usize {
+        self.attributes.cluster_list.len()
     }
 
     fn gateway(&self) -> (IpAddr, Option<&str>) {
@@ -66,7 +70,7 @@ pub(crate) struct Choice<'a> {
 /// Chooses among those of `paths` whose next hops can be reached; `None` if
 /// there is none.
 pub(crate) fn choose<'a>(
-    paths: &'a [Arc<Path>],
+    paths: impl Iterator<Item = &'a Path>,
     multipath: Multipath,
     next_hops: &NextHopTable,
 ) -> Option<Choice<'a>> {
@@ -74,19 +78,21 @@ pub(crate) fn choose<'a>(
     // Steps f and g, with those of RFC 4456 section 9.
     let best = *together
         .iter()
-        .min_by_key(|p| (p.identifier, p.reflections, p.peer_address))?;
+        .min_by_key(|p| (p.identifier, p.reflections(), p.peer_address))?;
     together.retain(|path| match (best.session, multipath.beside_best) {
         (SessionKind::Internal, _) => path.peer == best.peer,
         (SessionKind::External, BesideBest::SameLength) => true,
-        (SessionKind::External, BesideBest::SamePath) => path.as_path == best.as_path,
+        (SessionKind::External, BesideBest::SamePath) => {
+            path.attributes.as_path == best.attributes.as_path
+        }
     });
     Some(Choice { best, together })
 }
 
 /// The next hops to use for one prefix, sorted and without repetitions; empty
 /// if there is no path.
-pub(crate) fn select(
-    paths: &[Arc<Path>],
+pub(crate) fn select<'a>(
+    paths: impl Iterator<Item = &'a Path>,
     multipath: Multipath,
     next_hops: &NextHopTable,
 ) -> Arc<[Gateway]> {
@@ -110,11 +116,9 @@ pub(crate) fn select(
 
 /// The paths that are equal up to the point where only identifiers and
 /// addresses are left to decide.
-fn survivors<'a>(paths: &'a [Arc<Path>], next_hops: &NextHopTable) -> Vec<&'a Path> {
+fn survivors<'a>(paths: impl Iterator<Item = &'a Path>, next_hops: &NextHopTable) -> Vec<&'a Path> {
     // A route whose next hop cannot be reached takes no part (section 9.1.2.1).
     let mut left: Vec<&Path> = paths
-        .iter()
-        .map(AsRef::as_ref)
         .filter(|path| next_hops.metric(path.next_hop).is_some())
         .collect();
     let Some(best) = left.iter().map(|path| path.rank()).min() else {
@@ -124,7 +128,7 @@ fn survivors<'a>(paths: &'a [Arc<Path>], next_hops: &NextHopTable) -> Vec<&'a Pa
     // Step c: MED decides among the paths through one neighbouring system only.
     let beaten = |path: &Path, left: &[&Path]| {
         left.iter()
-            .any(|other| other.neighbour == path.neighbour && other.med < path.med)
+            .any(|other| other.neighbour == path.neighbour && other.med() < path.med())
     };
     let keep: Vec<bool> = left.iter().map(|path| !beaten(path, &left)).collect();
     let mut keep = keep.into_iter();

@@ -1,6 +1,11 @@
 //! What peers announced to us: candidate paths, the chosen next hops, and their readers.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod decider;
+mod slab;
+mod state;
+mod table;
+
+use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 use std::net::IpAddr;
 use std::ops::Bound;
@@ -9,9 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ipnet::IpNet;
 use tokio::sync::watch;
 
-use crate::decision::{Choice, Path, choose, select};
-use crate::reachability::{NextHopTable, ReachableNextHops};
-use crate::versioned::VersionedTable;
+pub(crate) use self::state::Counts;
+use self::state::Learned;
+pub(crate) use self::table::Walk;
+use crate::decision::{Choice, Path};
+use crate::reachability::ReachableNextHops;
+use crate::rib::Table;
 use crate::{Gateway, Multipath};
 
 /// The next hops of one learned prefix have changed.
@@ -70,7 +78,7 @@ impl LearnedRoutes {
     /// The next changes, each of another prefix, if there are any already.
     pub fn try_recv_many(&mut self) -> Option<Vec<LearnedChange>> {
         if self.ready.is_empty() {
-            self.shared.lock().read(self.reader, &mut self.ready);
+            self.shared.lock().read(self.reader, BATCH, &mut self.ready);
         }
         let changes = mem::take(&mut self.ready);
         (!changes.is_empty()).then(|| changes.into())
@@ -79,7 +87,7 @@ impl LearnedRoutes {
     /// The next change, if there is one already.
     pub fn try_recv(&mut self) -> Option<LearnedChange> {
         if self.ready.is_empty() {
-            self.shared.lock().read(self.reader, &mut self.ready);
+            self.shared.lock().read(self.reader, BATCH, &mut self.ready);
         }
         self.ready.pop_front()
     }
@@ -87,7 +95,7 @@ impl LearnedRoutes {
 
 impl Drop for LearnedRoutes {
     fn drop(&mut self) {
-        self.shared.lock().readers.remove(&self.reader);
+        self.shared.lock().remove_reader(self.reader);
     }
 }
 
@@ -99,18 +107,8 @@ pub(crate) struct LearnedShared {
 
 impl LearnedShared {
     pub(crate) fn new(multipath: Multipath, track_next_hops: bool) -> Self {
-        let routes = Learned {
-            multipath,
-            next_hops: NextHopTable::new(track_next_hops),
-            version: 0,
-            candidates: BTreeMap::new(),
-            selected: VersionedTable::new(),
-            readers: BTreeMap::new(),
-            next_reader: 0,
-            wake: Some(watch::Sender::new(())),
-        };
         Self {
-            routes: Mutex::new(routes),
+            routes: Mutex::new(Learned::new(multipath, track_next_hops)),
         }
     }
 
@@ -125,59 +123,84 @@ impl LearnedShared {
         }
     }
 
-    /// Sets or removes the path of `peer` to each of `prefixes`.
-    pub(crate) fn replace(
+    /// Makes `path` the candidate of its peer for each of `prefixes`, in the
+    /// generation that `generation` says. Returns how many have had none.
+    pub(crate) fn announce(
+        &self,
+        path: &Arc<Path>,
+        prefixes: impl IntoIterator<Item = IpNet>,
+        generation: impl Fn(Table) -> u32,
+    ) -> Counts {
+        self.change(|routes| routes.announce(path, prefixes, generation))
+    }
+
+    /// Takes back the candidates of `peer` for each of `prefixes`. Returns how
+    /// many there were.
+    pub(crate) fn withdraw(
         &self,
         peer: usize,
         prefixes: impl IntoIterator<Item = IpNet>,
-        path: Option<&Arc<Path>>,
-    ) {
+    ) -> Counts {
+        self.change(|routes| routes.withdraw(peer, prefixes))
+    }
+
+    /// Takes back the candidates of `peer` of generations before this one, or
+    /// all, those first that were not announced for the longest time, and at
+    /// most as many as this. Returns how many there were.
+    pub(crate) fn take_back(
+        &self,
+        peer: usize,
+        table: Table,
+        before: Option<u32>,
+        most: usize,
+    ) -> usize {
+        self.change(|routes| routes.take_back(peer, table, before, most))
+    }
+
+    /// Takes back those of the next candidates of `peer` in its `walk` whose
+    /// prefixes are to go, having looked at no more than `most`. Returns how
+    /// many went; `None` behind the end. The peer itself must change nothing
+    /// while it walks.
+    pub(crate) fn take_back_where(
+        &self,
+        peer: usize,
+        table: Table,
+        walk: &mut Walk,
+        most: usize,
+        goes: impl Fn(IpNet) -> bool,
+    ) -> Option<usize> {
+        self.change(|routes| routes.take_back_where(peer, table, walk, most, goes))
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Learned) -> R) -> R {
         let mut routes = self.lock();
-        let before = routes.version;
-        for prefix in prefixes {
-            routes.replace(peer, prefix, path);
-        }
+        let before = routes.version();
+        let result = change(&mut routes);
         routes.wake_since(before);
+        result
     }
 
     /// The next hops of all candidates, as they change.
     pub(crate) fn next_hops(&self) -> watch::Receiver<Arc<BTreeSet<IpAddr>>> {
-        self.lock().next_hops.subscribe()
+        self.lock().next_hops()
     }
 
     /// Decides again where the way to a next hop has changed; in pieces, so
     /// that peers get at the routes in between.
     pub(crate) fn set_reachable(&self, reachable: Arc<ReachableNextHops>) {
-        let changed = self.lock().next_hops.set_reachable(reachable);
+        let changed = self.lock().set_reachable(reachable);
         if changed.is_empty() {
             return;
         }
         let mut from = Bound::Unbounded;
-        loop {
-            let mut routes = self.lock();
-            let before = routes.version;
-            let rest = routes.candidates.range((from, Bound::Unbounded));
-            let piece: Vec<_> = rest
-                .take(BATCH)
-                .map(|(prefix, paths)| {
-                    let concerned = paths.iter().any(|path| changed.contains(&path.next_hop));
-                    (*prefix, concerned)
-                })
-                .collect();
-            for (prefix, _) in piece.iter().filter(|(_, concerned)| *concerned) {
-                routes.decide(*prefix);
-            }
-            routes.wake_since(before);
-            match piece.last() {
-                Some((last, _)) => from = Bound::Excluded(*last),
-                None => return,
-            }
+        while let Some(last) = self.change(|it| it.decide_again(from, BATCH, &changed)) {
+            from = Bound::Excluded(last);
         }
     }
 
     /// Nothing is learned any more; readers end once they have read all.
     pub(crate) fn close(&self) {
-        self.lock().wake = None;
+        self.lock().close();
     }
 
     /// Hands `look` every candidate of up to `limit` prefixes from `from` on,
@@ -186,15 +209,9 @@ impl LearnedShared {
         &self,
         from: Bound<IpNet>,
         limit: usize,
-        mut look: impl FnMut(IpNet, &[Arc<Path>], Option<Choice<'_>>, &[Gateway]),
+        look: impl FnMut(IpNet, &[Arc<Path>], Option<Choice<'_>>, &[Gateway]),
     ) {
-        let routes = self.lock();
-        let prefixes = routes.candidates.range((from, Bound::Unbounded));
-        for (prefix, paths) in prefixes.take(limit) {
-            let used = routes.selected.value(prefix).map_or(&[][..], |set| set);
-            let choice = choose(paths, routes.multipath, &routes.next_hops);
-            look(*prefix, paths, choice, used);
-        }
+        self.lock().page(from, limit, look);
     }
 
     fn lock(&self) -> MutexGuard<'_, Learned> {
@@ -202,107 +219,8 @@ impl LearnedShared {
     }
 }
 
-#[derive(Debug)]
-struct Learned {
-    multipath: Multipath,
-    next_hops: NextHopTable,
-    version: u64,
-    /// Every candidate, at most one a peer and prefix.
-    candidates: BTreeMap<IpNet, Vec<Arc<Path>>>,
-    selected: VersionedTable<IpNet, Arc<[Gateway]>>,
-    readers: BTreeMap<u64, Reader>,
-    next_reader: u64,
-    /// Wakes readers; `None` once the speaker has ended.
-    wake: Option<watch::Sender<()>>,
-}
-
-#[derive(Debug)]
-struct Reader {
-    pulled: u64,
-    /// Prefixes removed up to this version were never shown to it.
-    began: u64,
-}
-
-impl Learned {
-    fn replace(&mut self, peer: usize, prefix: IpNet, path: Option<&Arc<Path>>) {
-        let candidates = self.candidates.entry(prefix).or_default();
-        // The new one first, so that a next hop that stays is not let go.
-        if let Some(path) = path {
-            self.next_hops.take(path.next_hop);
-        }
-        for gone in candidates.extract_if(.., |candidate| candidate.peer == peer) {
-            self.next_hops.release(gone.next_hop);
-        }
-        candidates.extend(path.cloned());
-        if candidates.is_empty() {
-            self.candidates.remove(&prefix);
-        }
-        self.decide(prefix);
-    }
-
-    /// Chooses among the candidates of one prefix.
-    fn decide(&mut self, prefix: IpNet) {
-        let candidates = self.candidates.get(&prefix).map_or(&[][..], Vec::as_slice);
-        let next_hops = select(candidates, self.multipath, &self.next_hops);
-        let wanted = (!next_hops.is_empty()).then_some(next_hops);
-        if self.selected.value(&prefix) != wanted.as_ref() {
-            self.version += 1;
-            self.selected.set(self.version, prefix, wanted);
-        }
-    }
-
-    /// Tells readers if something has changed since `version`.
-    fn wake_since(&mut self, version: u64) {
-        if self.version == version {
-            return;
-        }
-        self.forget_tombstones();
-        if let Some(wake) = &self.wake {
-            wake.send_replace(());
-        }
-    }
-
-    fn forget_tombstones(&mut self) {
-        let needs = self.readers.values().map(|r| r.pulled.max(r.began));
-        let useless = needs.min().unwrap_or(u64::MAX);
-        self.selected.forget_tombstones(useless);
-    }
-
-    fn add_reader(&mut self) -> (u64, watch::Receiver<()>) {
-        let id = self.next_reader;
-        self.next_reader += 1;
-        let reader = Reader {
-            pulled: 0,
-            began: self.version,
-        };
-        self.readers.insert(id, reader);
-        // Without a sender the receiver ends after what is there was read.
-        let wake = match &self.wake {
-            Some(sender) => sender.subscribe(),
-            None => watch::channel(()).1,
-        };
-        (id, wake)
-    }
-
-    fn read(&mut self, reader: u64, ready: &mut VecDeque<LearnedChange>) {
-        let Some(reader) = self.readers.get_mut(&reader) else {
-            return;
-        };
-        for change in self.selected.changes_after(reader.pulled) {
-            if ready.len() >= BATCH {
-                break;
-            }
-            reader.pulled = change.version;
-            if change.value.is_none() && change.version <= reader.began {
-                continue;
-            }
-            ready.push_back(LearnedChange {
-                prefix: change.key,
-                next_hops: change.value.map(|set| set.to_vec()).unwrap_or_default(),
-            });
-        }
-    }
-}
-
-/// How many changes a reader takes at once, which bounds how long it holds the lock.
+/// How many changes of each family a reader takes at once, which bounds how long it holds the lock.
 const BATCH: usize = 256;
+
+#[cfg(test)]
+mod tests;

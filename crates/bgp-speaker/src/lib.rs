@@ -93,6 +93,7 @@ mod guests;
 mod inbox;
 #[allow(unsafe_code)]
 mod interface;
+mod interned;
 mod learned;
 mod listener;
 #[allow(unsafe_code)]
@@ -112,7 +113,6 @@ mod speaker;
 mod status;
 #[allow(unsafe_code)]
 mod ttl_security;
-mod versioned;
 mod view;
 mod wire;
 

@@ -1,8 +1,9 @@
-//! Prefixes that nobody can route.
+//! Prefixes that nobody can route, and the order of those of both families.
 
 use std::net::IpAddr;
+use std::ops::Bound;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Why a prefix must not be announced nor learned, in words that follow “it
 /// is”; `None` for what can be routed, default routes included.
@@ -29,5 +30,17 @@ pub fn unroutable(prefix: IpNet) -> Option<&'static str> {
         _ if address.is_loopback() => Some("a loopback address"),
         _ if address.is_multicast() => Some("a multicast address"),
         _ => None,
+    }
+}
+
+/// Where a walk from `from` on begins among the IPv4 prefixes, unless it is
+/// past them, and among the IPv6 ones, which come behind.
+pub(crate) const fn by_family(from: Bound<IpNet>) -> (Option<Bound<Ipv4Net>>, Bound<Ipv6Net>) {
+    match from {
+        Bound::Unbounded => (Some(Bound::Unbounded), Bound::Unbounded),
+        Bound::Included(IpNet::V4(net)) => (Some(Bound::Included(net)), Bound::Unbounded),
+        Bound::Excluded(IpNet::V4(net)) => (Some(Bound::Excluded(net)), Bound::Unbounded),
+        Bound::Included(IpNet::V6(net)) => (None, Bound::Included(net)),
+        Bound::Excluded(IpNet::V6(net)) => (None, Bound::Excluded(net)),
     }
 }

@@ -1,6 +1,5 @@
 //! What we announce: prefixes, their interned attribute sets, and a change log.
 
-mod sets;
 mod table;
 
 use std::fmt;
@@ -11,8 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bgp_wire::PathAttributes;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use self::sets::AttributeSets;
 use self::table::{RouteTable, SetId, Walk};
+use crate::interned::Interned;
+use crate::prefix::by_family;
 
 /// One change of what we announce.
 #[derive(Clone, Debug)]
@@ -57,15 +57,6 @@ impl fmt::Display for RibVersion {
 pub(crate) enum Table {
     V4,
     V6,
-}
-
-impl Table {
-    pub(crate) const fn of(prefix: &IpNet) -> Self {
-        match prefix {
-            IpNet::V4(_) => Self::V4,
-            IpNet::V6(_) => Self::V6,
-        }
-    }
 }
 
 /// An attribute set that is in use.
@@ -144,7 +135,7 @@ pub(crate) struct Rib {
     version: u64,
     v4: RouteTable<Ipv4Net>,
     v6: RouteTable<Ipv6Net>,
-    sets: AttributeSets,
+    sets: Interned<PathAttributes>,
     /// Per reader and table: tombstones up to this version are of no use to it.
     readers: Vec<[AtomicU64; 2]>,
 }
@@ -156,7 +147,7 @@ impl Rib {
             version: 0,
             v4: RouteTable::new(),
             v6: RouteTable::new(),
-            sets: AttributeSets::default(),
+            sets: Interned::default(),
             readers: (0..readers).map(|_| idle()).collect(),
         }
     }
@@ -181,13 +172,7 @@ impl Rib {
         &self,
         from: Bound<IpNet>,
     ) -> impl Iterator<Item = (IpNet, &Arc<PathAttributes>)> {
-        let (v4, v6) = match from {
-            Bound::Unbounded => (Some(Bound::Unbounded), Bound::Unbounded),
-            Bound::Included(IpNet::V4(net)) => (Some(Bound::Included(net)), Bound::Unbounded),
-            Bound::Excluded(IpNet::V4(net)) => (Some(Bound::Excluded(net)), Bound::Unbounded),
-            Bound::Included(IpNet::V6(net)) => (None, Bound::Included(net)),
-            Bound::Excluded(IpNet::V6(net)) => (None, Bound::Excluded(net)),
-        };
+        let (v4, v6) = by_family(from);
         let v4 = v4.into_iter().flat_map(|from| self.v4.range(from));
         let v4 = v4.map(|(net, set)| (IpNet::V4(net), set));
         let v6 = self.v6.range(v6);

@@ -223,3 +223,81 @@ fn weights_and_interfaces_of_next_hops_arrive() {
         .collect();
     assert_eq!(hops, [(1, None), (3, None), (1, Some("eth1".to_owned()))]);
 }
+
+#[test]
+fn many_changes_are_each_made_and_the_refused_ones_named() {
+    let mut routes = start(&[]);
+    routes.kernel.unreachable = Some("192.0.2.9".parse().unwrap());
+    let changes: Vec<_> = (0..10_u8)
+        .map(|number| {
+            let next_hop = if number % 3 == 0 { 9 } else { 1 };
+            change(
+                &format!("198.51.100.{number}/32"),
+                &[&format!("192.0.2.{next_hop}")],
+            )
+        })
+        .collect();
+    let ways = Ways::default();
+    assert_eq!(routes.apply(&changes, &ways), Outcome::Incomplete);
+    assert_eq!(installed(&routes).len(), 6);
+    // What is not in the kernel is known, and what is there is left alone.
+    routes.kernel.applied.clear();
+    routes.kernel.unreachable = None;
+    assert_eq!(routes.repair(), Outcome::Complete);
+    assert_eq!(routes.kernel.applied.len(), 4);
+    assert_eq!(installed(&routes).len(), 10);
+    routes.remove_all();
+    assert_eq!(installed(&routes), [""; 0]);
+}
+
+/// A kernel that notes in which way a route came.
+#[derive(Default)]
+struct Noting {
+    steps: Vec<RouteChange>,
+    refusing: bool,
+}
+
+impl Kernel for Noting {
+    type Error = Refused;
+
+    fn observe(&mut self) -> Result<Observed, Refused> {
+        Ok(Observed::default())
+    }
+
+    fn apply(&mut self, op: &Op) -> Result<(), Refused> {
+        panic!("{op} by itself");
+    }
+
+    fn change_routes(&mut self, changes: &[RouteChange]) -> Vec<Result<(), Refused>> {
+        self.steps.extend(changes.iter().cloned());
+        let refusing = self.refusing;
+        let result = |_| if refusing { Err(Refused) } else { Ok(()) };
+        changes.iter().map(result).collect()
+    }
+}
+
+#[test]
+fn only_what_was_made_is_replaced_unasked() {
+    let mut routes = Routes::take_over(Noting::default(), PLACE).unwrap();
+    let ways = Ways::default();
+    let added = |routes: &mut Routes<Noting>, hop: &str| {
+        routes.apply(&[change("198.51.100.0/24", &[hop])], &ways);
+        match routes.kernel.steps.last() {
+            Some(RouteChange::Add(_)) => true,
+            Some(RouteChange::Replace(_)) => false,
+            other => panic!("{other:?}"),
+        }
+    };
+    routes.kernel.refusing = true;
+    assert!(added(&mut routes, "192.0.2.1"));
+    assert!(added(&mut routes, "192.0.2.2"));
+    routes.kernel.refusing = false;
+    assert!(added(&mut routes, "192.0.2.2"));
+    assert!(!added(&mut routes, "192.0.2.1"));
+    // A look that does not find it says that it is gone.
+    routes.kernel.refusing = true;
+    routes.repair();
+    assert!(added(&mut routes, "192.0.2.2"));
+    routes.apply(&[change("198.51.100.0/24", &[])], &ways);
+    assert!(added(&mut routes, "192.0.2.2"));
+}

@@ -1,3 +1,5 @@
+use bgp_wire::AsPath;
+
 use super::*;
 
 /// A path of peer `number` through `asns`, otherwise like all others.
@@ -10,16 +12,26 @@ fn path(number: u8, asns: &[u32]) -> Path {
         next_hop: address.into(),
         local_pref: DEFAULT_LOCAL_PREF,
         neighbour: asns.first().copied().map(Asn::new),
-        as_path,
-        origin: Origin::Igp,
-        med: 0,
         identifier: address.into(),
         peer_address: address.into(),
-        attributes: PathAttributes::originated(),
-        reflections: 0,
+        attributes: PathAttributes {
+            as_path,
+            ..PathAttributes::originated()
+        },
         rate: None,
         interface: None,
     }
+}
+
+/// The same with other attributes.
+fn with(path: Path, change: impl FnOnce(&mut PathAttributes)) -> Path {
+    let mut path = path;
+    change(&mut path.attributes);
+    path
+}
+
+fn selected(paths: &[Path], multipath: Multipath, next_hops: &NextHopTable) -> Arc<[Gateway]> {
+    select(paths.iter(), multipath, next_hops)
 }
 
 fn check(paths: &[Path], multipath: Multipath, expected: &[u8]) {
@@ -27,15 +39,15 @@ fn check(paths: &[Path], multipath: Multipath, expected: &[u8]) {
 }
 
 fn check_within(next_hops: &NextHopTable, paths: &[Path], multipath: Multipath, expected: &[u8]) {
-    let mut paths: Vec<_> = paths.iter().cloned().map(Arc::new).collect();
+    let mut paths = paths.to_vec();
     let expected: Vec<Gateway> = expected
         .iter()
         .map(|n| Gateway::new(IpAddr::from([192, 0, 2, *n])))
         .collect();
-    assert_eq!(*select(&paths, multipath, next_hops), *expected);
+    assert_eq!(*selected(&paths, multipath, next_hops), *expected);
     // The order in which they were learned must not matter.
     paths.reverse();
-    assert_eq!(*select(&paths, multipath, next_hops), *expected);
+    assert_eq!(*selected(&paths, multipath, next_hops), *expected);
 }
 
 /// What is known when these next hops can be reached with these metrics.
@@ -63,18 +75,9 @@ fn each_step_decides_before_the_next() {
         local_pref: 200,
         ..path(9, &[1, 2, 3])
     };
-    let short = Path {
-        origin: Origin::Incomplete,
-        ..path(8, &[1])
-    };
-    let igp = Path {
-        med: 9,
-        ..path(7, &[1, 2])
-    };
-    let egp = Path {
-        origin: Origin::Egp,
-        ..path(1, &[1, 2])
-    };
+    let short = with(path(8, &[1]), |it| it.origin = Origin::Incomplete);
+    let igp = with(path(7, &[1, 2]), |it| it.med = Some(9));
+    let egp = with(path(1, &[1, 2]), |it| it.origin = Origin::Egp);
     let all = [preferred, short, igp, egp];
     check(&all, relaxed(), &[9]);
     check(&all[1..], relaxed(), &[8]);
@@ -84,18 +87,9 @@ fn each_step_decides_before_the_next() {
 
 #[test]
 fn med_decides_within_one_neighbouring_system_only() {
-    let worse = Path {
-        med: 5,
-        ..path(1, &[100, 7])
-    };
-    let better = Path {
-        med: 1,
-        ..path(2, &[100, 7])
-    };
-    let elsewhere = Path {
-        med: 9,
-        ..path(3, &[200, 7])
-    };
+    let worse = with(path(1, &[100, 7]), |it| it.med = Some(5));
+    let better = with(path(2, &[100, 7]), |it| it.med = Some(1));
+    let elsewhere = with(path(3, &[200, 7]), |it| it.med = Some(9));
     check(&[worse, better, elsewhere], relaxed(), &[2, 3]);
 }
 
@@ -175,11 +169,14 @@ fn the_nearest_next_hop_wins_after_external_over_internal() {
 
 #[test]
 fn fewer_reflections_win_among_equal_identifiers() {
-    let internal = |number, reflections| Path {
-        session: SessionKind::Internal,
-        identifier: BgpIdentifier::from(std::net::Ipv4Addr::new(9, 9, 9, 9)),
-        reflections,
-        ..path(number, &[1])
+    let internal = |number, reflections| {
+        let path = Path {
+            session: SessionKind::Internal,
+            identifier: BgpIdentifier::from(std::net::Ipv4Addr::new(9, 9, 9, 9)),
+            ..path(number, &[1])
+        };
+        let reflectors = vec![std::net::Ipv4Addr::new(9, 9, 9, 8); reflections];
+        with(path, |it| it.cluster_list = reflectors)
     };
     check(&[internal(1, 2), internal(2, 1)], relaxed(), &[2]);
     check(&[internal(1, 1), internal(2, 1)], relaxed(), &[1]);
@@ -187,14 +184,12 @@ fn fewer_reflections_win_among_equal_identifiers() {
 
 #[test]
 fn known_rates_become_weights() {
-    let rated = |number, rate| {
-        Arc::new(Path {
-            rate,
-            ..path(number, &[1])
-        })
+    let rated = |number, rate| Path {
+        rate,
+        ..path(number, &[1])
     };
-    let said = |paths: &[Arc<Path>]| {
-        let selected = select(paths, relaxed(), &NextHopTable::new(false));
+    let said = |paths: &[Path]| {
+        let selected = selected(paths, relaxed(), &NextHopTable::new(false));
         let said = selected.iter().map(ToString::to_string);
         said.collect::<Vec<_>>().join(", ")
     };

@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use crate::interned::Id;
+
 /// Which attribute set a route has, among those that are in use.
-pub(super) type SetId = u32;
+pub(super) type SetId = Id;
 
 /// A place among `routes`.
 type Place = u32;
