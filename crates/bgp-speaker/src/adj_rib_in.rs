@@ -1,6 +1,7 @@
 //! What one peer told us: its UPDATEs become candidates for learned routes.
 
 mod accepted;
+mod faulty;
 
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,7 +13,7 @@ use bgp_wire::{
     RawMessage, UpdateView,
 };
 use ipnet::IpNet;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use self::accepted::Accepted;
 use crate::adj_rib_out::SessionFacts;
@@ -181,7 +182,7 @@ impl AdjRibIn {
         let attributes = judgement.attributes();
         let mut unusable = judgement.disposition() >= Some(Disposition::TreatAsWithdraw);
         if let Some(fault) = judgement.fault() {
-            warn!(peer = %self.settings.address, error = %fault.error, "faulty UPDATE: {:?}", fault.disposition);
+            faulty::report(self.settings.address, update, attributes, fault);
         }
         if let Some(what) = went_round(attributes, via.facts) {
             debug!(peer = %self.settings.address, "{what}: the routes are not used");

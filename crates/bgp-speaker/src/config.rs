@@ -1,5 +1,6 @@
 //! What a speaker is told, and the checks made before it starts.
 
+mod changes;
 mod dynamic;
 mod error;
 mod export;
@@ -227,24 +228,6 @@ impl PeerSettings {
     /// The autonomous system that we are to this peer.
     pub(crate) fn own_as(&self, speaker: Asn) -> Asn {
         self.local_as.unwrap_or(speaker)
-    }
-
-    /// The same peer with everything that `newer` can change while the session
-    /// goes on: if the result is `newer`, the session need not end.
-    pub(crate) fn updated_by(&self, newer: &Self) -> Self {
-        Self {
-            name: newer.name.clone(),
-            next_hops: newer.next_hops,
-            export: newer.export.clone(),
-            import: newer.import.clone(),
-            import_preference: newer.import_preference,
-            ..self.clone()
-        }
-    }
-
-    /// Whether what is made of the peer's routes is the same with `other`.
-    pub(crate) fn imports_like(&self, other: &Self) -> bool {
-        self.import == other.import && self.import_preference == other.import_preference
     }
 
     fn check(&self, listening: bool) -> Result<(), ConfigError> {
