@@ -2,6 +2,7 @@
 
 mod accepted;
 mod faulty;
+mod leak;
 
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use bgp_fsm::Negotiated;
 use bgp_wire::{
     Attributes, BgpIdentifier, Community, Disposition, ExtendedValue, Family, MessageView, NextHop,
-    RawMessage, UpdateView,
+    PathAttributes, RawMessage, UpdateView,
 };
 use ipnet::IpNet;
 use tracing::debug;
@@ -188,6 +189,10 @@ impl AdjRibIn {
             debug!(peer = %self.settings.address, "{what}: the routes are not used");
             unusable = true;
         }
+        if let Err(leak) = via.only_to_customer(attributes) {
+            leak::report(self.settings.address, update, attributes, leak);
+            unusable = true;
+        }
 
         self.withdrawn.clear();
         if via.carries(Family::IPV4_UNICAST) {
@@ -318,7 +323,10 @@ impl AdjRibIn {
                 .filter(|_| is_link_local(next_hop))
                 .map(Arc::from),
             peer_address: self.settings.address,
-            attributes: attributes.to_path_attributes()?,
+            attributes: PathAttributes {
+                only_to_customer: via.only_to_customer(attributes).ok()?,
+                ..attributes.to_path_attributes()?
+            },
         })
     }
 }

@@ -274,7 +274,8 @@ impl Roster {
             task = task.leaving_with_its_session();
         }
         let dismissal = Dismissal::within(&self.cancel);
-        let running = task.run(dismissal.clone());
+        // A future that awaits another holds it twice, before and while it does.
+        let running = Box::pin(Box::new(task).run(dismissal.clone()));
         self.tasks.spawn({
             let key = key.clone();
             async move {

@@ -22,7 +22,10 @@ pub(super) fn report(
 }
 
 /// The prefixes that the UPDATE announces, and by which next hop.
-fn concerned(update: UpdateView<'_>, attributes: &Attributes<'_>) -> (Prefixes, Option<IpAddr>) {
+pub(super) fn concerned(
+    update: UpdateView<'_>,
+    attributes: &Attributes<'_>,
+) -> (Prefixes, Option<IpAddr>) {
     let mut prefixes = Prefixes::default();
     let reach = attributes.mp_reach();
     let v4 = update.nlri().map_while(Result::ok);
@@ -52,12 +55,16 @@ const fn consequence(disposition: Disposition) -> &'static str {
 
 /// The first few by name, the others by number.
 #[derive(Debug, Default)]
-struct Prefixes {
+pub(super) struct Prefixes {
     named: String,
     count: usize,
 }
 
 impl Prefixes {
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     fn push(&mut self, prefix: impl fmt::Display) {
         self.count += 1;
         if self.count <= NAMED {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bgp_fsm::{Cause, DownReason, Event, Input, Negotiated, StaleEnd};
-use bgp_wire::{Family, RawMessage};
+use bgp_wire::{Family, RawMessage, SessionKind};
 use tracing::{debug, info, warn};
 
 use super::PeerTask;
@@ -87,11 +87,13 @@ impl PeerTask {
             identifier = %negotiated.peer_identifier,
             "session established"
         );
+        let external = negotiated.decode.session == SessionKind::External;
         let facts = SessionFacts {
             local_as: self.local_as,
             identifier: self.machine.config().open().identifier,
             max_message_len: negotiated.max_message_len,
             context: negotiated.decode,
+            role: self.settings.role.filter(|_| external),
         };
         // The old session, if any, takes its marks back before the new one begins.
         self.session = None;
