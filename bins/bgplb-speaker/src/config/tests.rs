@@ -100,6 +100,7 @@ fn every_rarer_key_arrives() {
         [multipath]
         paths = "same-path"
         max-next-hops = 8
+        internal = true
         [[peers]]
         address = "fe80::2"
         interface = "eth1"
@@ -131,6 +132,7 @@ fn every_rarer_key_arrives() {
     )
     .unwrap();
     assert_eq!(config.speaker.multipath.max_next_hops, 8);
+    assert!(config.speaker.multipath.internal);
     let peer = &config.speaker.peers[0];
     assert_eq!(peer.key().to_string(), "fe80::2%eth1");
     assert_eq!(peer.remote_as, RemoteAs::External);
