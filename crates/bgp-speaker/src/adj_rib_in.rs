@@ -39,6 +39,8 @@ pub(crate) struct AdjRibIn {
     withdrawn: Vec<IpNet>,
     announced: Vec<IpNet>,
     left: bool,
+    /// How many sessions were lost whose routes stayed in use.
+    epoch: u32,
 }
 
 /// The session that an UPDATE came by.
@@ -68,6 +70,7 @@ impl AdjRibIn {
             withdrawn: Vec::new(),
             announced: Vec::new(),
             left: false,
+            epoch: 0,
         }
     }
 
@@ -110,6 +113,7 @@ impl AdjRibIn {
     /// The session is lost: routes of `families` stay in use for a while, the
     /// others go.
     pub(crate) fn retain(&mut self, families: impl Fn(Family) -> bool) {
+        self.epoch = self.epoch.saturating_add(1);
         for family in FAMILIES {
             if !families(family) {
                 self.take_back(family, Accepted::take_all);
@@ -117,6 +121,11 @@ impl AdjRibIn {
                 accepted.retain();
             }
         }
+    }
+
+    /// Routes of earlier epochs are left from a session before.
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// Routes of `family` that are left from a session before go.
@@ -322,6 +331,7 @@ impl AdjRibIn {
                 .as_deref()
                 .filter(|_| is_link_local(next_hop))
                 .map(Arc::from),
+            epoch: self.epoch,
             peer_address: self.settings.address,
             attributes: PathAttributes {
                 only_to_customer: via.only_to_customer(attributes).ok()?,

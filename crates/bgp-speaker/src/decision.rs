@@ -39,6 +39,8 @@ pub(crate) struct Path {
     pub(crate) rate: Option<u64>,
     /// Where a link-local next hop is.
     pub(crate) interface: Option<Arc<str>>,
+    /// How many sessions of the peer were lost before it was announced.
+    pub(crate) epoch: u32,
 }
 
 impl Path {

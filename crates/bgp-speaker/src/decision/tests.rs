@@ -20,6 +20,7 @@ fn path(number: u8, asns: &[u32]) -> Path {
         reflections: 0,
         rate: None,
         interface: None,
+        epoch: 0,
     }
 }
 

@@ -126,10 +126,11 @@ impl PeerTask {
         self.expect_bfd_restart(Instant::now());
         self.adj_rib_in.retain(|family| families.contains(&family));
         self.note_accepted();
-        let prefixes = self.adj_rib_in.len();
+        let (prefixes, epoch) = (self.adj_rib_in.len(), self.adj_rib_in.epoch());
         info!(peer = %self.settings.address, prefixes, ?time, "session lost: its routes are kept for the peer's restart");
         self.shared.update_status(self.index, |status| {
             status.retained = families.iter().copied().collect();
+            status.epoch = epoch;
             status.retained_until = SystemTime::now().checked_add(time);
         });
     }
