@@ -305,6 +305,7 @@ fn multipath(root: &Section<'_>) -> Multipath {
         if let Some(beside_best) = section.optional("paths", kinds::BESIDE_BEST) {
             multipath.beside_best = beside_best;
         }
+        multipath.internal = section.optional("internal", kinds::YES_OR_NO) == Some(true);
         if let Some(most) = section.optional("max-next-hops", kinds::COUNT) {
             multipath.max_next_hops = most as usize;
         }

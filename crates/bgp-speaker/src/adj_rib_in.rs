@@ -1,6 +1,8 @@
 //! What one peer told us: its UPDATEs become candidates for learned routes.
 
 mod accepted;
+mod faulty;
+mod leak;
 
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,10 +11,10 @@ use std::sync::Arc;
 use bgp_fsm::Negotiated;
 use bgp_wire::{
     Attributes, BgpIdentifier, Community, Disposition, ExtendedValue, Family, MessageView, NextHop,
-    RawMessage, UpdateView,
+    PathAttributes, RawMessage, UpdateView,
 };
 use ipnet::IpNet;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use self::accepted::Accepted;
 use crate::adj_rib_out::SessionFacts;
@@ -37,6 +39,8 @@ pub(crate) struct AdjRibIn {
     withdrawn: Vec<IpNet>,
     announced: Vec<IpNet>,
     left: bool,
+    /// How many sessions were lost whose routes stayed in use.
+    epoch: u32,
 }
 
 /// The session that an UPDATE came by.
@@ -66,6 +70,7 @@ impl AdjRibIn {
             withdrawn: Vec::new(),
             announced: Vec::new(),
             left: false,
+            epoch: 0,
         }
     }
 
@@ -114,6 +119,7 @@ impl AdjRibIn {
     /// The session is lost: routes of `families` stay in use for a while, the
     /// others go.
     pub(crate) fn retain(&mut self, families: impl Fn(Family) -> bool) {
+        self.epoch = self.epoch.saturating_add(1);
         for family in FAMILIES {
             let Some(accepted) = self.accepted(family) else {
                 continue;
@@ -125,6 +131,11 @@ impl AdjRibIn {
                 self.take_back(family, None);
             }
         }
+    }
+
+    /// Routes of earlier epochs are left from a session before.
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// Routes of `family` that are left from a session before go.
@@ -190,10 +201,14 @@ impl AdjRibIn {
         let attributes = judgement.attributes();
         let mut unusable = judgement.disposition() >= Some(Disposition::TreatAsWithdraw);
         if let Some(fault) = judgement.fault() {
-            warn!(peer = %self.settings.address, error = %fault.error, "faulty UPDATE: {:?}", fault.disposition);
+            faulty::report(self.settings.address, update, attributes, fault);
         }
         if let Some(what) = went_round(attributes, via.facts) {
             debug!(peer = %self.settings.address, "{what}: the routes are not used");
+            unusable = true;
+        }
+        if let Err(leak) = via.only_to_customer(attributes) {
+            leak::report(self.settings.address, update, attributes, leak);
             unusable = true;
         }
 
@@ -317,8 +332,12 @@ impl AdjRibIn {
                 .as_deref()
                 .filter(|_| is_link_local(next_hop))
                 .map(Arc::from),
+            epoch: self.epoch,
             peer_address: self.settings.address,
-            attributes: attributes.to_path_attributes()?,
+            attributes: PathAttributes {
+                only_to_customer: via.only_to_customer(attributes).ok()?,
+                ..attributes.to_path_attributes()?
+            },
         })
     }
 }

@@ -4,7 +4,7 @@ mod stream;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bgp_wire::{Asn, BgpIdentifier, DecodeContext, Family, MaxMessageLen, NextHop};
+use bgp_wire::{Asn, BgpIdentifier, DecodeContext, Family, MaxMessageLen, NextHop, Role};
 use bytes::BytesMut;
 
 pub(crate) use self::stream::Finished;
@@ -19,6 +19,8 @@ pub(crate) struct SessionFacts {
     pub(crate) identifier: BgpIdentifier,
     pub(crate) max_message_len: MaxMessageLen,
     pub(crate) context: DecodeContext,
+    /// What we are to an external peer, if that is known.
+    pub(crate) role: Option<Role>,
 }
 
 /// One session's outgoing side. It begins with nothing sent.

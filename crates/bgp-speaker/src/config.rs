@@ -1,5 +1,6 @@
 //! What a speaker is told, and the checks made before it starts.
 
+mod changes;
 mod dynamic;
 mod error;
 mod export;
@@ -11,8 +12,8 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bgp_fsm::{PeerConfig, PrefixLimit, Support};
-use bgp_wire::{Asn, BgpIdentifier, Family, HoldTime};
+use bgp_fsm::{PeerConfig, PrefixLimit, RoleCheck, Support};
+use bgp_wire::{Asn, BgpIdentifier, Family, HoldTime, Role};
 
 pub use self::dynamic::DynamicPeers;
 pub use self::error::ConfigError;
@@ -172,6 +173,13 @@ pub struct PeerSettings {
     pub max_prefixes_pause: Duration,
     /// Graceful restart, offered unless changed to `None`.
     pub graceful_restart: Option<GracefulRestart>,
+    /// What we are to an external peer (RFC 9234 section 4): routes it must
+    /// not have sent us are not used, and those it must not get are not sent.
+    /// `None` to leave that alone; of no consequence to an internal peer.
+    pub role: Option<Role>,
+    /// Whether a peer that does not tell its own role is refused (RFC 9234
+    /// section 4.2).
+    pub role_strict: bool,
     /// BFD with the peer (RFC 5882): a path found broken ends the session with
     /// Cease / BFD Down (RFC 9384). `None` for none.
     pub bfd: Option<BfdSettings>,
@@ -205,6 +213,8 @@ impl PeerSettings {
             max_prefixes: DEFAULT_MAX_PREFIXES,
             max_prefixes_pause: DEFAULT_MAX_PREFIXES_PAUSE,
             graceful_restart: Some(GracefulRestart::default()),
+            role: None,
+            role_strict: false,
             bfd: None,
         }
     }
@@ -227,24 +237,6 @@ impl PeerSettings {
     /// The autonomous system that we are to this peer.
     pub(crate) fn own_as(&self, speaker: Asn) -> Asn {
         self.local_as.unwrap_or(speaker)
-    }
-
-    /// The same peer with everything that `newer` can change while the session
-    /// goes on: if the result is `newer`, the session need not end.
-    pub(crate) fn updated_by(&self, newer: &Self) -> Self {
-        Self {
-            name: newer.name.clone(),
-            next_hops: newer.next_hops,
-            export: newer.export.clone(),
-            import: newer.import.clone(),
-            import_preference: newer.import_preference,
-            ..self.clone()
-        }
-    }
-
-    /// Whether what is made of the peer's routes is the same with `other`.
-    pub(crate) fn imports_like(&self, other: &Self) -> bool {
-        self.import == other.import && self.import_preference == other.import_preference
     }
 
     fn check(&self, listening: bool) -> Result<(), ConfigError> {
@@ -339,6 +331,13 @@ impl PeerSettings {
         // Where the session itself is IPv6 there may be no IPv4 on the link.
         if self.address.to_canonical().is_ipv6() {
             machine = machine.extended_next_hop(Support::Supported);
+        }
+        if let Some(role) = self.role {
+            let check = match self.role_strict {
+                true => RoleCheck::Strict,
+                false => RoleCheck::Lenient,
+            };
+            machine = machine.role(role, check);
         }
         if let Some(restart) = self.graceful_restart {
             let families = self.families.iter().copied();

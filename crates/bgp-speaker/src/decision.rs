@@ -1,14 +1,17 @@
 //! The decision process (RFC 4271 section 9.1.2) and the set of paths used together.
 
+mod beside;
+
 use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bgp_wire::{Asn, BgpIdentifier, Origin, PathAttributes, SessionKind};
 
+use self::beside::is_as_good;
 use crate::gateway::weights;
 use crate::reachability::NextHopTable;
-use crate::{BesideBest, Gateway, Multipath};
+use crate::{Gateway, Multipath};
 
 /// What the decision needs to know of a learned route; all prefixes that a
 /// peer announces alike share one.
@@ -30,6 +33,8 @@ pub(crate) struct Path {
     pub(crate) rate: Option<u64>,
     /// Where a link-local next hop is.
     pub(crate) interface: Option<Arc<str>>,
+    /// How many sessions of the peer were lost before it was announced.
+    pub(crate) epoch: u32,
 }
 
 impl Path {
@@ -79,13 +84,7 @@ pub(crate) fn choose<'a>(
     let best = *together
         .iter()
         .min_by_key(|p| (p.identifier, p.reflections(), p.peer_address))?;
-    together.retain(|path| match (best.session, multipath.beside_best) {
-        (SessionKind::Internal, _) => path.peer == best.peer,
-        (SessionKind::External, BesideBest::SameLength) => true,
-        (SessionKind::External, BesideBest::SamePath) => {
-            path.attributes.as_path == best.attributes.as_path
-        }
-    });
+    together.retain(|path| is_as_good(path, best, multipath));
     Some(Choice { best, together })
 }
 

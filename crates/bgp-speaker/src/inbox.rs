@@ -38,7 +38,7 @@ impl<T> Sender<T> {
 
 impl<T> Inbox<T> {
     /// Waits for something and takes it; cancel safe.
-    pub(crate) async fn take(&mut self) -> T {
+    pub(crate) async fn take(&self) -> T {
         loop {
             if let Some(newest) = self.0.lock().take() {
                 return newest;
@@ -65,7 +65,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_newest_takes_the_place_of_what_was_not_taken() {
-        let (sender, mut inbox) = inbox();
+        let (sender, inbox) = inbox();
         assert_eq!(sender.replace(1), None);
         assert_eq!(sender.replace(2), Some(1));
         assert_eq!(inbox.take().await, 2);
@@ -78,7 +78,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_is_woken() {
-        let (sender, mut inbox) = inbox();
+        let (sender, inbox) = inbox();
         let waiting = tokio::spawn(async move { inbox.take().await });
         tokio::task::yield_now().await;
         sender.replace(7);

@@ -124,8 +124,9 @@ impl PeerTask {
         self
     }
 
-    /// Runs until dismissed and its last words are said.
-    pub(crate) async fn run(mut self, dismissal: Dismissal) {
+    /// Runs until dismissed and its last words are said. In a box, of which the
+    /// future need not hold a copy.
+    pub(crate) async fn run(mut self: Box<Self>, dismissal: Dismissal) {
         self.follow_controls();
         self.start_bfd();
         loop {

@@ -103,6 +103,8 @@ pub struct PeerStatus {
     /// Families with routes that are left from a session before, while the
     /// peer restarts (RFC 4724 section 4.2).
     pub retained: Vec<Family>,
+    /// Those of earlier epochs are.
+    pub(crate) epoch: u32,
     /// Until when the peer has to be back for that.
     pub retained_until: Option<SystemTime>,
     /// Whether an operator wants no session
@@ -133,6 +135,7 @@ impl PeerStatus {
             end_of_rib: Vec::new(),
             accepted_prefixes: 0,
             retained: Vec::new(),
+            epoch: 0,
             retained_until: None,
             administratively_down: false,
             graceful_shutdown: false,
@@ -143,6 +146,10 @@ impl PeerStatus {
     /// What tells this peer from others.
     pub fn key(&self) -> PeerKey {
         PeerKey::new(self.address, self.interface.as_deref())
+    }
+
+    pub(crate) fn slot(&self) -> usize {
+        self.slot
     }
 
     /// Whether the peer has told us everything it had when the session began.

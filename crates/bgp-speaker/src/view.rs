@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 
-use bgp_wire::PathAttributes;
+use bgp_wire::{Family, PathAttributes};
 use ipnet::IpNet;
 
-use crate::SpeakerHandle;
 use crate::decision::Path;
+use crate::{PeerStatus, SpeakerHandle};
 
 /// A route accepted from a peer, whether it is used or not.
 #[derive(Clone, Debug)]
@@ -20,6 +20,9 @@ pub struct LearnedRoute {
     pub best: bool,
     /// Whether packets take it, as the best one or beside that.
     pub used: bool,
+    /// Whether it is left from a session that was lost, while the peer restarts
+    /// (RFC 4724 section 4.2).
+    pub stale: bool,
     path: Arc<Path>,
 }
 
@@ -57,6 +60,7 @@ impl SpeakerHandle {
     pub fn learned_page(&self, from: Bound<IpNet>, prefixes: usize) -> Vec<LearnedRoute> {
         let mut page = Vec::new();
         let learned = &self.shared.learned;
+        let restarting = self.restarting_peers();
         learned.page(from, prefixes, |prefix, paths, choice, gateways| {
             page.extend(paths.iter().map(|path| {
                 let is = |other: &Path| std::ptr::eq(other, Arc::as_ptr(path));
@@ -66,11 +70,19 @@ impl SpeakerHandle {
                     best: choice.is_some_and(|choice| is(choice.best)),
                     used: choice.is_some_and(|choice| choice.together.iter().any(|it| is(it)))
                         && gateways.iter().any(|it| it.address == path.next_hop),
+                    stale: is_stale(&restarting, prefix, path),
                     path: Arc::clone(path),
                 }
             }));
         });
         page
+    }
+
+    /// The peers whose routes of a session before are in use.
+    fn restarting_peers(&self) -> Vec<PeerStatus> {
+        let statuses = self.shared.statuses.borrow();
+        let restarting = statuses.iter().filter(|peer| !peer.retained.is_empty());
+        restarting.cloned().collect()
     }
 
     /// Up to `prefixes` of our own routes from `from` on, in the order of the
@@ -86,4 +98,15 @@ impl SpeakerHandle {
             })
             .collect()
     }
+}
+
+/// Whether the peer has not announced the route since its session was lost.
+fn is_stale(restarting: &[PeerStatus], prefix: IpNet, path: &Path) -> bool {
+    let family = match prefix {
+        IpNet::V4(_) => Family::IPV4_UNICAST,
+        IpNet::V6(_) => Family::IPV6_UNICAST,
+    };
+    let mut peers = restarting.iter();
+    let peer = peers.find(|peer| peer.slot() == path.peer);
+    peer.is_some_and(|peer| peer.retained.contains(&family) && path.epoch < peer.epoch)
 }

@@ -183,6 +183,33 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn a_connection_that_says_nothing_has_no_buffers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut peer = TcpStream::connect(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut wire = Wire::new(stream).unwrap();
+        peer.write_all(b"octets").await.unwrap();
+        wire.ready().await.unwrap();
+        while !wire.read().unwrap() {
+            wire.ready().await.unwrap();
+        }
+        assert_eq!(&wire.received[..], b"octets");
+        // What was not taken yet stays.
+        assert!(!wire.read().unwrap());
+        assert_eq!(&wire.received[..], b"octets");
+        wire.received.clear();
+        assert!(!wire.read().unwrap());
+        assert_eq!(wire.received.capacity(), 0);
+
+        wire.unsent.extend_from_slice(&[0; 1000]);
+        assert_eq!(wire.flush().unwrap(), Flushed::Some);
+        assert_eq!(wire.flush().unwrap(), Flushed::Nothing);
+        assert_eq!(wire.unsent.capacity(), 0);
+        peer.read_exact(&mut [0; 1000]).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn an_end_is_known_before_the_runtime_has_told_of_it() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

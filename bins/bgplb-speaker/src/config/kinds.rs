@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bgp_speaker::{BesideBest, RemoteAs};
 use bgp_wire::{
-    Asn, BgpIdentifier, Community, ExtendedCommunity, Family, HoldTime, LargeCommunity,
+    Asn, BgpIdentifier, Community, ExtendedCommunity, Family, HoldTime, LargeCommunity, Role,
 };
 use ipnet::IpNet;
 use toml::de::DeValue;
@@ -34,6 +34,22 @@ pub(super) const REMOTE_AS: Kind<RemoteAs> = Kind {
         Some("external") => Some(RemoteAs::External),
         Some(_) => None,
         None => asn(value).map(RemoteAs::Number),
+    },
+};
+
+pub(super) const ROLE: Kind<Role> = Kind {
+    accepted: "what we are to the peer: \"provider\", \"customer\", \"peer\", \"route-server\" or \
+               \"route-server-client\"",
+    read: |value| {
+        let known = [
+            Role::PROVIDER,
+            Role::CUSTOMER,
+            Role::PEER,
+            Role::ROUTE_SERVER,
+            Role::ROUTE_SERVER_CLIENT,
+        ];
+        let word = value.as_str()?;
+        known.into_iter().find(|role| role.to_string() == word)
     },
 };
 

@@ -79,6 +79,8 @@ pub(super) fn common(
             .optional("max-prefixes-pause", kinds::SECONDS)
             .unwrap_or(defaults.max_prefixes_pause),
         graceful_restart: graceful_restart(from),
+        role: from.optional("role", kinds::ROLE),
+        role_strict: from.optional("role-strict", kinds::YES_OR_NO) == Some(true),
         bfd: bfd(from),
         ..defaults
     };

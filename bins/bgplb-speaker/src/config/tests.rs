@@ -3,7 +3,7 @@ use std::time::Duration;
 use bgp_speaker::{
     BfdSettings, GracefulRestart, Import, Initiation, PrefixRange, RemoteAs, Secret, Ttl,
 };
-use bgp_wire::Family;
+use bgp_wire::{Family, Role};
 use expect_test::{Expect, expect};
 
 use super::*;
@@ -100,6 +100,7 @@ fn every_rarer_key_arrives() {
         [multipath]
         paths = "same-path"
         max-next-hops = 8
+        internal = true
         [[peers]]
         address = "fe80::2"
         interface = "eth1"
@@ -120,6 +121,8 @@ fn every_rarer_key_arrives() {
         med = 5
         local-pref = 90
         prepend = 2
+        role = "route-server-client"
+        role-strict = true
         [[dynamic-peers]]
         prefix = "203.0.113.9/24"
         as = "internal"
@@ -129,11 +132,14 @@ fn every_rarer_key_arrives() {
     )
     .unwrap();
     assert_eq!(config.speaker.multipath.max_next_hops, 8);
+    assert!(config.speaker.multipath.internal);
     let peer = &config.speaker.peers[0];
     assert_eq!(peer.key().to_string(), "fe80::2%eth1");
     assert_eq!(peer.remote_as, RemoteAs::External);
     assert_eq!(peer.local_as.map(Asn::get), Some(65501));
     assert_eq!(peer.port, 1179);
+    assert_eq!(peer.role, Some(Role::ROUTE_SERVER_CLIENT));
+    assert!(peer.role_strict);
     assert_eq!(peer.keepalive, Some(Duration::from_secs(2)));
     assert_eq!(peer.connect_retry, Some(Duration::from_secs(5)));
     assert_eq!(peer.idle_hold.unwrap().longest, Duration::from_secs(30));

@@ -138,6 +138,7 @@ struct LearnedRow<'a> {
     peer: IpAddr,
     best: bool,
     used: bool,
+    stale: bool,
     next_hop: IpAddr,
     #[serde(flatten)]
     attributes: AttributesRow<'a>,
@@ -150,6 +151,7 @@ impl<'a> From<&'a LearnedRoute> for LearnedRow<'a> {
             peer: route.peer(),
             best: route.best,
             used: route.used,
+            stale: route.stale,
             next_hop: route.next_hop(),
             attributes: route.attributes().into(),
         }

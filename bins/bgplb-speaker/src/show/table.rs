@@ -9,7 +9,7 @@ use serde::Deserialize;
 pub(crate) type Column = (&'static str, usize);
 
 pub(crate) const LEARNED: [Column; 8] = [
-    ("", 2),
+    ("", 3),
     ("PREFIX", 20),
     ("NEXT HOP", 15),
     ("PEER", 15),
@@ -168,6 +168,8 @@ pub(crate) struct LearnedRow {
     next_hop: String,
     best: bool,
     used: bool,
+    #[serde(default)]
+    stale: bool,
     origin: String,
     as_path: String,
     med: Option<u32>,
@@ -181,8 +183,9 @@ impl LearnedRow {
             (false, true) => "*=",
             (false, false) => "",
         };
+        let stale = if self.stale { "s" } else { "" };
         [
-            mark.to_owned(),
+            format!("{mark}{stale}"),
             self.prefix,
             self.next_hop,
             self.peer,

@@ -122,6 +122,7 @@ impl Peer {
 
     /// The peer has told everything of a family again.
     pub(super) fn end_of_rib(&mut self, family: Family) {
+        self.first_transfer_received(family);
         if self.graceful.stale.remove(&family) {
             self.drop_stale(BTreeSet::from([family]), StaleEnd::EndOfRib);
         }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use bgp_wire::{Family, RouteRefresh, RouteRefreshSubtype};
+use bgp_wire::{Capability, Family, RouteRefresh, RouteRefreshSubtype};
 
 use super::Peer;
 use crate::config::Support;
 use crate::io::{Connection, Event};
+use crate::negotiate::Negotiated;
 use crate::timer::Timer;
 
 /// The answers under way; each session has its own.
@@ -15,6 +16,8 @@ use crate::timer::Timer;
 pub(super) struct Refreshes {
     /// Families whose first transfer we have ended.
     transferred: BTreeSet<Family>,
+    /// Families whose first transfer the peer has ended.
+    received: BTreeSet<Family>,
     /// Families the peer asked for.
     asked: BTreeMap<Family, Answer>,
     /// Families that the peer is repeating, and until when it may.
@@ -110,7 +113,19 @@ impl Peer {
         }
     }
 
+    /// The peer has ended its first transfer.
+    pub(super) fn first_transfer_received(&mut self, family: Family) {
+        self.refreshes.received.insert(family);
+    }
+
+    /// A peer that offers graceful restart ends its first transfer before it
+    /// repeats anything: a begin that comes earlier is ignored, so that
+    /// End-of-RIB alone says which stale routes go (RFC 7313 section 4).
     fn refresh_begins(&mut self, now: Instant, family: Family) {
+        let graceful = self.negotiated().is_some_and(offers_graceful_restart);
+        if graceful && !self.refreshes.received.contains(&family) {
+            return;
+        }
         let Some(until) = now.checked_add(self.config.refresh_time) else {
             return;
         };
@@ -155,7 +170,7 @@ impl Peer {
 
     /// Begin or end of our answer, for a peer that knows them.
     fn mark(&mut self, family: Family, subtype: RouteRefreshSubtype) {
-        let enhanced = |n: &crate::Negotiated| n.enhanced_refresh == Support::Supported;
+        let enhanced = |n: &Negotiated| n.enhanced_refresh == Support::Supported;
         if self.negotiated().is_some_and(enhanced) {
             self.transmit_refresh(RouteRefresh { family, subtype });
         }
@@ -170,4 +185,10 @@ impl Peer {
     fn session_connection(&self) -> Option<Connection> {
         self.negotiated().map(|n| n.connection)
     }
+}
+
+/// Whether the peer does, wanted here or not.
+fn offers_graceful_restart(negotiated: &Negotiated) -> bool {
+    let mut capabilities = negotiated.capabilities.iter();
+    capabilities.any(|it| matches!(it, Capability::GracefulRestart(_)))
 }

@@ -2,9 +2,11 @@
 
 use bgp_fsm::{Input, State};
 use bgp_sim::{Sim, Solo};
-use bgp_wire::{Capability, Family};
+use bgp_wire::{Capability, Family, encode_end_of_rib};
+use bytes::BytesMut;
 use expect_test::expect;
 
+use crate::restarts::*;
 use crate::support::*;
 
 const REQUEST: u8 = 0;
@@ -163,6 +165,25 @@ fn ends_without_begin_and_unknown_subtypes_mean_nothing() {
         0.000    a < outgoing ROUTE-REFRESH end ipv4-unicast
     "#]],
     );
+}
+
+#[test]
+fn a_graceful_peer_repeats_nothing_before_its_first_transfer_has_ended() {
+    let mut solo = open_sent(a(), Outgoing);
+    solo.receive(Outgoing, &open_keeping(&KEPT, true));
+    solo.receive(Outgoing, &keepalive());
+    let begins = |solo: &mut Solo, family| {
+        let _ = solo.transcript().take();
+        solo.receive(Outgoing, &refresh(family, BEGIN));
+        solo.transcript().take().contains("begins")
+    };
+    assert!(!begins(&mut solo, V4));
+    let mut end_of_rib = BytesMut::new();
+    encode_end_of_rib(&mut end_of_rib, V4);
+    solo.receive(Outgoing, &end_of_rib);
+    assert!(begins(&mut solo, V4));
+    // Each family has a first transfer of its own.
+    assert!(!begins(&mut solo, Family::IPV6_UNICAST));
 }
 
 #[test]

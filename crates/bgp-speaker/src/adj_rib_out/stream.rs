@@ -3,7 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bgp_wire::{
-    Community, Family, NextHop, PathAttributes, SessionKind, UpdateWriter, encode_end_of_rib,
+    Community, Family, NextHop, PathAttributes, RouteLeak, SessionKind, UpdateWriter,
+    encode_end_of_rib,
 };
 use bytes::BytesMut;
 use tracing::warn;
@@ -191,18 +192,17 @@ impl Stream {
         let max = facts.max_message_len;
         let (group, writer) = match (&self.mode, set) {
             (Mode::Announcing(next_hop), Some(set)) => {
-                let attributes = prepared.attributes(set, facts);
                 let same =
                     |change: &&RouteChange| change.set.as_ref().is_some_and(|s| s.id == set.id);
                 let group = pending.iter().take_while(same).count();
-                let writer = UpdateWriter::announce(
-                    out,
-                    max,
-                    self.family,
-                    next_hop,
-                    attributes,
-                    facts.context,
-                );
+                let (family, context) = (self.family, facts.context);
+                let writer = match prepared.attributes(set, facts) {
+                    Ok(attributes) => {
+                        UpdateWriter::announce(out, max, family, next_hop, attributes, context)
+                    }
+                    // It may have been another route when the peer heard of it.
+                    Err(RouteLeak) => UpdateWriter::withdraw(out, max, family, context),
+                };
                 (group, writer)
             }
             (Mode::Announcing(_), None) => {
@@ -292,20 +292,30 @@ impl Prepared {
     /// `set` as this session sends it: to an external peer the path begins
     /// with our own AS (RFC 4271 section 5.1.2), and routes that are about to
     /// go are the least preferred ones (RFC 8326 section 4).
+    ///
+    /// # Errors
+    ///
+    /// The peer must not get the route (RFC 9234 section 5).
     fn attributes<'p>(
         &'p mut self,
         set: &'p AttributeSet,
         facts: SessionFacts,
-    ) -> &'p PathAttributes {
+    ) -> Result<&'p PathAttributes, RouteLeak> {
         let internal = facts.context.session == SessionKind::Internal;
         if internal && !self.shutting_down && self.export.is_neutral() {
-            return &set.attributes;
+            return Ok(&set.attributes);
         }
+        let held = set.attributes.only_to_customer;
+        let only_to_customer = match facts.role {
+            Some(role) => role.only_to_customer_out(held, facts.local_as)?,
+            None => held,
+        };
         self.last
             .take_if(|(last, _)| !Arc::ptr_eq(last, &set.attributes));
         let (_, attributes) = self.last.get_or_insert_with(|| {
             let mut attributes = PathAttributes::clone(&set.attributes);
             self.export.apply(&mut attributes);
+            attributes.only_to_customer = only_to_customer;
             let times = self.export.prepend + u8::from(!internal);
             attributes.as_path.prepend(facts.local_as, times.into());
             if self.shutting_down {
@@ -313,7 +323,7 @@ impl Prepared {
             }
             (Arc::clone(&set.attributes), attributes)
         });
-        attributes
+        Ok(attributes)
     }
 }
 

@@ -26,6 +26,7 @@ impl Fixture {
     fn new() -> Self {
         let rib = Arc::new(RwLock::new(Rib::new(1)));
         let facts = SessionFacts {
+            role: None,
             local_as: Asn::new(64512),
             identifier: std::net::Ipv4Addr::new(192, 0, 2, 1).into(),
             max_message_len: MaxMessageLen::STANDARD,

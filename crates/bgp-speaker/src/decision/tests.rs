@@ -1,6 +1,7 @@
 use bgp_wire::AsPath;
 
 use super::*;
+use crate::BesideBest;
 
 /// A path of peer `number` through `asns`, otherwise like all others.
 fn path(number: u8, asns: &[u32]) -> Path {
@@ -20,6 +21,7 @@ fn path(number: u8, asns: &[u32]) -> Path {
         },
         rate: None,
         interface: None,
+        epoch: 0,
     }
 }
 
@@ -106,6 +108,72 @@ fn external_paths_go_before_internal_ones() {
         ..path(3, &[100])
     };
     check(&[other, internal], relaxed(), &[1]);
+}
+
+/// Internal paths stand together as external ones do.
+fn with_internal() -> Multipath {
+    Multipath {
+        internal: true,
+        ..relaxed()
+    }
+}
+
+fn internal(path: Path) -> Path {
+    Path {
+        session: SessionKind::Internal,
+        ..path
+    }
+}
+
+#[test]
+fn internal_paths_stand_together_if_that_is_asked_for() {
+    let paths = [
+        internal(path(1, &[100, 7])),
+        internal(path(2, &[200, 7])),
+        internal(path(3, &[100, 7])),
+        internal(path(4, &[100, 7, 8])),
+    ];
+    check(&paths, relaxed(), &[1]);
+    check(&paths, with_internal(), &[1, 2, 3]);
+    let same_path = Multipath {
+        beside_best: BesideBest::SamePath,
+        ..with_internal()
+    };
+    check(&paths, same_path, &[1, 3]);
+}
+
+#[test]
+fn internal_paths_stand_beside_no_external_one() {
+    let paths = [internal(path(1, &[100])), path(2, &[200]), path(3, &[300])];
+    check(&paths, with_internal(), &[2, 3]);
+}
+
+#[test]
+fn internal_paths_stand_together_where_their_next_hops_are_equally_far() {
+    let all = [1, 2, 3].map(|number| internal(path(number, &[100])));
+    let check_at = |metrics: &[(u8, u32)], expected: &[u8]| {
+        check_within(&reachable(metrics), &all, with_internal(), expected);
+    };
+    check_at(&[(1, 20), (2, 10), (3, 10)], &[2, 3]);
+    check_at(&[(1, 20), (2, 10), (3, 20)], &[2]);
+    // One that cannot be reached counts for nothing.
+    check_at(&[(1, 20), (3, 20)], &[1, 3]);
+}
+
+#[test]
+fn preference_and_med_decide_among_internal_paths_too() {
+    let preferred = Path {
+        local_pref: 200,
+        ..internal(path(1, &[100, 7]))
+    };
+    let worse = Path {
+        med: 5,
+        ..internal(path(2, &[100, 7]))
+    };
+    let better = internal(path(3, &[100, 7]));
+    let all = [preferred, worse, better];
+    check(&all, with_internal(), &[1]);
+    check(&all[1..], with_internal(), &[3]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bgp_fsm::{Cause, DownReason, Event, Input, Negotiated, StaleEnd};
-use bgp_wire::{Family, RawMessage};
+use bgp_wire::{Family, RawMessage, SessionKind};
 use tracing::{debug, info, warn};
 
 use super::PeerTask;
@@ -87,11 +87,13 @@ impl PeerTask {
             identifier = %negotiated.peer_identifier,
             "session established"
         );
+        let external = negotiated.decode.session == SessionKind::External;
         let facts = SessionFacts {
             local_as: self.local_as,
             identifier: self.machine.config().open().identifier,
             max_message_len: negotiated.max_message_len,
             context: negotiated.decode,
+            role: self.settings.role.filter(|_| external),
         };
         // The old session, if any, takes its marks back before the new one begins.
         self.session = None;
@@ -124,10 +126,11 @@ impl PeerTask {
         self.expect_bfd_restart(Instant::now());
         self.adj_rib_in.retain(|family| families.contains(&family));
         self.note_accepted();
-        let prefixes = self.adj_rib_in.len();
+        let (prefixes, epoch) = (self.adj_rib_in.len(), self.adj_rib_in.epoch());
         info!(peer = %self.settings.address, prefixes, ?time, "session lost: its routes are kept for the peer's restart");
         self.shared.update_status(self.index, |status| {
             status.retained = families.iter().copied().collect();
+            status.epoch = epoch;
             status.retained_until = SystemTime::now().checked_add(time);
         });
     }

@@ -1,5 +1,6 @@
 //! Restarts of the peer and of ourselves, and what is left behind meanwhile.
 
+use std::ops::Bound;
 use std::time::Duration;
 
 use bgp_fsm::State;
@@ -19,6 +20,12 @@ fn graceful(notification: bool) -> Capability {
         .map(|family| (family, true))
         .to_vec();
     Capability::GracefulRestart(capability)
+}
+
+/// Of each learned route, in their order, whether it is stale.
+fn stale(node: &Node) -> Vec<bool> {
+    let routes = node.handle.learned_page(Bound::Unbounded, 10);
+    routes.iter().map(|route| route.stale).collect()
 }
 
 /// A speaker with one peer that connects to it.
@@ -52,18 +59,22 @@ async fn routes_of_a_lost_peer_stay_until_it_has_told_them_again() {
     node.peer(|peer| peer.negotiated.is_none()).await;
     assert_eq!(node.handle.peer_status()[0].accepted_prefixes, 3);
 
+    assert_eq!(stale(&node), [true, true, true]);
+
     let mut session = peer.connect_offering(node.address, &[graceful(true)]).await;
     session
         .announce(&["203.0.113.2/32", "203.0.113.3/32"])
         .await;
     // The first change is the new route: the others were never gone.
     assert_eq!(node.learns().await, "203.0.113.3/32 via [192.0.2.77]");
+    assert_eq!(stale(&node), [true, false, false, true]);
     session.end_of_rib().await;
     assert_eq!(node.learns().await, "203.0.113.1/32 via []");
     assert_eq!(node.learns().await, "2001:db8:1::/48 via []");
     let status = node.peer(|peer| peer.retained.is_empty()).await;
     assert_eq!(status.retained_until, None);
     assert_eq!(status.accepted_prefixes, 2);
+    assert_eq!(stale(&node), [false, false]);
     node.stop().await;
 }
 

@@ -18,5 +18,6 @@ mod peers;
 mod raw_peer;
 mod reachability;
 mod refresh;
+mod role;
 mod session;
 mod settings;

@@ -107,7 +107,25 @@ impl Identity {
         self.open(speaker, None, &capabilities).await
     }
 
+    /// What the speaker says instead of accepting our OPEN.
+    pub async fn refused(self, speaker: IpAddr) -> Notification {
+        let speaker = SocketAddr::new(speaker, PORT);
+        let mut peer = self.exchange_opens(speaker, None, &[]).await;
+        peer.notified().await
+    }
+
     async fn open(
+        self,
+        speaker: SocketAddr,
+        receive_buffer: Option<usize>,
+        more: &[Capability],
+    ) -> RawPeer {
+        let mut peer = self.exchange_opens(speaker, receive_buffer, more).await;
+        assert_eq!(peer.next().await.message_type(), MessageType::KEEPALIVE);
+        peer
+    }
+
+    async fn exchange_opens(
         self,
         speaker: SocketAddr,
         receive_buffer: Option<usize>,
@@ -144,7 +162,6 @@ impl Identity {
             panic!("{answer:?}");
         };
         peer.offered = open.to_open().unwrap().capabilities;
-        assert_eq!(peer.next().await.message_type(), MessageType::KEEPALIVE);
         peer
     }
 }
@@ -170,8 +187,13 @@ impl RawPeer {
 
     /// Announces these prefixes with a next hop that a router could have.
     pub async fn announce(&mut self, prefixes: &[&str]) {
+        self.announce_as(PathAttributes::originated(), prefixes)
+            .await;
+    }
+
+    /// The same, with these attributes and its own AS_PATH.
+    pub async fn announce_as(&mut self, mut attributes: PathAttributes, prefixes: &[&str]) {
         let context = DecodeContext::new(AsWidth::Four, SessionKind::External);
-        let mut attributes = PathAttributes::originated();
         attributes.as_path = AsPath::sequence([self.asn]);
         let mut octets = BytesMut::new();
         for prefix in prefixes {
@@ -255,6 +277,7 @@ impl RawPeer {
             let mut attributes = PathAttributes::originated();
             attributes.as_path = seen.as_path().unwrap().to_as_path();
             attributes.med = seen.med();
+            attributes.only_to_customer = seen.only_to_customer();
             attributes.communities = seen.communities().into_iter().collect();
             return attributes;
         }

@@ -329,7 +329,8 @@ impl Bench {
         })?;
         for route in [THEIRS.v4, THEIRS.v6, THEIRS.v4_goes, THEIRS.v6_goes] {
             let seen = self.look(Side::Ours, Session::V4, route.prefix)?;
-            ensure!(seen.is_some(), "{} was dropped", route.prefix);
+            let seen = seen.with_context(|| format!("{} was dropped", route.prefix))?;
+            ensure!(seen.stale, "{} is not stale", route.prefix);
         }
         self.theirs.start(true)?;
         self.refilled(Side::Ours, &kept, &[THEIRS.v4_goes, THEIRS.v6_goes])

@@ -145,7 +145,7 @@ fn seen(route: &Value) -> Result<(Session, Seen)> {
                 .collect::<Result<_, _>>()
                 .context("read the AS_PATH")?,
             communities: communities.map(str::to_owned).collect::<BTreeSet<_>>(),
-            stale: false,
+            stale: route["stale"] == true,
         },
     ))
 }

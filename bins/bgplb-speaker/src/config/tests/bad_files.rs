@@ -234,7 +234,7 @@ fn what_is_wrong_with_distances_and_attributes() {
         "ttl = 3",
         r#"colour = "blue""#,
         expect![
-            "speaker.toml:16:1: peers[0].colour: unknown key; known here are address, as, bfd, communities, connect-retry, delay-open, families, graceful-restart, hold-time, idle-hold, idle-hold-max, import, import-local-pref, interface, keepalive, local-address, local-as, local-pref, max-prefixes, max-prefixes-pause, med, name, next-hop-v4, next-hop-v6, passive, password, password-file, port, prepend, send-hold, ttl, ttl-security"
+            "speaker.toml:16:1: peers[0].colour: unknown key; known here are address, as, bfd, communities, connect-retry, delay-open, families, graceful-restart, hold-time, idle-hold, idle-hold-max, import, import-local-pref, interface, keepalive, local-address, local-as, local-pref, max-prefixes, max-prefixes-pause, med, name, next-hop-v4, next-hop-v6, passive, password, password-file, port, prepend, role, role-strict, send-hold, ttl, ttl-security"
         ],
     );
 }
@@ -413,7 +413,7 @@ address = "10.0.0.1"
 
 [kernel]"#,
         expect![
-            "speaker.toml:28:1: dynamic-peers[0].address: unknown key; known here are as, bfd, communities, connect-retry, delay-open, families, graceful-restart, hold-time, idle-hold, idle-hold-max, import, import-local-pref, keepalive, limit, local-address, local-as, local-pref, max-prefixes, max-prefixes-pause, med, name, next-hop-v4, next-hop-v6, password, password-file, prefix, prepend, send-hold, ttl, ttl-security"
+            "speaker.toml:28:1: dynamic-peers[0].address: unknown key; known here are as, bfd, communities, connect-retry, delay-open, families, graceful-restart, hold-time, idle-hold, idle-hold-max, import, import-local-pref, keepalive, limit, local-address, local-as, local-pref, max-prefixes, max-prefixes-pause, med, name, next-hop-v4, next-hop-v6, password, password-file, prefix, prepend, role, role-strict, send-hold, ttl, ttl-security"
         ],
     );
 }

@@ -1,0 +1,77 @@
+//! Whose connection it is that was accepted, and whether it is wanted.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use tracing::{debug, info};
+
+use super::Roster;
+use crate::listener::Accepted;
+use crate::{PeerKey, interface};
+
+impl Roster {
+    /// Hands a connection to the peer it comes from.
+    pub(super) fn admit(&mut self, connection: Accepted) {
+        let Accepted { stream, from, door } = connection;
+        let mut key = key_of(from);
+        if let Some(interface) = key.interface()
+            && !self.members.contains_key(&key)
+        {
+            let anybody = PeerKey::new(Ipv6Addr::UNSPECIFIED.into(), Some(interface));
+            if self.members.contains_key(&anybody) {
+                debug!(peer = %key, "taken for the peer of its interface");
+                key = anybody;
+            }
+        }
+        if !self.members.contains_key(&key)
+            && let Err(why) = self.welcome(&key, door)
+        {
+            debug!(peer = %key, "connection closed: {why}");
+            return;
+        }
+        let Some(member) = self.members.get(&key) else {
+            return;
+        };
+        if member.unprotected.contains(&door) {
+            debug!(peer = %key, "connection closed: its signatures are not checked here");
+        } else if member.dismissal.has_come() {
+            debug!(peer = %key, "connection closed: the peer's task is ending");
+        } else if member.inbox.replace(stream).is_some() {
+            debug!(peer = %key, "connection closed: there is a newer one");
+        }
+    }
+
+    /// Makes a peer of a stranger if there is room for such.
+    fn welcome(&mut self, key: &PeerKey, door: usize) -> Result<(), &'static str> {
+        let address = key.address();
+        let ours = self.config.dynamic_peers.iter();
+        let ours = ours.filter(|dynamic| dynamic.prefix.contains(&address));
+        let Some(dynamic) = ours.max_by_key(|dynamic| dynamic.prefix.prefix_len()) else {
+            return Err("not one of our peers");
+        };
+        if key.interface().is_some() {
+            return Err("link-local peers have to be configured one by one");
+        }
+        if self.doors.leaves_unprotected(dynamic, door) {
+            return Err("its signatures are not checked here");
+        }
+        let prefix = dynamic.prefix;
+        let members = self.members.values();
+        let there = members.filter(|member| member.dynamic == Some(prefix));
+        if there.count() >= dynamic.limit {
+            return Err("as many dynamic peers of its prefix as allowed are there");
+        }
+        let settings = dynamic.settings(address);
+        info!(peer = %key, %prefix, "a dynamic peer");
+        self.start(key, settings, Some(prefix));
+        Ok(())
+    }
+}
+
+/// Whose connection this is.
+fn key_of(from: SocketAddr) -> PeerKey {
+    let interface = match from {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => interface::name(v6.scope_id()),
+        _ => None,
+    };
+    PeerKey::new(IpAddr::to_canonical(&from.ip()), interface.as_deref())
+}
