@@ -86,6 +86,8 @@ mod adj_rib_out;
 mod bfd;
 mod config;
 mod controls;
+#[allow(unsafe_code)]
+mod datagram;
 mod decision;
 mod dismissal;
 mod gateway;
@@ -112,6 +114,7 @@ mod speaker;
 mod status;
 #[allow(unsafe_code)]
 mod ttl_security;
+mod unnumbered;
 mod versioned;
 mod view;
 mod wire;
@@ -132,4 +135,5 @@ pub use rib::{RibChange, RibVersion};
 pub use secret::Secret;
 pub use speaker::{Speaker, SpeakerHandle};
 pub use status::{PeerError, PeerStatus, PeerStatuses};
+pub use unnumbered::{PeerLink, PeerLinks};
 pub use view::{AnnouncedRoute, LearnedRoute};

@@ -2,10 +2,11 @@
 
 mod changes;
 mod doors;
+mod found;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bgp_fsm::Support;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use self::doors::Doors;
+use self::found::{Found, anybody_on};
 use crate::dismissal::Dismissal;
 use crate::guests::Guests;
 use crate::inbox::{self, inbox};
@@ -28,7 +30,7 @@ use crate::speaker::Shared;
 use crate::status::PeerStatus;
 use crate::{
     ConfigError, DynamicPeers, LocalAddresses, PeerError, PeerKey, PeerSettings, SpeakerConfig,
-    interface, listener,
+    interface, listener, unnumbered,
 };
 
 /// What may be asked of the roster.
@@ -76,6 +78,8 @@ struct Member {
     inbox: inbox::Sender<TcpStream>,
     /// The prefix it came from, if it came by itself.
     dynamic: Option<IpNet>,
+    /// Who it is, for one that is whoever is on its interface.
+    found: Option<Found>,
     /// Listening sockets that do not check its signatures.
     unprotected: Vec<usize>,
     dismissal: Dismissal,
@@ -83,6 +87,7 @@ struct Member {
 
 /// A task that has ended.
 enum Ended {
+    /// One that listens: for connections, or for routers.
     Listener,
     Peer(PeerKey),
 }
@@ -147,6 +152,14 @@ impl Roster {
             });
         }
         drop(connections);
+        let (news, mut heard) = mpsc::channel(NEWS);
+        let looking = unnumbered::Driver::new(&self.shared.unnumbered, news);
+        let looking = looking.run(self.cancel.clone());
+        self.tasks.spawn(async move {
+            looking.await;
+            Ended::Listener
+        });
+        let mut links = self.shared.unnumbered.links.subscribe();
         let mut result = loop {
             tokio::select! {
                 biased;
@@ -158,6 +171,8 @@ impl Roster {
                 }
                 Some(request) = requests.recv() => self.answer(request),
                 Some(connection) = accepted.recv() => self.admit(connection),
+                Ok(()) = links.changed() => self.follow_links(),
+                Some(news) = heard.recv() => self.note(news),
             }
         };
         self.cancel.cancel();
@@ -274,6 +289,11 @@ impl Roster {
         if dynamic.is_some() {
             task = task.leaving_with_its_session();
         }
+        let found = key.is_anybody().then(|| key.interface().map(Found::on));
+        let found = found.flatten();
+        if let Some(found) = &found {
+            task = task.found_as(found.subscribe());
+        }
         let dismissal = Dismissal::within(&self.cancel);
         let running = task.run(dismissal.clone());
         self.tasks.spawn({
@@ -288,10 +308,12 @@ impl Roster {
             settings: sender,
             inbox,
             dynamic,
+            found,
             unprotected: unprotected.into_iter().map(|(door, _)| door).collect(),
             dismissal,
         };
         self.members.insert(key.clone(), member);
+        self.look_on(key);
     }
 
     fn free_slot(&self) -> usize {
@@ -314,6 +336,7 @@ impl Roster {
             return Err(by_itself());
         }
         self.slots.remove(&member.slot);
+        self.look_away(&member);
         self.shared
             .statuses
             .send_modify(|all| all.remove(member.slot));
@@ -333,9 +356,13 @@ impl Roster {
         if let Some(interface) = key.interface()
             && !self.members.contains_key(&key)
         {
-            let anybody = PeerKey::new(Ipv6Addr::UNSPECIFIED.into(), Some(interface));
-            if self.members.contains_key(&anybody) {
-                debug!(peer = %key, "taken for the peer of its interface");
+            let anybody = anybody_on(interface);
+            if let IpAddr::V6(address) = key.address()
+                && self.members.contains_key(&anybody)
+            {
+                if !self.take(&anybody, address) {
+                    return debug!(peer = %key, "connection closed: another one is the peer there");
+                }
                 key = anybody;
             }
         }
@@ -392,6 +419,9 @@ fn key_of(from: SocketAddr) -> PeerKey {
     };
     PeerKey::new(IpAddr::to_canonical(&from.ip()), interface.as_deref())
 }
+
+/// Routers heard that may wait for it.
+const NEWS: usize = 16;
 
 /// Accepted connections that may wait for the roster.
 const CONNECTIONS: usize = 16;

@@ -66,7 +66,8 @@ impl PeerTask {
                 if self.leaving {
                     info!(peer = %self.settings.address, "session ended: {reason}");
                 } else if !matches!(reason, DownReason::TcpConnectionFails { .. }) {
-                    self.note_error(reason.to_string());
+                    let nobody = self.nobody_found();
+                    self.note_error(nobody.unwrap_or_else(|| reason.to_string()));
                 }
             }
             _ => {}
@@ -82,6 +83,9 @@ impl PeerTask {
             return;
         };
         self.watch_by_bfd(remote);
+        if self.neighbour.is_some() {
+            self.adj_rib_in.set_peer_address(remote);
+        }
         info!(
             peer = %self.settings.address,
             identifier = %negotiated.peer_identifier,

@@ -20,3 +20,4 @@ mod reachability;
 mod refresh;
 mod session;
 mod settings;
+mod unnumbered;
