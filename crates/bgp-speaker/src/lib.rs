@@ -77,6 +77,7 @@
 //! RFC 4271 (sessions, decision process), 4760 (IPv6), 2918 and 7313 (route
 //! refresh), 4724 and 8538 (graceful restart, both roles), 8326 (graceful
 //! shutdown), 7606 (faulty UPDATEs), 2385 (TCP MD5), 4486 (limit of prefixes),
+//! 4861 sections 6.1 to 6.3 as far as routers find each other,
 //! 5082 (TTL security), 5880 to 5883 (BFD, which see in the
 //! crate `bfd`), 9384 (Cease / BFD Down). Not covered: route reflection, confederations, ADD-PATH,
 //! long-lived graceful restart, TCP-AO.
