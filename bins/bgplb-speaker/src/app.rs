@@ -1,9 +1,10 @@
 //! Wiring: the only place where tasks and threads are started.
 
+use std::future::Future;
 use std::thread;
 
 use anyhow::{Context, ensure};
-use bgp_speaker::{Restarting, Speaker};
+use bgp_speaker::{Restarting, Speaker, SpeakerHandle};
 use netplumb::{Netlink, Watch};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,6 +15,7 @@ use tracing::info;
 use crate::args::RunArgs;
 use crate::config::Config;
 use crate::control::Control;
+use crate::peer_links::PeerLinkReader;
 use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
 use crate::reload::{self, reload};
 use crate::routes::Routes;
@@ -36,7 +38,7 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
     let kernel = Netlink::open().context("open netlink for routes")?;
     let mut watch = Watch::open()?;
     watch.ignore(&kernel);
-    let kernel_changes = start_watch(watch)?;
+    let kernel_changes = start_watch("kernel-watch", watch)?;
     let (addresses, local_addresses) = AddressReader::open()?;
     let routes = match config.kernel {
         None => None,
@@ -64,7 +66,9 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
         }
     });
     let stop_plumber = CancellationToken::new();
-    let plumber = start_plumber(plumber, stop_plumber.clone(), stop.clone())?;
+    let plumbing = plumber.run(stop_plumber.clone());
+    let plumber = start_thread("plumber", plumbing, stop.clone())?;
+    let peer_links = tokio::spawn(follow_peer_links(handle.clone(), stop.clone()));
 
     let signal = loop {
         tokio::select! {
@@ -90,12 +94,14 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
     let spoken = speaker.await;
     stop_plumber.cancel();
     let plumbed = plumber.await;
+    let looked = peer_links.await;
     if let Some(answering) = answering {
         answering.abort();
         let _ = answering.await;
     }
     spoken.context("the speaker failed")??;
     plumbed.context("the plumber failed")??;
+    looked.context("the look for peers on interfaces failed")??;
     ensure!(signal.is_some(), "a part of the program ended by itself");
     Ok(())
 }
@@ -112,32 +118,46 @@ fn restarting(routes: Option<&Routes<Netlink>>) -> Option<Restarting> {
 
 /// Gives the watch of the kernel a thread of its own, since waiting blocks. It
 /// ends after the receiver is gone.
-fn start_watch(watch: Watch) -> anyhow::Result<watch::Receiver<()>> {
+fn start_watch(name: &str, watch: Watch) -> anyhow::Result<watch::Receiver<()>> {
     let (changes, receiver) = watch::channel(());
     thread::Builder::new()
-        .name("kernel-watch".to_owned())
+        .name(name.to_owned())
         .spawn(move || watch_kernel(watch, &changes))
         .context("start the thread that watches the kernel")?;
     Ok(receiver)
 }
 
-/// Gives the plumber a thread of its own, since its calls block. When it ends
-/// it cancels `ending`.
-fn start_plumber(
-    plumber: Plumber,
-    stop: CancellationToken,
+/// Tells the speaker of the links on which peers are to be found, from when
+/// there is the first one. What ends but for `stop` cancels it.
+async fn follow_peer_links(speaker: SpeakerHandle, stop: CancellationToken) -> anyhow::Result<()> {
+    let _ending = stop.clone().drop_guard();
+    let mut wanted = speaker.peer_interfaces();
+    tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        _ = wanted.wait_for(|interfaces| !interfaces.is_empty()) => {}
+    }
+    let changes = start_watch("peer-link-watch", Watch::open_for_routers()?)?;
+    let reader = PeerLinkReader::open(&speaker, changes)?;
+    start_thread("peer-links", reader.run(stop.clone()), stop)?.await?
+}
+
+/// Gives `work` a thread of its own, since its calls block. When it ends it
+/// cancels `ending`.
+fn start_thread(
+    name: &str,
+    work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ending: CancellationToken,
 ) -> anyhow::Result<oneshot::Receiver<anyhow::Result<()>>> {
     let (ended, wait) = oneshot::channel();
     let runtime = Handle::current();
     thread::Builder::new()
-        .name("plumber".to_owned())
+        .name(name.to_owned())
         .spawn(move || {
             let _ending = ending.drop_guard();
-            let result = runtime.block_on(plumber.run(stop));
+            let result = runtime.block_on(work);
             // Nobody waits any more if the program is ending for another reason.
             let _ = ended.send(result);
         })
-        .context("start the plumber's thread")?;
+        .with_context(|| format!("start the thread {name}"))?;
     Ok(wait)
 }

@@ -5,6 +5,7 @@ mod args;
 mod config;
 mod control;
 mod decode;
+mod peer_links;
 mod plumber;
 mod reload;
 mod routes;

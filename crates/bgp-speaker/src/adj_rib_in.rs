@@ -74,6 +74,11 @@ impl AdjRibIn {
         }
     }
 
+    /// Where a peer that was configured without an address is.
+    pub(crate) fn set_peer_address(&mut self, address: IpAddr) {
+        self.settings.address = address;
+    }
+
     /// How many prefixes this peer has a candidate for.
     pub(crate) fn len(&self) -> usize {
         self.v4.len() + self.v6.len()

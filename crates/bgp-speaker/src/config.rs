@@ -219,12 +219,17 @@ impl PeerSettings {
         }
     }
 
-    /// Whoever connects from a link-local address on `interface`, one at a
-    /// time, with both families and defaults. Its address is `::`.
+    /// The router on `interface`, found by its link-local address there, with
+    /// both families and defaults. Its address is `::`.
+    ///
+    /// Of several the first one that is heard, or connects to us, is taken; it
+    /// stays while its session does, and without one until it was not heard
+    /// for half a minute. See
+    /// [`SpeakerHandle::set_peer_links`](crate::SpeakerHandle::set_peer_links)
+    /// for what the speaker has to be told for that.
     pub fn on_interface(interface: impl Into<String>, remote_as: impl Into<RemoteAs>) -> Self {
         Self {
             interface: Some(interface.into()),
-            initiation: Initiation::Passive,
             ..Self::new(Ipv6Addr::UNSPECIFIED.into(), remote_as)
         }
     }
@@ -247,7 +252,7 @@ impl PeerSettings {
             return Err(ConfigError::PeerAsZero(peer));
         }
         if let Some(interface) = self.interface.as_ref().filter(|_| key::is_anybody(peer)) {
-            if self.initiation == Initiation::Active || self.password.is_some() {
+            if self.password.is_some() {
                 return Err(ConfigError::Anybody(interface.clone()));
             }
         } else if peer.is_unspecified() || peer.is_multicast() {

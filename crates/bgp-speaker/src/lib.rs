@@ -76,7 +76,8 @@
 //!
 //! RFC 4271 (sessions, decision process), 4760 (IPv6), 2918 and 7313 (route
 //! refresh), 4724 and 8538 (graceful restart, both roles), 8326 (graceful
-//! shutdown), 9234 (roles, ONLY_TO_CUSTOMER), 7606 (faulty UPDATEs), 2385 (TCP MD5), 4486 (limit of prefixes),
+//! shutdown), 9234 (roles, ONLY_TO_CUSTOMER), 7606 (faulty UPDATEs), 2385 (TCP MD5), 4486 (limit of
+//! prefixes), 4861 sections 6.1 to 6.3 as far as routers find each other,
 //! 5082 (TTL security), 5880 to 5883 (BFD, which see in the
 //! crate `bfd`), 9384 (Cease / BFD Down). Not covered: route reflection, confederations, ADD-PATH,
 //! long-lived graceful restart, TCP-AO.
@@ -86,6 +87,8 @@ mod adj_rib_out;
 mod bfd;
 mod config;
 mod controls;
+#[allow(unsafe_code)]
+mod datagram;
 mod decision;
 mod dismissal;
 mod gateway;
@@ -113,6 +116,7 @@ mod speaker;
 mod status;
 #[allow(unsafe_code)]
 mod ttl_security;
+mod unnumbered;
 mod view;
 mod wire;
 
@@ -132,4 +136,5 @@ pub use rib::{RibChange, RibVersion};
 pub use secret::Secret;
 pub use speaker::{Speaker, SpeakerHandle};
 pub use status::{PeerError, PeerStatus, PeerStatuses};
+pub use unnumbered::{PeerLink, PeerLinks};
 pub use view::{AnnouncedRoute, LearnedRoute};

@@ -4,6 +4,7 @@ mod bfd;
 mod connections;
 mod events;
 mod leaving;
+mod neighbour;
 mod wake;
 mod wishes;
 
@@ -71,6 +72,8 @@ pub(crate) struct PeerTask {
     /// No more than the last words are left to say.
     leaving: bool,
     bfd: Option<bfd::BfdWatch>,
+    /// Where a peer on an interface was found.
+    neighbour: Option<neighbour::Neighbour>,
 }
 
 impl PeerTask {
@@ -115,6 +118,7 @@ impl PeerTask {
             started: false,
             leaving: false,
             bfd: None,
+            neighbour: None,
         }
     }
 
@@ -167,6 +171,7 @@ impl PeerTask {
             }
             Wake::ControlsChanged => self.follow_controls(),
             Wake::SettingsChanged => self.update_settings(),
+            Wake::NeighbourChanged => self.neighbour_changed(now),
             Wake::Dialed(result) => self.dialed(now, result),
             Wake::Ready(connection, ready) => self.read(now, connection, ready),
             Wake::Bfd(changed) => self.bfd_changed(now, changed),
@@ -180,7 +185,7 @@ impl PeerTask {
     fn carry_out(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             match output {
-                Output::Connect => self.dialing = Some(Box::pin(self.options.clone().dial())),
+                Output::Connect => self.dialing = Some(self.dial()),
                 Output::Transmit(connection, octets) => {
                     if let Some(wire) = self.wire(connection) {
                         wire.unsent.extend_from_slice(&octets);

@@ -3,6 +3,7 @@
 mod admission;
 mod changes;
 mod doors;
+mod found;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::doors::Doors;
+use self::found::Found;
 use crate::dismissal::Dismissal;
 use crate::guests::Guests;
 use crate::inbox::{self, inbox};
@@ -27,7 +29,7 @@ use crate::speaker::Shared;
 use crate::status::PeerStatus;
 use crate::{
     ConfigError, DynamicPeers, LocalAddresses, PeerError, PeerKey, PeerSettings, SpeakerConfig,
-    listener,
+    listener, unnumbered,
 };
 
 /// What may be asked of the roster.
@@ -75,6 +77,8 @@ struct Member {
     inbox: inbox::Sender<TcpStream>,
     /// The prefix it came from, if it came by itself.
     dynamic: Option<IpNet>,
+    /// Who it is, for one that is whoever is on its interface.
+    found: Option<Found>,
     /// Listening sockets that do not check its signatures.
     unprotected: Vec<usize>,
     dismissal: Dismissal,
@@ -82,6 +86,7 @@ struct Member {
 
 /// A task that has ended.
 enum Ended {
+    /// One that listens: for connections, or for routers.
     Listener,
     Peer(PeerKey),
 }
@@ -146,6 +151,14 @@ impl Roster {
             });
         }
         drop(connections);
+        let (news, mut heard) = mpsc::channel(NEWS);
+        let looking = unnumbered::Driver::new(&self.shared.unnumbered, news);
+        let looking = looking.run(self.cancel.clone());
+        self.tasks.spawn(async move {
+            looking.await;
+            Ended::Listener
+        });
+        let mut links = self.shared.unnumbered.links.subscribe();
         let mut result = loop {
             tokio::select! {
                 biased;
@@ -157,6 +170,8 @@ impl Roster {
                 }
                 Some(request) = requests.recv() => self.answer(request),
                 Some(connection) = accepted.recv() => self.admit(connection),
+                Ok(()) = links.changed() => self.follow_links(),
+                Some(news) = heard.recv() => self.note(news),
             }
         };
         self.cancel.cancel();
@@ -273,6 +288,11 @@ impl Roster {
         if dynamic.is_some() {
             task = task.leaving_with_its_session();
         }
+        let found = key.is_anybody().then(|| key.interface().map(Found::on));
+        let found = found.flatten();
+        if let Some(found) = &found {
+            task = task.found_as(found.subscribe());
+        }
         let dismissal = Dismissal::within(&self.cancel);
         // A future that awaits another holds it twice, before and while it does.
         let running = Box::pin(Box::new(task).run(dismissal.clone()));
@@ -288,10 +308,12 @@ impl Roster {
             settings: sender,
             inbox,
             dynamic,
+            found,
             unprotected: unprotected.into_iter().map(|(door, _)| door).collect(),
             dismissal,
         };
         self.members.insert(key.clone(), member);
+        self.look_on(key);
     }
 
     fn free_slot(&self) -> usize {
@@ -314,6 +336,7 @@ impl Roster {
             return Err(by_itself());
         }
         self.slots.remove(&member.slot);
+        self.look_away(&member);
         self.shared
             .statuses
             .send_modify(|all| all.remove(member.slot));
@@ -326,6 +349,9 @@ impl Roster {
         Ok(())
     }
 }
+
+/// Routers heard that may wait for it.
+const NEWS: usize = 16;
 
 /// Accepted connections that may wait for the roster.
 const CONNECTIONS: usize = 16;

@@ -42,6 +42,12 @@ impl ConnectionOptions {
         }
     }
 
+    /// The same with another address of the peer.
+    pub(crate) fn to(mut self, address: IpAddr) -> Self {
+        self.peer.set_ip(address);
+        self
+    }
+
     /// Connects to the peer. Nothing is sent before every option is in place.
     ///
     /// # Errors

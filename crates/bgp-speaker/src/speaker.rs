@@ -12,6 +12,7 @@ use crate::controls::Controls;
 use crate::learned::{LearnedRoutes, LearnedShared};
 use crate::rib::Rib;
 use crate::roster::{Request, Roster};
+use crate::unnumbered::Unnumbered;
 use crate::{
     ConfigError, LocalAddresses, PeerStatus, PeerStatuses, RibChange, RibVersion, SpeakerConfig,
 };
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) bfd: Bfd,
     pub(crate) controls: watch::Sender<Controls>,
     pub(crate) listening: watch::Sender<Vec<SocketAddr>>,
+    pub(crate) unnumbered: Unnumbered,
 }
 
 impl Speaker {
@@ -71,6 +73,7 @@ impl Speaker {
             controls: watch::Sender::new(Controls::default()),
             bfd: Bfd::default(),
             listening: watch::Sender::new(Vec::new()),
+            unnumbered: Unnumbered::default(),
         });
         let (requests, receiver) = mpsc::channel(REQUESTS);
         let handle = SpeakerHandle {

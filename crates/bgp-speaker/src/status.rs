@@ -36,6 +36,11 @@ impl PeerStatuses {
         self.0.get_mut(place)
     }
 
+    /// The status of the peer with this number.
+    pub(crate) fn of(&self, slot: usize) -> Option<&PeerStatus> {
+        self.0.get(self.place(slot).ok()?)
+    }
+
     pub(crate) fn insert(&mut self, status: PeerStatus) {
         match self.place(status.slot) {
             Ok(taken) => self.0[taken] = status,
@@ -79,6 +84,9 @@ pub struct PeerStatus {
     pub address: IpAddr,
     /// The interface of a link-local address.
     pub interface: Option<String>,
+    /// The address found on the interface of a peer that is configured without
+    /// one.
+    pub neighbour: Option<IpAddr>,
     /// Whether it came by itself, as one of
     /// [`DynamicPeers`](crate::DynamicPeers), and is forgotten when it goes.
     pub dynamic: bool,
@@ -124,6 +132,7 @@ impl PeerStatus {
             name: settings.name.clone(),
             address: settings.address,
             interface: settings.interface.clone(),
+            neighbour: None,
             dynamic: false,
             remote_as: settings.remote_as,
             state: State::Idle,

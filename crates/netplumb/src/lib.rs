@@ -80,8 +80,9 @@
 //! * Unicast routes of both families in any table: onto links, by gateways,
 //!   multipath with weights, IPv4 by IPv6 gateways (`RTA_VIA`, RFC 8950),
 //!   preferred source, onlink.
-//! * Permanent neighbours of both families.
 //! * Numbered next hops with a gateway, and resilient groups of them.
+//! * Permanent neighbours of both families; which IPv6 neighbours of a link are
+//!   routers, and which do not answer.
 //! * Strict checking, extended acknowledgements, interrupted dumps.
 //!
 //! Not covered: other kinds of nexthop objects, route metrics such as MTU, routes by type of
@@ -114,7 +115,7 @@ pub use model::{
     AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighKey, NeighSpec, WhenMissing,
 };
 pub use name::{InvalidLinkName, InvalidMacAddr, LinkName, MacAddr};
-pub use netlink::{Netlink, Wake, Watch};
+pub use netlink::{Netlink, RouterLink, Wake, Watch};
 pub use next_hop::{NextHopId, NextHopKind, NextHopObject, ResilientGroup};
 pub use observed::{LinkKindState, LinkState, Observed, Owned, RouteMark};
 pub use op::{Kernel, Op, RouteChange};

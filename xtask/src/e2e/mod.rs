@@ -5,6 +5,7 @@ mod bfd;
 mod cases;
 pub(crate) mod interop;
 mod settings;
+mod unnumbered;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -107,6 +108,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     attributes::run(wanted, &mut tally);
     interop::run(wanted, &mut tally);
     run_bfd(wanted, &mut tally);
+    run_unnumbered(wanted, &mut tally);
     if suites.is_empty() && settings.is_empty() {
         return tally;
     }
@@ -156,6 +158,25 @@ fn run_bfd(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
         match bfd::able() {
             Err(reason) => tally.skip(&name, &format!("{reason:#}")),
             Ok(()) => tally.note(&name, Instant::now(), test(), String::new),
+        }
+    }
+}
+
+/// Nor do these.
+fn run_unnumbered(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
+    for (case, other) in unnumbered::CASES {
+        let name = full_name("unnumbered", case);
+        if !wanted(&name) {
+            continue;
+        }
+        match other.able() {
+            Err(reason) => tally.skip(&name, &format!("{reason:#}")),
+            Ok(()) => tally.note(
+                &name,
+                Instant::now(),
+                unnumbered::follow(other),
+                String::new,
+            ),
         }
     }
 }

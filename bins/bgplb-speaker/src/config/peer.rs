@@ -33,8 +33,7 @@ pub(super) fn peer(from: &Section<'_>, read_file: ReadFile<'_>) -> Option<PeerSe
     let mut settings = common(from, address.unwrap_or(nobody), read_file)?;
     settings.interface = interface;
     settings.port = port.unwrap_or(settings.port);
-    // Nobody knows whom to connect to on an interface.
-    if passive.unwrap_or_else(|| !from.has("address")) {
+    if passive == Some(true) {
         settings.initiation = Initiation::Passive;
     }
     address.map(|_| settings)

@@ -175,8 +175,13 @@ fn a_peer_may_be_whoever_is_on_an_interface() {
     );
     let peer = &load(&text).unwrap().speaker.peers[0];
     assert_eq!(peer.key().to_string(), "eth1");
-    let active = text.replacen("passive = true", "passive = false", 1);
-    expect!["speaker.toml:8:13: peer on eth1: without an address it must be passive and without password"].assert_eq(&refused(&active));
+    assert_eq!(peer.initiation, Initiation::Passive);
+    let active = text.replacen("passive = true", "", 1);
+    let peer = &load(&active).unwrap().speaker.peers[0];
+    assert_eq!(peer.initiation, Initiation::Active);
+    let signed = text.replacen("ttl = 3", r#"password = "hunter2""#, 1);
+    expect!["speaker.toml:8:13: peer on eth1: without an address it can have no password"]
+        .assert_eq(&refused(&signed));
 }
 
 #[test]

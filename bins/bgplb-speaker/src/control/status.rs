@@ -29,6 +29,7 @@ impl<'a> Peers<'a> {
 struct PeerRow<'a> {
     address: IpAddr,
     interface: Option<&'a str>,
+    neighbour: Option<IpAddr>,
     name: Option<&'a str>,
     dynamic: bool,
     /// Known from the configuration, or from the session.
@@ -84,6 +85,7 @@ impl<'a> From<&'a PeerStatus> for PeerRow<'a> {
         Self {
             address: peer.address,
             interface: peer.interface.as_deref(),
+            neighbour: peer.neighbour,
             name: peer.name.as_deref(),
             dynamic: peer.dynamic,
             asn: asn.map(Asn::get),

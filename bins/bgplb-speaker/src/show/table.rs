@@ -77,6 +77,7 @@ pub(crate) struct PeerList {
 struct Peer {
     address: String,
     interface: Option<String>,
+    neighbour: Option<String>,
     name: Option<String>,
     #[serde(rename = "as")]
     asn: Option<u32>,
@@ -111,6 +112,18 @@ impl Peer {
             (false, false) => self.state.clone(),
         }
     }
+
+    /// Its address, with its interface if it needs one; the interface alone
+    /// until somebody was found there.
+    fn place(&self) -> String {
+        let address = match &self.interface {
+            Some(_) if self.address == "::" => self.neighbour.as_ref(),
+            _ => Some(&self.address),
+        };
+        let parts = [address, self.interface.as_ref()];
+        let parts: Vec<_> = parts.into_iter().flatten().map(String::as_str).collect();
+        parts.join("%")
+    }
 }
 
 /// Writes all peers.
@@ -121,10 +134,7 @@ pub(crate) fn peers(list: &PeerList, to: &mut impl Write) -> io::Result<()> {
         let since = UNIX_EPOCH + Duration::from_secs(peer.since);
         let error = peer.last_error.as_ref().map(|error| error.text.clone());
         table.line(&[
-            match &peer.interface {
-                Some(interface) => format!("{}%{interface}", peer.address),
-                None => peer.address.clone(),
-            },
+            peer.place(),
             peer.asn
                 .map_or_else(|| peer.remote_as.clone(), |asn| asn.to_string()),
             peer.state(),

@@ -1,8 +1,6 @@
 //! BFD with peers (RFC 5880, 5881, 5882, 5883): settings, status, and the way
 //! to the driver's thread.
 
-#[allow(unsafe_code)]
-mod datagram;
 mod driver;
 #[allow(unsafe_code)]
 mod priority;

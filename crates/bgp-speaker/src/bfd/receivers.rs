@@ -11,7 +11,8 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tracing::debug;
 
-use super::{datagram, socket_address};
+use super::socket_address;
+use crate::datagram;
 
 /// One socket a port and family, or one a port and address as long as every
 /// session says which address is its own.

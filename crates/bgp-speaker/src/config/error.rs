@@ -20,8 +20,8 @@ pub enum ConfigError {
     /// Two peers share an address.
     #[error("peer {0} is listed twice")]
     DuplicatePeer(PeerKey),
-    /// Whom to connect to, and whose signatures to check is not known.
-    #[error("peer on {0}: without an address it must be passive and without password")]
+    /// Whose signatures to check is not known.
+    #[error("peer on {0}: without an address it can have no password")]
     Anybody(String),
     /// A link-local address says nothing alone.
     #[error("peer {0}: a link-local address needs an interface")]

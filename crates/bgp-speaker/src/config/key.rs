@@ -31,6 +31,11 @@ impl PeerKey {
         self.address
     }
 
+    /// Whether the peer is whoever is on its interface.
+    pub(crate) fn is_anybody(&self) -> bool {
+        is_anybody(self.address)
+    }
+
     /// The interface of a link-local address.
     pub fn interface(&self) -> Option<&str> {
         self.interface.as_deref()

@@ -166,10 +166,8 @@ fn preference_and_med_decide_among_internal_paths_too() {
         local_pref: 200,
         ..internal(path(1, &[100, 7]))
     };
-    let worse = Path {
-        med: 5,
-        ..internal(path(2, &[100, 7]))
-    };
+    let mut worse = internal(path(2, &[100, 7]));
+    worse.attributes.med = Some(5);
     let better = internal(path(3, &[100, 7]));
     let all = [preferred, worse, better];
     check(&all, with_internal(), &[1]);

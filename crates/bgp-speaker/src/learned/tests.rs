@@ -71,6 +71,7 @@ fn path() -> impl Strategy<Value = Path> {
                 },
                 rate: None,
                 interface: None,
+                epoch: 0,
             }
         },
     )
@@ -151,7 +152,7 @@ impl Model {
             return Vec::new();
         };
         let beside = |path: &&&Path| match (best.session, self.multipath.beside_best) {
-            (SessionKind::Internal, _) => path.peer == best.peer,
+            (SessionKind::Internal, _) if !self.multipath.internal => path.peer == best.peer,
             (_, BesideBest::SameLength) => true,
             (_, BesideBest::SamePath) => path.attributes.as_path == best.attributes.as_path,
         };
@@ -323,12 +324,13 @@ proptest! {
         steps in prop::collection::vec(step(), 1..60),
         same_path in any::<bool>(),
         max_next_hops in 1..4_usize,
+        internal in any::<bool>(),
     ) {
         let beside_best = match same_path {
             true => BesideBest::SamePath,
             false => BesideBest::SameLength,
         };
-        let mut world = World::new(Multipath { beside_best, max_next_hops });
+        let mut world = World::new(Multipath { beside_best, max_next_hops, internal });
         for step in steps {
             world.take(step);
             world.check();

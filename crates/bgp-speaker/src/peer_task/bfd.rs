@@ -93,7 +93,7 @@ impl PeerTask {
         }
         let restart_shows = bfd.restart_shows_until.take().is_some_and(|at| now < at);
         if restart_shows && !forwarding_failed {
-            info!(peer = %self.settings.address, "BFD went down with the peer's restart");
+            info!(peer = %self.settings.key(), "BFD went down with the peer's restart");
         } else if self.machine.state() == State::Established {
             let reset = Input::Reset(NotificationCode::CEASE_BFD_DOWN);
             self.machine.handle_input(now, reset);

@@ -20,7 +20,7 @@ impl PeerTask {
             self.carry_out();
         }
         if !self.machine.accepts_incoming() {
-            debug!(peer = %self.settings.address, "connection closed: not wanted in this state");
+            debug!(peer = %self.settings.key(), "connection closed: not wanted in this state");
             return;
         }
         match self.options.adopt(&stream).and_then(|()| Wire::new(stream)) {

@@ -18,7 +18,7 @@ impl PeerTask {
     pub(super) fn note_event(&mut self, event: Event) {
         match event {
             Event::StateChanged { from, to } => {
-                debug!(peer = %self.settings.address, %from, %to, "state changed");
+                debug!(peer = %self.settings.key(), %from, %to, "state changed");
                 self.shared.update_status(self.index, |status| {
                     status.state = to;
                     status.since = SystemTime::now();
@@ -44,11 +44,11 @@ impl PeerTask {
                 self.note_accepted();
             }
             Event::PrefixWarning { family, count, max } => {
-                let peer = self.settings.address;
+                let peer = self.settings.key();
                 warn!(%peer, %family, count, max, "nearly as many prefixes as allowed");
             }
             Event::ConnectionClosed(connection, reason) => {
-                debug!(peer = %self.settings.address, %connection, %reason, "connection closed");
+                debug!(peer = %self.settings.key(), %connection, %reason, "connection closed");
             }
             Event::Down(
                 reason @ (DownReason::ManualStop
@@ -58,15 +58,16 @@ impl PeerTask {
                 }),
             ) => {
                 self.session_ended();
-                info!(peer = %self.settings.address, "session ended: {reason}");
+                info!(peer = %self.settings.key(), "session ended: {reason}");
             }
             Event::Down(reason) => {
                 self.session_ended();
                 // The socket's own words were noted already, and say more.
                 if self.leaving {
-                    info!(peer = %self.settings.address, "session ended: {reason}");
+                    info!(peer = %self.settings.key(), "session ended: {reason}");
                 } else if !matches!(reason, DownReason::TcpConnectionFails { .. }) {
-                    self.note_error(reason.to_string());
+                    let nobody = self.nobody_found();
+                    self.note_error(nobody.unwrap_or_else(|| reason.to_string()));
                 }
             }
             _ => {}
@@ -82,8 +83,11 @@ impl PeerTask {
             return;
         };
         self.watch_by_bfd(remote);
+        if self.neighbour.is_some() {
+            self.adj_rib_in.set_peer_address(remote);
+        }
         info!(
-            peer = %self.settings.address,
+            peer = %self.settings.key(),
             identifier = %negotiated.peer_identifier,
             "session established"
         );
@@ -127,7 +131,7 @@ impl PeerTask {
         self.adj_rib_in.retain(|family| families.contains(&family));
         self.note_accepted();
         let (prefixes, epoch) = (self.adj_rib_in.len(), self.adj_rib_in.epoch());
-        info!(peer = %self.settings.address, prefixes, ?time, "session lost: its routes are kept for the peer's restart");
+        info!(peer = %self.settings.key(), prefixes, ?time, "session lost: its routes are kept for the peer's restart");
         self.shared.update_status(self.index, |status| {
             status.retained = families.iter().copied().collect();
             status.epoch = epoch;
@@ -139,7 +143,7 @@ impl PeerTask {
         let before = self.adj_rib_in.len();
         self.adj_rib_in.end_retention(family);
         let gone = before - self.adj_rib_in.len();
-        info!(peer = %self.settings.address, %family, gone, "routes from before the restart end: {why}");
+        info!(peer = %self.settings.key(), %family, gone, "routes from before the restart end: {why}");
         self.note_accepted();
         self.shared.update_status(self.index, |status| {
             status.retained.retain(|it| *it != family);
@@ -191,7 +195,7 @@ impl PeerTask {
 
     /// Puts trouble into the status, and into the log when it is news.
     pub(super) fn note_error(&self, text: String) {
-        let peer = self.settings.address;
+        let peer = self.settings.key();
         let mut news = false;
         self.shared.update_status(self.index, |status| {
             news = status

@@ -9,7 +9,7 @@ use bgp_fsm::Connection;
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
-use super::{Dialing, Farewell, PeerTask, bfd};
+use super::{Dialing, Farewell, PeerTask, bfd, neighbour};
 use crate::wire::Wire;
 
 /// Everything that can wake the task.
@@ -20,6 +20,8 @@ pub(super) enum Wake {
     AddressesChanged,
     ControlsChanged,
     SettingsChanged,
+    /// Another address was found on the peer's interface, or none is there.
+    NeighbourChanged,
     Dialed(io::Result<TcpStream>),
     /// The connection can be read from or written to, or has failed.
     Ready(Connection, io::Result<()>),
@@ -40,6 +42,7 @@ impl PeerTask {
             changed = bfd::changed(self.bfd.as_mut()) => Wake::Bfd(changed),
             () = until(deadline) => Wake::Deadline,
             stream = self.accepted.take() => Wake::Accepted(stream),
+            () = neighbour::changed(self.neighbour.as_mut()) => Wake::NeighbourChanged,
             Ok(()) = self.local_addresses.changed() => Wake::AddressesChanged,
             Ok(()) = self.controls.changed() => Wake::ControlsChanged,
             Ok(()) = self.changes.changed() => Wake::SettingsChanged,

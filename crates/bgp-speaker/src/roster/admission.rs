@@ -1,10 +1,11 @@
 //! Whose connection it is that was accepted, and whether it is wanted.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use tracing::{debug, info};
 
 use super::Roster;
+use super::found::anybody_on;
 use crate::listener::Accepted;
 use crate::{PeerKey, interface};
 
@@ -16,9 +17,13 @@ impl Roster {
         if let Some(interface) = key.interface()
             && !self.members.contains_key(&key)
         {
-            let anybody = PeerKey::new(Ipv6Addr::UNSPECIFIED.into(), Some(interface));
-            if self.members.contains_key(&anybody) {
-                debug!(peer = %key, "taken for the peer of its interface");
+            let anybody = anybody_on(interface);
+            if let IpAddr::V6(address) = key.address()
+                && self.members.contains_key(&anybody)
+            {
+                if !self.take(&anybody, address) {
+                    return debug!(peer = %key, "connection closed: another one is the peer there");
+                }
                 key = anybody;
             }
         }

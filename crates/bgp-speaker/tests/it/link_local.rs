@@ -34,7 +34,7 @@ fn in_namespace(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-fn ip(args: &str) -> String {
+pub fn ip(args: &str) -> String {
     let output = Command::new("ip").args(args.split(' ')).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "ip {args}: {stderr}");
@@ -42,7 +42,7 @@ fn ip(args: &str) -> String {
 }
 
 /// A speaker of `asn` at `own` on a link, with the other end's as its peer.
-fn plan(asn: u32, link: &str, own: &str, other: &str, other_as: u32) -> Plan {
+pub fn plan(asn: u32, link: &str, own: &str, other: &str, other_as: u32) -> Plan {
     let mut plan = Plan::new(asn);
     let own: Ipv6Addr = own.parse().unwrap();
     let index = ip(&format!("-o link show {link}"));
@@ -70,7 +70,7 @@ fn lift(link: &str, address: &str) {
 }
 
 /// A link with one address at either end, and both speakers' world on it.
-fn on_a_link<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+pub fn on_a_link<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     in_namespace(|| {
         ip("link add near type veth peer name far");
         for (link, address) in [("near", "fe80::1"), ("far", "fe80::2")] {

@@ -21,3 +21,4 @@ mod refresh;
 mod role;
 mod session;
 mod settings;
+mod unnumbered;

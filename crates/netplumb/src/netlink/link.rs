@@ -27,8 +27,10 @@ pub(super) struct RawLink {
     pub(super) alias: String,
     kind: String,
     up: bool,
+    /// Packets can go by it.
+    pub(super) running: bool,
     mtu: u32,
-    mac: Option<MacAddr>,
+    pub(super) mac: Option<MacAddr>,
     master: Option<u32>,
     peer: Option<u32>,
     peer_is_elsewhere: bool,
@@ -39,12 +41,14 @@ pub(super) struct RawLink {
 impl RawLink {
     /// Reads a RTM_NEWLINK payload.
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
+        let flags = read_u32(payload, 8)?;
         let mut link = Self {
             index: read_u32(payload, 4)?,
             name: String::new(),
             alias: String::new(),
             kind: String::new(),
-            up: read_u32(payload, 8)? & UP != 0,
+            up: flags & UP != 0,
+            running: flags & (UP | RUNNING) == UP | RUNNING,
             mtu: 0,
             mac: None,
             master: None,
@@ -389,6 +393,7 @@ fn random_name() -> String {
 }
 
 const UP: u32 = libc::IFF_UP.cast_unsigned();
+const RUNNING: u32 = libc::IFF_RUNNING.cast_unsigned();
 
 // linux/if_link.h.
 const IFLA_INFO_KIND: u16 = 1;

@@ -8,6 +8,7 @@ mod message;
 mod neigh;
 mod next_hop;
 mod route;
+mod routers;
 mod socket;
 mod watch;
 
@@ -18,6 +19,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use self::link::Names;
+pub use self::routers::RouterLink;
 use self::socket::Connection;
 pub use self::watch::{Wake, Watch};
 use crate::error::{Cause, Error};
@@ -217,7 +219,7 @@ fn names(links: &[link::RawLink]) -> Names {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Names, addr, link, lookup, neigh, next_hop, route};
+    use super::{Names, addr, link, lookup, neigh, next_hop, route, routers};
 
     proptest! {
         #[test]
@@ -232,6 +234,8 @@ mod tests {
             _ = neigh::read(&payload, &names);
             _ = lookup::read(&payload);
             _ = next_hop::read(&payload, &names);
+            _ = routers::neighbour(&payload, 1);
+            _ = routers::own(&payload, 1);
             _ = route::RawRoute::read(&payload).and_then(|route| route.resolve(&names));
         }
     }

@@ -9,8 +9,8 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use socket2::{SockFilter, SockRef};
 
-use super::Netlink;
-use super::message::Frames;
+use super::message::{Frame, Frames};
+use super::{Netlink, routers};
 use crate::error::{Cause, Error};
 
 /// Tells when links, addresses or routes of this namespace changed.
@@ -22,6 +22,8 @@ pub struct Watch {
     buffer: Vec<u8>,
     /// The port numbers of those whose changes are no news.
     ignored: Vec<u32>,
+    /// Which messages are news.
+    is_news: fn(&Frame<'_>) -> bool,
 }
 
 /// What became of a look into the socket.
@@ -52,20 +54,34 @@ impl Watch {
     ///
     /// When no netlink socket can be had.
     pub fn open() -> Result<Self, Error> {
-        Self::try_open().map_err(|error| Error::new("watch the kernel", Cause::from(error)))
+        Self::of(&GROUPS, |_| true)
     }
 
-    fn try_open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.bind(&SocketAddr::new(0, 0))?;
-        for group in GROUPS {
-            socket.add_membership(group)?;
-        }
-        Ok(Self {
-            socket,
-            buffer: Vec::with_capacity(BUFFER),
-            ignored: Vec::new(),
-        })
+    /// The same for what [`Netlink::router_link`] shows: links, IPv6 addresses,
+    /// and neighbours as far as they are routers or do not answer.
+    ///
+    /// # Errors
+    ///
+    /// When no netlink socket can be had.
+    pub fn open_for_routers() -> Result<Self, Error> {
+        Self::of(&GROUPS_FOR_ROUTERS, routers::is_news)
+    }
+
+    fn of(groups: &[u32], is_news: fn(&Frame<'_>) -> bool) -> Result<Self, Error> {
+        let open = || {
+            let mut socket = Socket::new(NETLINK_ROUTE)?;
+            socket.bind(&SocketAddr::new(0, 0))?;
+            for group in groups {
+                socket.add_membership(*group)?;
+            }
+            Ok(Self {
+                socket,
+                buffer: Vec::with_capacity(BUFFER),
+                ignored: Vec::new(),
+                is_news,
+            })
+        };
+        open().map_err(|error: io::Error| Error::new("watch the kernel", Cause::from(error)))
     }
 
     /// Changes made through `own` are no news from now on. What the kernel
@@ -132,7 +148,7 @@ impl Watch {
         match self.socket.recv_from(&mut self.buffer, flags) {
             // Only the kernel's word counts.
             Ok((_, sender)) if sender.port_number() != 0 => Ok(Received::NoNews),
-            Ok(_) if self.is_ignored() => Ok(Received::NoNews),
+            Ok(_) if !self.has_news() => Ok(Received::NoNews),
             Ok(_) => Ok(Received::News),
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(Received::News),
             Err(error) => match error.kind() {
@@ -144,12 +160,13 @@ impl Watch {
         }
     }
 
-    /// Whether all that was received is whole and of those that are ignored:
-    /// the kernel names who asked for a change.
-    fn is_ignored(&self) -> bool {
-        !self.ignored.is_empty()
-            && Frames(&self.buffer)
-                .all(|frame| frame.is_ok_and(|frame| self.ignored.contains(&frame.pid)))
+    /// Whether anything that was received is news; the kernel names who asked
+    /// for a change. What cannot be read may have been.
+    fn has_news(&self) -> bool {
+        Frames(&self.buffer).any(|frame| {
+            let Ok(frame) = frame else { return true };
+            !self.ignored.contains(&frame.pid) && (self.is_news)(&frame)
+        })
     }
 }
 
@@ -197,6 +214,9 @@ const NLMSG_PID: u32 = 12;
 /// linux/rtnetlink.h: RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
 /// RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE.
 const GROUPS: [u32; 5] = [1, 5, 7, 9, 11];
+
+/// RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV6_IFADDR.
+const GROUPS_FOR_ROUTERS: [u32; 3] = [1, 3, 9];
 
 /// A message that is cut counts as a change, whoever made it.
 const BUFFER: usize = 4096;

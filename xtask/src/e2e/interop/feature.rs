@@ -1,7 +1,5 @@
 //! The rows of the table: what is tried with every program.
 
-use super::peers::Kind;
-
 /// What is tried; the order is that of the table, and the restarts come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Feature {
@@ -64,7 +62,7 @@ impl Feature {
             Self::WeRestart => "they_keep_our_routes_while_we_restart",
             Self::TheyRestart => "we_keep_their_routes_while_they_restart",
             Self::Bfd => "bfd_comes_up",
-            Self::Unnumbered => "both_families_between_link_local_addresses",
+            Self::Unnumbered => "both_families_with_a_peer_found_on_its_interface",
         }
     }
 
@@ -87,17 +85,9 @@ impl Feature {
             Self::WeRestart => "We are killed and start again, they keep our routes (RFC 4724)",
             Self::TheyRestart => "They are killed and start again, we keep their routes (RFC 4724)",
             Self::Bfd => "Bidirectional Forwarding Detection (RFC 5880, 5881)",
-            Self::Unnumbered => "Both families both ways between link-local addresses",
-        }
-    }
-
-    /// Why nothing can be said of it with this program yet.
-    pub(super) const fn not_yet(self, with: Kind) -> Option<&'static str> {
-        match (self, with) {
-            (Self::Unnumbered, Kind::Gobgp) => {
-                Some("not tried yet, GoBGP wants the name of the link and a known neighbour on it")
+            Self::Unnumbered => {
+                "Both families both ways with a peer found on its interface (RFC 4861)"
             }
-            _ => None,
         }
     }
 }

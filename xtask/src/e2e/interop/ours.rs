@@ -164,16 +164,16 @@ install = true
     let mut line =
         |line: String| writeln!(text, "{line}").expect("writing to a string cannot fail");
     for session in sessions {
-        line(format!(
-            "\n[[peers]]\naddress = \"{}\"\nlocal-address = \"{}\"\nname = \"{}\"",
-            session.theirs(),
-            session.ours(),
-            session.name()
-        ));
+        line(format!("\n[[peers]]\nname = \"{}\"", session.name()));
+        line(match session {
+            Session::LinkLocal => format!("interface = \"{}\"", session.link()),
+            _ => format!(
+                "address = \"{}\"\nlocal-address = \"{}\"",
+                session.theirs(),
+                session.ours()
+            ),
+        });
         line(format!("as = {THEIR_AS}\nimport = \"accept\""));
-        if *session == Session::LinkLocal {
-            line(format!("interface = \"{}\"", session.link()));
-        }
         if *session == Session::Bfd {
             line("bfd = { min-tx = 100, min-rx = 100 }".to_owned());
         }

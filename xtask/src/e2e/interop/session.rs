@@ -31,7 +31,8 @@ pub(super) enum Session {
     OtherPassword,
     /// As [`Self::V4`], watched by BFD (RFC 5880).
     Bfd,
-    /// Between link-local addresses, both families, on the link without IPv4 addresses.
+    /// Without addresses in our configuration, both families, on the link without IPv4 addresses:
+    /// the link-local ones are found.
     LinkLocal,
 }
 

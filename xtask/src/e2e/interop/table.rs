@@ -20,8 +20,6 @@ pub(super) enum Cell {
     Fails,
     /// The other program cannot do it.
     Lacks(&'static str),
-    /// Nothing can be said of it yet.
-    NotYet(&'static str),
 }
 
 /// All that came out with one program.
@@ -54,7 +52,7 @@ test e2e::interop` tries it again and fails where the page and what is seen diff
 Every line is looked at from both sides: in what `bgplb-speaker routes learned` and `peers` show,
 and in what the other program shows of its own table. On all sessions the AS numbers need four
 octets, both sides connect, and several sessions run at once between the two programs.
-*yes* was seen; – is not possible with that program; of *not yet* nothing can be said.
+*yes* was seen; – is not possible with that program.
 
 ";
 
@@ -99,7 +97,6 @@ fn shown(cell: Cell, kind: Kind, notes: &mut Vec<String>) -> String {
         Cell::Holds => return "yes".to_owned(),
         Cell::Fails => return "**no**".to_owned(),
         Cell::Lacks(why) => ("–", format!("{}: {why}.", kind.name())),
-        Cell::NotYet(why) => ("not yet", format!("{why}.")),
     };
     let known = notes.iter().position(|it| *it == note);
     let index = known.unwrap_or_else(|| {
@@ -198,26 +195,19 @@ mod tests {
     fn a_page_agrees_with_the_run_it_was_written_from() {
         let columns = [
             column("1", Cell::Lacks("cannot")),
-            column("2", Cell::NotYet("soon")),
+            column("2", Cell::Lacks("will not")),
         ];
         let text = page(&columns);
-        assert!(
-            text.contains(
-                "| – <sup>1</sup> | not yet <sup>2</sup> |\n\n1. BIRD: cannot.\n2. soon.\n"
-            )
-        );
+        assert!(text.contains(
+            "| – <sup>1</sup> | – <sup>2</sup> |\n\n1. BIRD: cannot.\n2. BIRD: will not.\n"
+        ));
         assert_eq!(compare_with(&columns, &text).unwrap(), 2);
     }
 
     #[test]
     fn a_page_that_says_something_else_is_found_out() {
         let text = page(&[column("1", Cell::Lacks("cannot"))]);
-        for seen in [
-            Cell::Holds,
-            Cell::Fails,
-            Cell::Lacks("will not"),
-            Cell::NotYet("cannot"),
-        ] {
+        for seen in [Cell::Holds, Cell::Fails, Cell::Lacks("will not")] {
             let error = compare_with(&[column("1", seen)], &text).unwrap_err();
             assert!(error.to_string().contains("the page says"), "{error}");
         }

@@ -38,6 +38,7 @@ impl Peer {
             attributes: PathAttributes::originated(),
             rate: None,
             interface: None,
+            epoch: 0,
         });
         let generation = self.accepted.generation();
         let more = self.learned.announce(&path, [prefix], |_| generation);

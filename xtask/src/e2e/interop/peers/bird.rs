@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::super::session::{
-    Announced, GRACEFUL_SHUTDOWN, OUR_AS, RESTART_TIME, Session, THEIR_AS, THEIRS,
+    Announced, GRACEFUL_SHUTDOWN, LINK_WITHOUT_V4, OUR_AS, RESTART_TIME, Session, THEIR_AS, THEIRS,
 };
 use super::{Opponent, Place, Seen};
 use crate::cmd::{Cmd, Daemon};
@@ -180,9 +180,14 @@ protocol bfd { interface \"*\" { min rx interval 100 ms; min tx interval 100 ms;
   ipv6 {{ import all; export where source = RTS_STATIC; }};
 }}"
     ));
+    line(format!(
+        "protocol radv {{ interface \"{LINK_WITHOUT_V4}\" {{ max ra interval 10; }}; }}"
+    ));
     for session in &place.sessions {
         let extra = match session {
-            Session::ExtendedNextHop | Session::LinkLocal => "ipv4 { extended next hop on; };",
+            // It is we who call: it tells us of itself by its advertisements alone.
+            Session::LinkLocal => "passive on; ipv4 { extended next hop on; };",
+            Session::ExtendedNextHop => "ipv4 { extended next hop on; };",
             Session::Bfd => "bfd on;",
             _ => "",
         };

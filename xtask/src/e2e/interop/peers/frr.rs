@@ -83,9 +83,9 @@ impl Frr {
     }
 
     fn session(&self, session: Session) -> Result<Value> {
-        let ours = session.ours();
+        let ours = neighbor(session);
         let answer = self.ask(&format!("show bgp neighbors {ours} json"))?;
-        Ok(answer[ours.to_string()].clone())
+        Ok(answer[&ours].clone())
     }
 }
 
@@ -230,15 +230,15 @@ fn configuration(place: &Place, restarted: bool) -> String {
         Session::V4.theirs()
     ));
     for session in &place.sessions {
-        let (ours, theirs) = (session.ours(), session.theirs());
-        line(format!(
-            " neighbor {ours} remote-as {OUR_AS}
- neighbor {ours} update-source {theirs}
- neighbor {ours} timers connect 1"
-        ));
-        if *session == Session::LinkLocal {
-            line(format!(" neighbor {ours} interface {}", session.link()));
-        }
+        let (ours, theirs) = (neighbor(*session), session.theirs());
+        line(match session {
+            Session::LinkLocal => format!(" neighbor {ours} interface remote-as {OUR_AS}"),
+            _ => format!(
+                " neighbor {ours} remote-as {OUR_AS}
+ neighbor {ours} update-source {theirs}"
+            ),
+        });
+        line(format!(" neighbor {ours} timers connect 1"));
         if matches!(session, Session::ExtendedNextHop | Session::LinkLocal) {
             line(format!(" neighbor {ours} capability extended-nexthop"));
         }
@@ -255,11 +255,19 @@ fn configuration(place: &Place, restarted: bool) -> String {
             line(format!("  network {} route-map MARK{number}", route.prefix));
         }
         for session in &place.sessions {
-            line(format!("  neighbor {} activate", session.ours()));
+            line(format!("  neighbor {} activate", neighbor(*session)));
         }
         line(" exit-address-family".to_owned());
     }
     text
+}
+
+/// What it calls us: one found on a link by the link's name.
+fn neighbor(session: Session) -> String {
+    match session {
+        Session::LinkLocal => session.link().to_owned(),
+        _ => session.ours().to_string(),
+    }
 }
 
 /// The lines that put the communities on a route.

@@ -85,6 +85,17 @@ impl Opponent for Gobgp {
         if socket.exists() {
             fs::remove_file(socket)?;
         }
+        // It looks once, when it starts, for the one neighbour that the kernel knows on the link.
+        until("us among its kernel's neighbours", secs(30), || {
+            let link = Session::LinkLocal.link();
+            let known = self.place.netns.ip(&format!("-6 neigh show dev {link}"))?;
+            let ours = Session::LinkLocal.ours().to_string();
+            ensure!(
+                known.split_whitespace().any(|word| word == ours),
+                "it knows {known:?}"
+            );
+            Ok(())
+        })?;
         let command = self.place.netns.command("gobgpd").arg("-f").arg(&config);
         let mut command = command
             .args(["--pprof-disable", "--api-hosts"])
@@ -214,15 +225,26 @@ router-id = \"{}\"
         let password = session
             .their_password()
             .map(|word| format!("auth-password = \"{word}\"\n"));
+        let (place, transport) = match session {
+            Session::LinkLocal => (
+                format!("neighbor-interface = \"{}\"", session.link()),
+                String::new(),
+            ),
+            _ => (
+                format!("neighbor-address = \"{}\"", session.ours()),
+                format!(
+                    "[neighbors.transport.config]\nlocal-address = \"{}\"\n",
+                    session.theirs()
+                ),
+            ),
+        };
         write!(
             text,
             "[[neighbors]]
 [neighbors.config]
-neighbor-address = \"{}\"
+{place}
 peer-as = {OUR_AS}
-{}[neighbors.transport.config]
-local-address = \"{}\"
-[neighbors.timers.config]
+{}{transport}[neighbors.timers.config]
 connect-retry = 1
 idle-hold-time-after-reset = 1
 [neighbors.graceful-restart.config]
@@ -230,9 +252,7 @@ enabled = true
 restart-time = {RESTART_TIME}
 deferral-time = 3
 ",
-            session.ours_with_link(),
-            password.unwrap_or_default(),
-            session.theirs()
+            password.unwrap_or_default()
         )
         .expect("writing to a string cannot fail");
         for family in ["ipv4-unicast", "ipv6-unicast"] {

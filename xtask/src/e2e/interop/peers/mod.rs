@@ -181,7 +181,7 @@ impl Kind {
     pub(super) fn place(self, netns: &Netns, dir: &Path) -> Place {
         let lacks = |feature: Feature| {
             let mut lacks = self.lacks().iter();
-            feature.not_yet(self).is_some() || lacks.any(|lack| lack.feature == feature)
+            lacks.any(|lack| lack.feature == feature)
         };
         let mut sessions = Session::ALL.to_vec();
         sessions.retain(|session| match session {

@@ -10,17 +10,17 @@ use socket2::{SockAddr, SockAddrStorage};
 
 /// One datagram that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Datagram {
+pub(crate) struct Datagram {
     /// How many octets of the buffer it filled.
-    pub(super) length: usize,
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
-    pub(super) interface: u32,
-    pub(super) ttl: u8,
+    pub(crate) length: usize,
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) interface: u32,
+    pub(crate) ttl: u8,
 }
 
 /// Has the kernel tell TTL, destination and interface of every datagram.
-pub(super) fn tell_the_way(socket: &impl AsFd, v6: bool) -> io::Result<()> {
+pub(crate) fn tell_the_way(socket: &impl AsFd, v6: bool) -> io::Result<()> {
     let options = if v6 {
         [
             (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT),
@@ -58,7 +58,7 @@ pub(super) fn tell_the_way(socket: &impl AsFd, v6: bool) -> io::Result<()> {
 /// # Errors
 ///
 /// [`io::ErrorKind::WouldBlock`] if there is none.
-pub(super) fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<Datagram> {
+pub(crate) fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<Datagram> {
     let mut control = Control([0; CONTROL_LEN]);
     let mut part = libc::iovec {
         iov_base: buffer.as_mut_ptr().cast(),
