@@ -115,6 +115,9 @@ enum Bench {
         /// How many paths are cut.
         #[arg(long, default_value_t = 30)]
         turns: u32,
+        /// Instead, count false alarms at 50 ms times 3 while all processors are busy for so long.
+        #[arg(long, value_name = "SECONDS", conflicts_with = "turns")]
+        load: Option<u32>,
     },
     /// Time from an UPDATE to the kernel's route, and a million learned routes, beside BIRD.
     Install,
@@ -181,9 +184,12 @@ fn run(task: Task) -> Result<ExitCode> {
             sys::catch_termination();
             bench::latency(turns)?;
         }
-        Task::Bench(Bench::Bfd { turns }) => {
+        Task::Bench(Bench::Bfd { turns, load }) => {
             sys::catch_termination();
-            bench::bfd::run(turns)?;
+            match load {
+                None => bench::bfd::run(turns)?,
+                Some(seconds) => bench::bfd::load::run(seconds)?,
+            }
         }
         Task::Bench(Bench::Codec) => {
             if !bench::codec::run()? {

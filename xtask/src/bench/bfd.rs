@@ -1,12 +1,16 @@
 //! `cargo xtask bench bfd`: from the cut of a path to the end of its routes in the kernel.
 //!
 //! `bgplb-speaker` learns a route of each family from BIRD and installs it, with BFD at 10 ms
-//! times 3 on both sessions. The switch between them forgets BIRD, so that only silence tells.
+//! times 3 on both sessions. The switch between them parts them, so that only silence tells.
+//! [`load`] keeps every processor busy instead, and counts false alarms.
+
+pub(crate) mod load;
+pub(crate) mod neighbour;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Child;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -14,22 +18,28 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::artifacts;
-use crate::cmd::{Cmd, Daemon, tail};
+use self::neighbour::{Kind, Neighbour, Watched};
+use crate::cmd::{Daemon, tail};
 use crate::lab::two_nodes::{Medium, TwoNodes};
 use crate::wait::{secs, until};
-use crate::{packages, sys};
+use crate::{artifacts, sys};
 
 /// What BIRD announces, as `ip` writes it.
 const PREFIXES: [&str; 2] = ["203.0.113.0/24", "2001:db8:113::/48"];
 
-/// The link of both nodes, and what addresses it has at the speaker and at BIRD.
+/// The link of both nodes, and what addresses it has at the speaker and at the other program.
 const LINK: &str = "eth0";
 const ADDRESSES: [[IpAddr; 2]; 2] = [addresses(1), addresses(2)];
 
 const fn addresses(node: u8) -> [IpAddr; 2] {
     let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, node as u16);
     [IpAddr::V4(Ipv4Addr::new(192, 0, 2, node)), IpAddr::V6(v6)]
+}
+
+/// Both nodes on one switch.
+fn join() -> Result<TwoNodes> {
+    let [one, two] = ADDRESSES.map(|node| node.map(|address| (LINK, address)));
+    TwoNodes::join(Medium::Switch, &[LINK], &one, &two)
 }
 
 /// Cuts so many paths and prints how long their routes stayed.
@@ -45,12 +55,14 @@ pub(crate) fn run(turns: u32) -> Result<()> {
     ensure!(turns > 0, "at least one turn is needed");
     let speaker = artifacts::build_speaker()?;
     println!("==> {turns} turns of about 4 s");
-    let mut times = Vec::new();
+    let (mut times, mut cutting) = (Vec::new(), Duration::ZERO);
     for _ in 0..turns {
         ensure!(!sys::interrupted(), "interrupted");
-        let scene = Scene::start(&speaker)?;
-        let time = scene.wait_up().and_then(|()| scene.cut());
-        times.push(time.with_context(|| scene.logs())?);
+        let scene = Scene::start(&speaker, Kind::Bird, 10)?;
+        let cut = scene.wait_up().and_then(|()| scene.cut());
+        let Cut { took, stayed } = cut.with_context(|| scene.logs())?;
+        times.push(stayed);
+        cutting = cutting.max(took);
     }
     times.sort();
     let at = |percent: usize| {
@@ -69,30 +81,43 @@ pub(crate) fn run(turns: u32) -> Result<()> {
         at(90),
         at(100)
     );
+    println!("the cut, which counts, took {cutting:?} at most");
     Ok(())
 }
 
-/// Our speaker and BIRD, with a switch between them.
+/// A path that was cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    /// How long the system call took that cut it.
+    pub(crate) took: Duration,
+    /// How long its routes stayed, from the begin of that call to the kernel's word that the
+    /// last one is gone.
+    pub(crate) stayed: Duration,
+}
+
+/// Our speaker and another program, with a switch between them.
 pub(crate) struct Scene {
     // The programs end before their namespaces do.
     speaker: Daemon,
-    bird: Bird,
+    neighbour: Neighbour,
     pair: TwoNodes,
 }
 
 impl Scene {
-    /// Starts both programs.
+    /// Starts both programs, with BFD at `interval` milliseconds times 3.
     ///
     /// # Errors
     ///
     /// When one of them, or a namespace, does not come up.
-    pub(crate) fn start(speaker: &Path) -> Result<Self> {
-        packages::ensure(&[packages::BIRD])?;
-        let [one, two] = ADDRESSES.map(|node| node.map(|address| (LINK, address)));
-        let pair = TwoNodes::join(Medium::Switch, &[LINK], &one, &two)?;
-        let bird = Bird::start(&pair)?;
+    pub(crate) fn start(speaker: &Path, kind: Kind, interval: u32) -> Result<Self> {
+        let pair = join()?;
+        let sessions = ["192.0.2.1", "2001:db8::1"].map(|ours| Watched {
+            ours,
+            multihop_from: None,
+        });
+        let neighbour = Neighbour::start(kind, &pair.two, pair.dir(), interval, &sessions)?;
         let config = pair.dir().join("speaker.toml");
-        fs::write(&config, SPEAKER)?;
+        fs::write(&config, self::speaker(interval))?;
         let speaker = pair
             .one
             .command(&speaker.display().to_string())
@@ -101,12 +126,13 @@ impl Scene {
             .spawn(&pair.dir().join("speaker.log"))?;
         Ok(Self {
             speaker,
-            bird,
+            neighbour,
             pair,
         })
     }
 
-    /// Waits until both families' routes are in the kernel, and BIRD has both sessions Up.
+    /// Waits until both families' routes are in the kernel, and the other program has both
+    /// sessions Up at their own speed.
     ///
     /// # Errors
     ///
@@ -117,20 +143,18 @@ impl Scene {
                 let routes = self.pair.one.routes(v6, prefix)?;
                 ensure!(!routes.is_empty(), "no route to {prefix}");
             }
-            self.bird.ensure_bfd_up()
+            self.neighbour.ensure_bfd_up()
         })
     }
 
-    /// Cuts the path, and says how long its routes stayed. The time to run `ip`, which does the
-    /// cutting, counts.
+    /// Cuts the path, and says how long its routes stayed.
     ///
     /// # Errors
     ///
     /// When a route stays for longer than 5 s.
-    pub(crate) fn cut(&self) -> Result<Duration> {
+    pub(crate) fn cut(&self) -> Result<Cut> {
         let monitor = Monitor::start(&self.pair)?;
-        let begin = Instant::now();
-        self.pair.cut()?;
+        let [begin, end] = self.pair.cut()?;
         let mut missing = PREFIXES.to_vec();
         let mut last = begin;
         while !missing.is_empty() {
@@ -143,61 +167,28 @@ impl Scene {
                 last = at;
             }
         }
-        Ok(last - begin)
+        Ok(Cut {
+            took: end - begin,
+            stayed: last - begin,
+        })
     }
 
     /// Joins the path again.
     ///
     /// # Errors
     ///
-    /// When `ip` fails.
+    /// When the kernel refuses.
     pub(crate) fn mend(&self) -> Result<()> {
         self.pair.mend()
     }
 
     /// The last lines of both programs' logs.
     pub(crate) fn logs(&self) -> String {
-        let logs = [self.speaker.log(), self.bird.daemon.log()];
-        logs.map(|log| format!("--- {}\n{}", log.display(), tail(log, 25)))
-            .join("\n")
-    }
-}
-
-/// BIRD in the second namespace.
-struct Bird {
-    control: PathBuf,
-    daemon: Daemon,
-}
-
-impl Bird {
-    fn start(pair: &TwoNodes) -> Result<Self> {
-        let config = pair.dir().join("bird.conf");
-        fs::write(&config, BIRD)?;
-        let control = pair.dir().join("bird.ctl");
-        let daemon = pair
-            .two
-            .command("bird")
-            .args(["-f", "-c"])
-            .arg(&config)
-            .arg("-s")
-            .arg(&control)
-            .spawn(&pair.dir().join("bird.log"))?;
-        Ok(Self { control, daemon })
-    }
-
-    /// Fails unless both sessions are Up at 10 ms times 3.
-    fn ensure_bfd_up(&self) -> Result<()> {
-        let text = Cmd::new("birdc")
-            .args(["-r", "-s"])
-            .arg(&self.control)
-            .args(["show", "bfd", "sessions"])
-            .read()?;
-        let up = text.lines().filter(|line| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            words.get(2) == Some(&"Up") && words.ends_with(&["0.010", "0.030"])
-        });
-        ensure!(up.count() == 2, "BIRD says {text}");
-        Ok(())
+        let mut logs = self.neighbour.logs();
+        logs.push(self.speaker.log());
+        logs.iter()
+            .map(|log| format!("--- {}\n{}\n", log.display(), tail(log, 25)))
+            .collect()
     }
 }
 
@@ -247,7 +238,9 @@ impl Drop for Monitor {
     }
 }
 
-const SPEAKER: &str = r#"
+fn speaker(milliseconds: u32) -> String {
+    let times = format!("min-tx = {milliseconds}, min-rx = {milliseconds}, multiplier = 3");
+    let mut text = r#"
 [local]
 as = 65500
 router-id = "192.0.2.1"
@@ -255,44 +248,19 @@ listen = ["0.0.0.0:179", "[::]:179"]
 
 [kernel]
 install = true
-
+"#
+    .to_owned();
+    for (address, family) in [("192.0.2.2", "ipv4"), ("2001:db8::2", "ipv6")] {
+        text.push_str(&format!(
+            r#"
 [[peers]]
-address = "192.0.2.2"
+address = "{address}"
 as = 64512
 import = "accept"
-families = ["ipv4-unicast"]
-bfd = { min-tx = 10, min-rx = 10, multiplier = 3 }
-
-[[peers]]
-address = "2001:db8::2"
-as = 64512
-import = "accept"
-families = ["ipv6-unicast"]
-bfd = { min-tx = 10, min-rx = 10, multiplier = 3 }
-"#;
-
-const BIRD: &str = "
-log stderr all;
-router id 192.0.2.2;
-protocol device {}
-protocol bfd {
-  interface \"*\" { min rx interval 10 ms; min tx interval 10 ms; multiplier 3; };
+families = ["{family}-unicast"]
+bfd = {{ {times} }}
+"#
+        ));
+    }
+    text
 }
-protocol static { ipv4; route 203.0.113.0/24 blackhole; }
-protocol static { ipv6; route 2001:db8:113::/48 blackhole; }
-template bgp speaker {
-  local as 64512;
-  bfd on;
-  connect delay time 1;
-  connect retry time 1;
-  error wait time 1, 2;
-}
-protocol bgp v4 from speaker {
-  neighbor 192.0.2.1 as 65500;
-  ipv4 { import none; export all; next hop self; };
-}
-protocol bgp v6 from speaker {
-  neighbor 2001:db8::1 as 65500;
-  ipv6 { import none; export all; next hop self; };
-}
-";

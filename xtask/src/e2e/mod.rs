@@ -150,12 +150,12 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
 
 /// These need no plugin, which takes long to build.
 fn run_bfd(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
-    for (case, test) in bfd::CASES {
+    for (case, kind, test) in bfd::CASES {
         let name = full_name("bfd", case);
         if !wanted(&name) {
             continue;
         }
-        match bfd::able() {
+        match bfd::able(kind) {
             Err(reason) => tally.skip(&name, &format!("{reason:#}")),
             Ok(()) => tally.note(&name, Instant::now(), test(), String::new),
         }

@@ -20,6 +20,7 @@ pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod netns;
 pub(crate) mod peer;
+pub(crate) mod routed;
 pub(crate) mod router;
 mod segment;
 pub(crate) mod two_nodes;

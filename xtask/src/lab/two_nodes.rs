@@ -2,13 +2,18 @@
 //!
 //! It is a laboratory as [`super::Lab`] is: the same names, removed in the same way.
 
+use std::fs;
+use std::io::Write as _;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
 use super::claim::Claim;
 use super::netns::Netns;
+use crate::cmd::{Cmd, Daemon};
+use crate::wait::{secs, until};
 
 /// What lies between the two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,22 +83,23 @@ impl TwoNodes {
         self.claim.dir()
     }
 
-    /// Unplugs the second node from the switch: both keep their carrier, and hear no more.
+    /// Parts both nodes: they keep their carrier, and hear no more of each other. It takes one
+    /// system call a link; gives the time before the first and after the last.
     ///
     /// # Errors
     ///
-    /// When `ip` fails, or there is no switch.
-    pub(crate) fn cut(&self) -> Result<()> {
-        self.switch()?.set_ports_of_two("nomaster")
+    /// When the kernel refuses, or there is no switch.
+    pub(crate) fn cut(&self) -> Result<[Instant; 2]> {
+        self.switch()?.set_apart(b"1")
     }
 
-    /// Plugs the second node in again.
+    /// Joins them again.
     ///
     /// # Errors
     ///
     /// As for [`Self::cut`].
     pub(crate) fn mend(&self) -> Result<()> {
-        self.switch()?.set_ports_of_two("master lan")
+        self.switch()?.set_apart(b"0").map(drop)
     }
 
     fn switch(&self) -> Result<&Switch> {
@@ -119,8 +125,10 @@ fn add(netns: &Netns, link: &str, address: IpAddr) -> Result<()> {
 /// A bridge in a namespace of its own, with a port for each end of each link.
 #[derive(Debug)]
 struct Switch {
-    netns: Netns,
-    ports_of_two: Vec<String>,
+    /// For each port of the second node, what keeps it apart from the first one's.
+    apart: Vec<PathBuf>,
+    /// Shows `/sys` of the switch as long as it lives.
+    _holder: Daemon,
 }
 
 impl Switch {
@@ -136,18 +144,39 @@ impl Switch {
                     "link add {link} type veth peer name {port} netns {peer}"
                 ))?;
                 netns.ip(&format!("link set {port} master lan up"))?;
+                if number == 1 {
+                    // Of two ports that are isolated neither hears the other.
+                    netns.ip(&format!("link set {port} type bridge_slave isolated on"))?;
+                }
             }
         }
-        let ports_of_two = links.iter().map(|link| port(link, 2)).collect();
+        // `ip netns exec` gives a program the `/sys` of its namespace.
+        let command = ["netns", "exec", netns.name(), "sleep", "infinity"];
+        let holder = Cmd::new("ip").args(command);
+        let holder = holder.spawn(&claim.dir().join("switch.log"))?;
+        let sys = PathBuf::from(format!("/proc/{}/root/sys/class/net", holder.pid()));
+        let apart = |link: &&str| sys.join(port(link, 2)).join("brport/isolated");
+        let apart: Vec<_> = links.iter().map(apart).collect();
+        until("the switch's /sys", secs(10), || {
+            let mut files = apart.iter();
+            files
+                .try_for_each(|file| fs::read(file).map(drop))
+                .context("read its ports")
+        })?;
         Ok(Self {
-            netns,
-            ports_of_two,
+            apart,
+            _holder: holder,
         })
     }
 
-    fn set_ports_of_two(&self, how: &str) -> Result<()> {
-        let mut ports = self.ports_of_two.iter();
-        ports.try_for_each(|port| self.netns.ip(&format!("link set {port} {how}")).map(drop))
+    fn set_apart(&self, value: &[u8]) -> Result<[Instant; 2]> {
+        let open = |file| fs::File::options().write(true).open(file);
+        let files: Vec<_> = self.apart.iter().map(open).collect::<Result<_, _>>()?;
+        let begin = Instant::now();
+        for mut file in files {
+            file.write_all(value).context("set a port of the switch")?;
+        }
+        Ok([begin, Instant::now()])
     }
 }
 
@@ -160,7 +189,6 @@ mod tests {
     use super::*;
     use crate::packages;
     use crate::sys;
-    use crate::wait::{secs, until};
 
     const LINK: &str = "eth0";
 

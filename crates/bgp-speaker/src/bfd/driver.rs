@@ -48,7 +48,9 @@ impl Driver {
             .enable_time()
             .build()?;
         let run = move || {
-            debug!(priority = priority::raise(), "BFD thread started");
+            // Not inside the macro, which looks at its values only if somebody logs them.
+            let priority = priority::raise();
+            debug!(priority, "BFD thread started");
             runtime.block_on(driver.run(told));
         };
         let thread = std::thread::Builder::new().name("bfd".to_owned());

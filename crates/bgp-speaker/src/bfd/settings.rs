@@ -18,8 +18,9 @@ pub struct BfdSettings {
     /// (RFC 5881) only packets that were not forwarded are believed.
     pub multihop: bool,
     /// The least TTL or hop limit a packet of a peer behind routers may arrive
-    /// with: 254 is one router away, since packets leave with 255. Zero
-    /// asks for nothing; without `multihop` it has no meaning.
+    /// with: 254 is one router away if they leave with 255, as ours do (RFC
+    /// 5883 does not ask for that). Zero asks for nothing; without `multihop`
+    /// it has no meaning.
     pub min_ttl: u8,
 }
 

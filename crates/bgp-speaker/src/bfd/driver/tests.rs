@@ -300,3 +300,52 @@ async fn an_interface_that_is_not_there_is_named_and_waited_for() {
     assert!(driver.waiting.is_empty());
     drop(requests);
 }
+
+/// Policy and nice value of a thread of ours, by its number in `/proc/self/task`.
+fn scheduling(thread: &str) -> Option<[String; 2]> {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;
+    // The name stands in parentheses; what follows begins with the third field of proc(5).
+    let (_, rest) = stat.rsplit_once(')')?;
+    let fields: Vec<_> = rest.split_whitespace().collect();
+    Some([41, 19].map(|field| fields[field - 3].to_owned()))
+}
+
+#[tokio::test]
+async fn the_thread_has_the_best_priority_it_may_have_though_nobody_logs_it() {
+    let number = || {
+        let link = std::fs::read_link("/proc/thread-self").unwrap();
+        link.file_name().unwrap().to_str().unwrap().to_owned()
+    };
+    let best = std::thread::spawn(move || {
+        let said = priority::raise();
+        (said, scheduling(&number()).unwrap())
+    });
+    let (said, best) = best.join().unwrap();
+    if said == "ordinary" {
+        println!("no better priority is permitted here: not tried");
+        return;
+    }
+    let (requests, inbox) = mpsc::unbounded_channel();
+    let told = CancellationToken::new();
+    Driver::start(inbox, told.clone().drop_guard()).unwrap();
+    let (status, reader) = watch::channel(BfdStatus::new());
+    requests
+        .send(request(17, Timing::default(), status))
+        .unwrap();
+    let mut watching = reader.clone();
+    // The session begins after the thread has.
+    let begun = |status: &BfdStatus| status.discriminator.is_some();
+    watching.wait_for(begun).await.unwrap();
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.map(|task| task.unwrap().file_name().into_string().unwrap());
+    let ours: Vec<_> = names
+        .filter(|it| {
+            let name = std::fs::read_to_string(format!("/proc/self/task/{it}/comm"));
+            name.is_ok_and(|name| name.trim() == "bfd")
+        })
+        .filter_map(|it| scheduling(&it))
+        .collect();
+    assert_eq!(ours, [best]);
+    drop(requests);
+    told.cancelled().await;
+}
