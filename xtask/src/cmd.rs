@@ -283,11 +283,6 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// The process identifier.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// The file holding both outputs of the program.
     pub(crate) fn log(&self) -> &Path {
         &self.log
