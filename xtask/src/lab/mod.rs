@@ -16,6 +16,7 @@ mod claim;
 pub(crate) mod cleanup;
 pub(crate) mod client;
 pub(crate) mod docker;
+pub(crate) mod engine;
 pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod netns;
@@ -23,6 +24,10 @@ pub(crate) mod peer;
 pub(crate) mod routed;
 pub(crate) mod router;
 mod segment;
+pub(crate) mod service;
+mod services;
+pub(crate) mod space;
+pub(crate) mod swarm;
 pub(crate) mod two_nodes;
 
 use std::collections::BTreeSet;
@@ -34,6 +39,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use self::claim::Claim;
+use self::engine::Engine;
 use self::host::{Host, Site};
 use self::netns::Netns;
 use self::router::{Router, RouterKind};
@@ -79,6 +85,8 @@ pub(crate) struct Options {
     pub(crate) password: Option<String>,
     /// Print what happens, for the demonstration.
     pub(crate) narrate: bool,
+    /// What the hosts run.
+    pub(crate) engine: Engine,
 }
 
 /// A running laboratory.
@@ -92,6 +100,8 @@ pub(crate) struct Lab {
     pub(crate) router_netns: Netns,
     /// The client's namespace.
     pub(crate) client_netns: Netns,
+    /// The plugin's program.
+    pub(crate) plugin: PathBuf,
     claim: Claim,
 }
 
@@ -117,7 +127,8 @@ impl Lab {
         for site in SITES {
             let netns = claim.netns(site.name)?;
             segment::connect_host(&router_netns, &netns, site)?;
-            let host = Host::start(site, netns, &claim.dir().join(site.name), options.narrate)?;
+            let dir = claim.dir().join(site.name);
+            let host = Host::start(site, netns, &dir, &options.engine, options.narrate)?;
             host.docker.import(archive.clone(), image::IMAGE)?;
             hosts.push(host);
         }
@@ -126,6 +137,7 @@ impl Lab {
             hosts,
             router_netns,
             client_netns,
+            plugin: artifacts.plugin.clone(),
             claim,
         };
         if let Some(kind) = options.router {
@@ -167,16 +179,21 @@ impl Lab {
     /// With Docker's words when it refuses.
     pub(crate) fn install_plugins(&self, plugin: &Path, more: &[(&str, String)]) -> Result<()> {
         for host in &self.hosts {
-            let mut settings = vec![
-                ("ROUTER_ID", host.site.v4.to_string()),
-                ("PEER_ADDRESS", ROUTER_V4.to_string()),
-                ("PEER_AS", router::ROUTER_AS.to_string()),
-                ("SIGUSR2_HANDLER", "true".to_owned()),
-            ];
+            let mut settings = self.plugin_settings(host);
             settings.extend(more.iter().cloned());
             host.install_plugin(plugin, &settings)?;
         }
         Ok(())
+    }
+
+    /// The README's settings of the plugin for one host.
+    pub(crate) fn plugin_settings(&self, host: &Host) -> Vec<(&'static str, String)> {
+        vec![
+            ("ROUTER_ID", host.site.v4.to_string()),
+            ("PEER_ADDRESS", ROUTER_V4.to_string()),
+            ("PEER_AS", router::ROUTER_AS.to_string()),
+            ("SIGUSR2_HANDLER", "true".to_owned()),
+        ]
     }
 
     /// The router.
