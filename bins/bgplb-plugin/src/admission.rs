@@ -67,6 +67,7 @@ pub(crate) fn endpoint(
         mac: interface
             .mac_address
             .map_or_else(|| naming::mac(id), |mac| mac.octets()),
+        number: None,
         attached: false,
         draining: false,
     })

@@ -13,7 +13,7 @@ use bgp_speaker::{
 use bgp_wire::{Asn, BgpIdentifier};
 use docker_plugin_api as api;
 use healthwatch::{DockerClient, DockerConfig, DockerWatch};
-use netplumb::{Kernel as _, Netlink};
+use netplumb::{Kernel as _, Netlink, Observed};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -24,11 +24,13 @@ use tracing::{error, info, warn};
 use crate::addresses;
 use crate::args::{Args, docker_socket};
 use crate::background::Background;
-use crate::controller::{Controller, Effects, Handle, Policy};
-use crate::datapath;
+use crate::controller::{Beginning, Controller, Effects, Handle, Policy};
+use crate::datapath::{self, Spread};
 use crate::driver::Driver;
 use crate::ipam::Ipam;
 use crate::naming;
+use crate::numbers::Numbers;
+use crate::options::Site;
 use crate::plumber::Plumber;
 use crate::settings::Settings;
 use crate::stopper::StopperTask;
@@ -59,8 +61,16 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     };
     let state_dir = args.state_dir();
     let (state, sweep) = remembered(&state_dir)?;
+    let site = Site {
+        local_as: settings.local_as,
+        peers: settings.peers.clone(),
+    };
     let mut kernel = Netlink::open().context("the kernel can't be reached")?;
-    let restarting = restarting(&state, &mut kernel)?;
+    let observed = kernel
+        .observe()
+        .context("the kernel's objects can't be read")?;
+    let restarting = restarting(&state, &observed);
+    let beginning = beginning(state, &observed, site.clone());
     let plumber = Plumber::start(kernel, datapath::owned(sweep)).context("can't start a thread")?;
     let (speaker, speaker_handle) = speaker(&settings, restarting, addresses::follow()?)?;
     let docker = docker_socket(settings.docker_socket.clone());
@@ -71,13 +81,15 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         plumber,
         store: Store::start(state_dir).context("can't start the store")?,
         stopper,
+        spread: Spread::of_kernel(),
     };
-    let (controller, handle) = Controller::new(state, Policy::new(settings.drain), effects);
+    let (controller, handle) = Controller::new(beginning, Policy::new(settings.drain), effects);
     let tasks = Tasks::new();
     let driver = Driver::new(
         handle.clone(),
         speaker_handle.clone(),
         settings.scope,
+        site,
         Background::new(tasks.tracker.clone()),
     );
     let router = api::network_router(Arc::new(driver)).merge(api::ipam_router(Arc::new(Ipam)));
@@ -176,18 +188,30 @@ fn remembered(directory: &std::path::Path) -> Result<(State, bool)> {
 /// packets for. They are asked to go on with that until the first verdicts are
 /// in. Without our links, as after the machine's own restart, there is nobody
 /// to deliver to, and they are told so.
-fn restarting(state: &State, kernel: &mut Netlink) -> Result<Option<Restarting>> {
+fn restarting(state: &State, observed: &Observed) -> Option<Restarting> {
     if state.networks.is_empty() {
-        return Ok(None);
+        return None;
     }
-    let observed = kernel
-        .observe()
-        .context("the kernel's objects can't be read")?;
     let ours = |alias: &String| alias.starts_with(naming::MARK);
-    Ok(Some(Restarting {
+    Some(Restarting {
         deferral_time: DEFERRAL_TIME,
         forwarding_kept: observed.links.values().any(|link| ours(&link.alias)),
-    }))
+    })
+}
+
+/// What the controller begins with. Numbers of next hops that are there are
+/// given out anew only to whom the state says they belong: without a state that
+/// is understood they may be in use.
+fn beginning(state: State, observed: &Observed, site: Site) -> Beginning {
+    let mut numbers = Numbers::default();
+    if state.networks.is_empty() {
+        numbers.avoid(observed);
+    }
+    Beginning {
+        state,
+        numbers,
+        site,
+    }
 }
 
 fn speaker(

@@ -3,6 +3,8 @@
 //! Every sequence runs to its end in a task of its own, even if dockerd stops
 //! waiting, so that nothing is left half done.
 
+use std::collections::BTreeMap;
+
 use bgp_speaker::{RibVersion, SpeakerHandle};
 use docker_plugin_api as api;
 use docker_plugin_api::{NetworkCapabilities, NetworkDriver, PluginError};
@@ -14,8 +16,10 @@ use crate::background::Background;
 use crate::controller::requests::{FLUSH_LIMIT, Leaving};
 use crate::controller::{Handle, Stopping};
 use crate::naming;
+use crate::options::{self, ServiceOptions, Site};
 use crate::plumber::Plumbed;
 use crate::settings::Scope;
+use crate::store::NetworkRecord;
 
 /// What the container's interface is called, before Docker's number.
 const INTERFACE_PREFIX: &str = "eth";
@@ -24,6 +28,7 @@ const INTERFACE_PREFIX: &str = "eth";
 pub(crate) struct Driver {
     steps: Steps,
     scope: Scope,
+    site: Site,
     background: Background,
 }
 
@@ -32,6 +37,7 @@ impl Driver {
         controller: Handle,
         speaker: SpeakerHandle,
         scope: Scope,
+        site: Site,
         background: Background,
     ) -> Self {
         Self {
@@ -40,8 +46,14 @@ impl Driver {
                 speaker,
             },
             scope,
+            site,
             background,
         }
+    }
+
+    fn read(&self, given: &BTreeMap<String, String>) -> Result<ServiceOptions, PluginError> {
+        ServiceOptions::read(given, &self.site)
+            .map_err(|error| PluginError::bad_request(error.to_string()))
     }
 
     /// Runs a sequence to its end, whether or not Docker waits for it.
@@ -69,9 +81,11 @@ impl NetworkDriver for Driver {
     }
 
     async fn create_network(&self, request: api::CreateNetworkRequest) -> Result<(), PluginError> {
-        let record = admission::network(&request.ipv4_data, &request.ipv6_data)?;
+        let mut record = admission::network(&request.ipv4_data, &request.ipv6_data)?;
+        record.options = options::ours(request.options.generic()?);
+        let options = self.read(&record.options)?;
         let (steps, id) = (self.steps.clone(), request.network_id.to_string());
-        self.to_the_end(async move { steps.create_network(id, record).await })
+        self.to_the_end(async move { steps.create_network(id, record, options).await })
             .await
     }
 
@@ -152,6 +166,9 @@ impl NetworkDriver for Driver {
     ) -> Result<api::AllocateNetworkResponse, PluginError> {
         // The manager sees only the IPv4 half, which may be the placeholder.
         admission::pools(&request.ipv4_data, &request.ipv6_data)?;
+        let given = request.options.iter();
+        let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
+        self.read(&options::ours(given))?;
         Ok(api::AllocateNetworkResponse {
             options: request.options,
         })
@@ -181,7 +198,8 @@ impl Steps {
     async fn create_network(
         &self,
         id: String,
-        record: crate::store::NetworkRecord,
+        record: NetworkRecord,
+        options: ServiceOptions,
     ) -> Result<(), PluginError> {
         let name = id.clone();
         if let Some(leaving) = self
@@ -194,7 +212,7 @@ impl Steps {
         let name = id.clone();
         let plumbed = self
             .controller
-            .ask(move |c| c.begin_network(&name, record))
+            .ask(move |c| c.begin_network(&name, record, options))
             .await??;
         if let Err(error) = done(plumbed).await {
             self.controller

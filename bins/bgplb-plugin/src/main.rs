@@ -12,6 +12,8 @@ mod driver;
 mod facts;
 mod ipam;
 mod naming;
+mod numbers;
+mod options;
 mod plumber;
 mod pool;
 mod settings;

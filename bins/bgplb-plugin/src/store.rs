@@ -13,6 +13,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use crate::numbers::Number;
+
 const FILE: &str = "state.json";
 const VERSION: u32 = 1;
 
@@ -23,6 +25,13 @@ pub(crate) struct NetworkRecord {
     pub(crate) v4: Option<Ipv4Addr>,
     /// The service address, unless the network is IPv4-only.
     pub(crate) v6: Option<Ipv6Addr>,
+    /// What its objects in the kernel are numbered by; `None` from a version
+    /// that had no such objects.
+    #[serde(default)]
+    pub(crate) number: Option<Number>,
+    /// The operator's options as they were given, `bgplb.…` only.
+    #[serde(default)]
+    pub(crate) options: BTreeMap<String, String>,
     /// The endpoints on it, by id.
     #[serde(default)]
     pub(crate) endpoints: BTreeMap<String, EndpointRecord>,
@@ -50,6 +59,9 @@ pub(crate) struct EndpointRecord {
     pub(crate) v6: bool,
     /// The MAC address of the container's end.
     pub(crate) mac: [u8; 6],
+    /// What its objects in the kernel are numbered by.
+    #[serde(default)]
+    pub(crate) number: Option<Number>,
     /// Its links were made and handed to Docker.
     #[serde(default)]
     pub(crate) attached: bool,
@@ -194,7 +206,9 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    use super::{EndpointRecord, FILE, NetworkRecord, State, Store, StoreError, load, set_aside};
+    use super::{
+        EndpointRecord, FILE, NetworkRecord, Number, State, Store, StoreError, load, set_aside,
+    };
 
     struct Directory(PathBuf);
 
@@ -218,12 +232,15 @@ mod tests {
             v4: true,
             v6: true,
             mac: [2, 0, 0, 0, 0, 1],
+            number: Some(Number::FIRST),
             attached: true,
             draining: false,
         };
         let network = NetworkRecord {
             v4: Some([10, 0, 0, 101].into()),
             v6: Some("2001:db8::101".parse().unwrap()),
+            options: BTreeMap::from([("bgplb.med".to_owned(), "7".to_owned())]),
+            number: None,
             endpoints: BTreeMap::from([("e1".to_owned(), endpoint)]),
         };
         State::new(BTreeMap::from([("n1".to_owned(), network)]))

@@ -3,39 +3,46 @@
 #![allow(clippy::print_stdout)]
 
 use lb_plan::{
-    Actual, EndpointFacts, Health, NotServing, Step, Withdrawal, next_step, plan_service,
+    Actual, Delivery, Drain, EndpointFacts, Health, NotServing, ServiceFacts, Step, Withdrawal,
+    next_step, plan_service,
 };
 
 fn main() {
-    let mut endpoints = [EndpointFacts {
+    let web = EndpointFacts {
         id: "web".to_owned(),
         attached: true,
         health: Health::NotServing(NotServing::Starting),
-        draining: false,
-    }];
+        drain: Drain::No,
+    };
+    let mut facts = ServiceFacts {
+        endpoints: vec![web],
+        held_down: false,
+    };
     let mut actual = Actual::default();
-    settle(&endpoints, &mut actual);
-    endpoints[0].health = Health::Serving;
-    settle(&endpoints, &mut actual);
-    endpoints[0].draining = true;
-    settle(&endpoints, &mut actual);
+    settle(&facts, &mut actual);
+    facts.endpoints[0].health = Health::Serving;
+    settle(&facts, &mut actual);
+    for drain in [Drain::Marked, Drain::Withdrawn] {
+        facts.endpoints[0].drain = drain;
+        settle(&facts, &mut actual);
+    }
     actual.withdrawal = Withdrawal::Settled;
-    settle(&endpoints, &mut actual);
+    settle(&facts, &mut actual);
 }
 
-fn settle(endpoints: &[EndpointFacts], actual: &mut Actual) {
-    let plan = plan_service(endpoints, actual.delivered.as_deref());
+fn settle(facts: &ServiceFacts, actual: &mut Actual) {
+    let plan = plan_service(facts, &actual.delivered);
     println!("{}: {}", plan.reason.code(), plan.reason);
     loop {
         let step = next_step(&plan, actual);
         match &step {
-            Step::Deliver(id) => actual.delivered = Some(id.clone()),
-            Step::Announce => actual.announced = true,
+            Step::Deliver(to) => actual.delivered = to.clone(),
+            Step::Announce(how) => actual.announced = Some(*how),
             Step::Withdraw => {
-                actual.announced = false;
+                actual.announced = None;
                 actual.withdrawal = Withdrawal::Settling;
             }
-            Step::StopDelivering => actual.delivered = None,
+            Step::StopDelivering => actual.delivered = Delivery::new(),
             Step::Rest => return,
         }
         println!("  {step:?}");

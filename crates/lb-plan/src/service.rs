@@ -1,18 +1,44 @@
 //! One service on this host: to whom to deliver, whether to announce, and why.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+/// What is known of one service on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceFacts {
+    /// Its endpoints, in any order.
+    pub endpoints: Vec<EndpointFacts>,
+    /// It came and went too often and stays away for a while.
+    pub held_down: bool,
+}
 
 /// What is known of one endpoint of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointFacts {
-    /// Names the endpoint; the order of ids breaks ties.
+    /// Names the endpoint.
     pub id: String,
     /// Its link is in place, inside and outside the container.
     pub attached: bool,
     /// What its container says of itself.
     pub health: Health,
-    /// It is being drained and takes no new connections.
-    pub draining: bool,
+    /// How far it is drained.
+    pub drain: Drain,
+}
+
+/// How far an endpoint is drained. It takes no new connections from the first
+/// stage on, as long as there is somebody else to take them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Drain {
+    /// It is not.
+    #[default]
+    No,
+    /// If nobody else serves, the service stays announced as about to go.
+    Marked,
+    /// If nobody else serves, the service is withdrawn; what is under way goes
+    /// on.
+    Withdrawn,
+    /// What was under way had its time.
+    Over,
 }
 
 /// Whether an endpoint may take traffic.
@@ -23,6 +49,8 @@ pub enum Health {
     Unknown,
     /// Healthy, or running where there is no health check.
     Serving,
+    /// Healthy, but not for long enough.
+    Unproven,
     /// Known not to serve.
     NotServing(NotServing),
 }
@@ -55,6 +83,10 @@ pub enum Reason {
     HealthUnknown,
     /// No endpoint serves; the mildest of their reasons.
     NotServing(NotServing),
+    /// The healthy ones are not so for long enough.
+    Unproven,
+    /// It came and went too often and stays away for a while.
+    HeldDown,
     /// Every endpoint that could serve is being drained.
     Draining,
 }
@@ -72,6 +104,8 @@ impl Reason {
             Self::NotServing(NotServing::Unhealthy) => "unhealthy",
             Self::NotServing(NotServing::Paused) => "paused",
             Self::NotServing(NotServing::Stopped) => "stopped",
+            Self::Unproven => "unproven",
+            Self::HeldDown => "held-down",
             Self::Draining => "draining",
         }
     }
@@ -88,49 +122,85 @@ impl fmt::Display for Reason {
             Self::NotServing(NotServing::Unhealthy) => "the health check fails",
             Self::NotServing(NotServing::Paused) => "the container is paused",
             Self::NotServing(NotServing::Stopped) => "the container does not run",
+            Self::Unproven => "the container is not healthy for long enough yet",
+            Self::HeldDown => "it came and went too often and is held back for a while",
             Self::Draining => "the container is being drained",
         })
     }
 }
 
+/// To whom the host delivers, and how much; nobody if it is empty.
+pub type Delivery = BTreeMap<String, Share>;
+
+/// An endpoint's part of what arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Share {
+    /// As much as every other.
+    Full,
+    /// What it has already, and nothing new.
+    Leaving,
+}
+
+/// How a service is announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// It is about to go, and routers should prefer others.
+    pub marked: bool,
+    /// How many endpoints take new connections, at least one.
+    pub serving: usize,
+}
+
 /// What should be the case for one service on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServicePlan {
-    /// The endpoint the host delivers to; `None` when none may take traffic.
-    /// The prefixes are to be announced exactly while there is one.
-    pub deliver_to: Option<String>,
+    /// To whom the host delivers. Empty exactly when nothing is announced.
+    pub deliver: Delivery,
+    /// How the prefixes are announced, or not at all.
+    pub announce: Option<Announcement>,
     /// Why.
     pub reason: Reason,
 }
 
-impl ServicePlan {
-    /// Whether the prefixes should be announced.
-    #[must_use]
-    pub const fn announce(&self) -> bool {
-        self.deliver_to.is_some()
+/// Decides for one service from its endpoints on this host.
+///
+/// Everybody who serves has an equal share. Who is drained keeps what it has
+/// of `current` while others take what is new.
+#[must_use]
+pub fn plan_service(facts: &ServiceFacts, current: &Delivery) -> ServicePlan {
+    let reason = reason(facts);
+    let with = |stage: Drain| {
+        let serving = facts.endpoints.iter();
+        serving.filter(move |e| e.attached && e.health == Health::Serving && e.drain == stage)
+    };
+    let shares = |stage: Drain, share: Share| with(stage).map(move |e| (e.id.clone(), share));
+    let marked = with(Drain::No).next().is_none();
+    let mut deliver: Delivery = if facts.held_down {
+        Delivery::new()
+    } else if marked {
+        shares(Drain::Marked, Share::Full).collect()
+    } else {
+        shares(Drain::No, Share::Full).collect()
+    };
+    let serving = deliver.len();
+    if serving > 0 {
+        let leaving = [Drain::Marked, Drain::Withdrawn].into_iter();
+        let leaving = leaving.flat_map(|stage| shares(stage, Share::Leaving));
+        for (id, share) in leaving.filter(|(id, _)| current.contains_key(id)) {
+            deliver.entry(id).or_insert(share);
+        }
+    }
+    ServicePlan {
+        deliver,
+        announce: (serving > 0).then_some(Announcement { marked, serving }),
+        reason,
     }
 }
 
-/// Decides for one service from its endpoints on this host, in any order.
-///
-/// `current` is the endpoint delivered to now. It is kept while it serves, so
-/// that the coming of another endpoint never moves running connections;
-/// otherwise the serving endpoint with the smallest id is taken.
-#[must_use]
-pub fn plan_service(endpoints: &[EndpointFacts], current: Option<&str>) -> ServicePlan {
-    let serving = |e: &&EndpointFacts| gate(e) == Reason::Serving;
-    let chosen = endpoints
-        .iter()
-        .filter(serving)
-        .min_by_key(|e| (Some(e.id.as_str()) != current, e.id.as_str()));
-    let reason = endpoints
-        .iter()
-        .map(gate)
-        .min_by_key(|reason| distance(*reason))
-        .unwrap_or(Reason::NoEndpoint);
-    ServicePlan {
-        deliver_to: chosen.map(|e| e.id.clone()),
-        reason,
+fn reason(facts: &ServiceFacts) -> Reason {
+    let nearest = facts.endpoints.iter().map(gate);
+    match nearest.min_by_key(|reason| distance(*reason)) {
+        Some(Reason::Serving) if facts.held_down => Reason::HeldDown,
+        nearest => nearest.unwrap_or(Reason::NoEndpoint),
     }
 }
 
@@ -140,9 +210,12 @@ const fn gate(endpoint: &EndpointFacts) -> Reason {
         return Reason::NotAttached;
     }
     match endpoint.health {
-        Health::Serving if endpoint.draining => Reason::Draining,
-        Health::Serving => Reason::Serving,
+        Health::Serving => match endpoint.drain {
+            Drain::No => Reason::Serving,
+            _ => Reason::Draining,
+        },
         Health::Unknown => Reason::HealthUnknown,
+        Health::Unproven => Reason::Unproven,
         Health::NotServing(why) => Reason::NotServing(why),
     }
 }
@@ -150,111 +223,18 @@ const fn gate(endpoint: &EndpointFacts) -> Reason {
 /// How far from serving a reason is; the nearest one explains the service.
 const fn distance(reason: Reason) -> u8 {
     match reason {
-        Reason::Serving => 0,
-        Reason::NotServing(NotServing::Starting) => 1,
-        Reason::HealthUnknown => 2,
-        Reason::NotAttached => 3,
-        Reason::NotServing(NotServing::Unhealthy) => 4,
-        Reason::NotServing(NotServing::Paused) => 5,
-        Reason::Draining => 6,
-        Reason::NotServing(NotServing::Stopped) => 7,
-        Reason::NoEndpoint => 8,
+        Reason::Serving | Reason::HeldDown => 0,
+        Reason::Unproven => 1,
+        Reason::NotServing(NotServing::Starting) => 2,
+        Reason::HealthUnknown => 3,
+        Reason::NotAttached => 4,
+        Reason::NotServing(NotServing::Unhealthy) => 5,
+        Reason::NotServing(NotServing::Paused) => 6,
+        Reason::Draining => 7,
+        Reason::NotServing(NotServing::Stopped) => 8,
+        Reason::NoEndpoint => 9,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{EndpointFacts, Health, NotServing, Reason, plan_service};
-
-    fn endpoint(id: &str, health: Health) -> EndpointFacts {
-        EndpointFacts {
-            id: id.to_owned(),
-            attached: true,
-            health,
-            draining: false,
-        }
-    }
-
-    #[test]
-    fn one_serving_endpoint_is_enough() {
-        let facts = vec![
-            endpoint("a", Health::NotServing(NotServing::Unhealthy)),
-            endpoint("b", Health::Serving),
-        ];
-        let plan = plan_service(&facts, None);
-        assert_eq!(plan.deliver_to.as_deref(), Some("b"));
-        assert_eq!(plan.reason, Reason::Serving);
-    }
-
-    #[test]
-    fn a_newcomer_does_not_take_over_from_a_serving_endpoint() {
-        let facts = vec![
-            endpoint("a", Health::Serving),
-            endpoint("b", Health::Serving),
-        ];
-        assert_eq!(
-            plan_service(&facts, Some("b")).deliver_to.as_deref(),
-            Some("b")
-        );
-        assert_eq!(plan_service(&facts, None).deliver_to.as_deref(), Some("a"));
-        assert_eq!(
-            plan_service(&facts, Some("gone")).deliver_to.as_deref(),
-            Some("a")
-        );
-    }
-
-    #[test]
-    fn each_gate_is_named() {
-        let detached = EndpointFacts {
-            attached: false,
-            ..endpoint("a", Health::Serving)
-        };
-        let draining = EndpointFacts {
-            draining: true,
-            ..endpoint("a", Health::Serving)
-        };
-        for (endpoints, code) in [
-            (vec![], "no-endpoint"),
-            (vec![detached], "not-attached"),
-            (vec![draining], "draining"),
-            (vec![endpoint("a", Health::Unknown)], "health-unknown"),
-            (
-                vec![endpoint("a", Health::NotServing(NotServing::Starting))],
-                "starting",
-            ),
-            (
-                vec![endpoint("a", Health::NotServing(NotServing::Paused))],
-                "paused",
-            ),
-            (
-                vec![endpoint("a", Health::NotServing(NotServing::Stopped))],
-                "stopped",
-            ),
-            (
-                vec![
-                    endpoint("a", Health::NotServing(NotServing::Stopped)),
-                    endpoint("b", Health::NotServing(NotServing::Unhealthy)),
-                ],
-                "unhealthy",
-            ),
-        ] {
-            let plan = plan_service(&endpoints, None);
-            assert_eq!(plan.reason.code(), code);
-            assert!(!plan.announce(), "{code}");
-            assert!(!plan.reason.to_string().is_empty());
-        }
-    }
-
-    #[test]
-    fn the_order_of_endpoints_does_not_matter() {
-        let mut facts = vec![
-            endpoint("c", Health::Serving),
-            endpoint("a", Health::NotServing(NotServing::Starting)),
-            endpoint("b", Health::Serving),
-        ];
-        let plan = plan_service(&facts, None);
-        facts.reverse();
-        assert_eq!(plan_service(&facts, None), plan);
-        assert_eq!(plan.deliver_to.as_deref(), Some("b"));
-    }
-}
+mod tests;

@@ -1,14 +1,14 @@
 //! The safe order between the kernel and the peers.
 
-use crate::service::ServicePlan;
+use crate::service::{Announcement, Delivery, ServicePlan};
 
 /// What is the case for one service now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actual {
-    /// The endpoint the kernel delivers to.
-    pub delivered: Option<String>,
-    /// The prefixes are in the table the peers are sent from.
-    pub announced: bool,
+    /// To whom the kernel delivers.
+    pub delivered: Delivery,
+    /// How the prefixes are in the table the peers are sent from, if they are.
+    pub announced: Option<Announcement>,
     /// How far the last withdrawal has come.
     pub withdrawal: Withdrawal,
 }
@@ -27,10 +27,10 @@ pub enum Withdrawal {
 /// The one thing to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Make the kernel deliver to this endpoint.
-    Deliver(String),
-    /// Announce the prefixes; delivery is in place.
-    Announce,
+    /// Make the kernel deliver so.
+    Deliver(Delivery),
+    /// Announce the prefixes so; delivery is in place.
+    Announce(Announcement),
     /// Withdraw the prefixes; delivery stays.
     Withdraw,
     /// Stop delivering; nothing arrives any more.
@@ -46,15 +46,15 @@ pub enum Step {
 /// anything.
 #[must_use]
 pub fn next_step(plan: &ServicePlan, actual: &Actual) -> Step {
-    match (&plan.deliver_to, &actual.delivered) {
-        (None, _) if actual.announced => Step::Withdraw,
-        (None, Some(_)) if actual.withdrawal == Withdrawal::Settled => Step::StopDelivering,
-        (None, _) => Step::Rest,
-        (Some(wanted), delivered) if delivered.as_ref() != Some(wanted) => {
-            Step::Deliver(wanted.clone())
+    match plan.announce {
+        None if actual.announced.is_some() => Step::Withdraw,
+        None if actual.delivered.is_empty() || actual.withdrawal == Withdrawal::Settling => {
+            Step::Rest
         }
-        (Some(_), _) if actual.announced => Step::Rest,
-        (Some(_), _) => Step::Announce,
+        None => Step::StopDelivering,
+        Some(_) if actual.delivered != plan.deliver => Step::Deliver(plan.deliver.clone()),
+        wanted if actual.announced == wanted => Step::Rest,
+        Some(wanted) => Step::Announce(wanted),
     }
 }
 
@@ -63,53 +63,60 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Actual, Step, Withdrawal, next_step};
-    use crate::service::{Reason, ServicePlan};
+    use crate::service::{Announcement, Delivery, Reason, ServicePlan, Share};
 
-    fn plan(to: Option<&str>) -> ServicePlan {
+    fn plan(to: &[&str], marked: bool) -> ServicePlan {
+        let deliver: Delivery = to
+            .iter()
+            .map(|id| ((*id).to_owned(), Share::Full))
+            .collect();
+        let serving = deliver.len();
         ServicePlan {
-            deliver_to: to.map(str::to_owned),
-            reason: if to.is_some() {
-                Reason::Serving
-            } else {
-                Reason::NoEndpoint
-            },
+            deliver,
+            announce: (serving > 0).then_some(Announcement { marked, serving }),
+            reason: Reason::Serving,
         }
     }
 
     fn carry_out(step: &Step, actual: &mut Actual) {
         match step {
-            Step::Deliver(id) => actual.delivered = Some(id.clone()),
-            Step::Announce => actual.announced = true,
+            Step::Deliver(to) => actual.delivered = to.clone(),
+            Step::Announce(how) => actual.announced = Some(*how),
             Step::Withdraw => {
-                actual.announced = false;
+                actual.announced = None;
                 actual.withdrawal = Withdrawal::Settling;
             }
-            Step::StopDelivering => actual.delivered = None,
+            Step::StopDelivering => actual.delivered = Delivery::new(),
             Step::Rest => {}
+        }
+    }
+
+    /// What is the case when `plan` was carried out.
+    fn after(plan: &ServicePlan) -> Actual {
+        Actual {
+            delivered: plan.deliver.clone(),
+            announced: plan.announce,
+            withdrawal: Withdrawal::Settled,
         }
     }
 
     #[test]
     fn delivery_comes_before_the_announcement() {
         let mut actual = Actual::default();
-        let wanted = plan(Some("a"));
+        let wanted = plan(&["a"], false);
         let first = next_step(&wanted, &actual);
-        assert_eq!(first, Step::Deliver("a".to_owned()));
+        assert_eq!(first, Step::Deliver(wanted.deliver.clone()));
         carry_out(&first, &mut actual);
         let second = next_step(&wanted, &actual);
-        assert_eq!(second, Step::Announce);
+        assert_eq!(second, Step::Announce(wanted.announce.unwrap()));
         carry_out(&second, &mut actual);
         assert_eq!(next_step(&wanted, &actual), Step::Rest);
     }
 
     #[test]
     fn delivery_outlives_the_withdrawal() {
-        let mut actual = Actual {
-            delivered: Some("a".to_owned()),
-            announced: true,
-            withdrawal: Withdrawal::Settled,
-        };
-        let wanted = plan(None);
+        let mut actual = after(&plan(&["a"], false));
+        let wanted = plan(&[], false);
         let first = next_step(&wanted, &actual);
         assert_eq!(first, Step::Withdraw);
         carry_out(&first, &mut actual);
@@ -120,12 +127,23 @@ mod tests {
 
     #[test]
     fn a_recovery_while_settling_announces_at_once() {
+        let wanted = plan(&["a"], false);
         let actual = Actual {
-            delivered: Some("a".to_owned()),
-            announced: false,
+            announced: None,
             withdrawal: Withdrawal::Settling,
+            ..after(&wanted)
         };
-        assert_eq!(next_step(&plan(Some("a")), &actual), Step::Announce);
+        assert!(matches!(next_step(&wanted, &actual), Step::Announce(_)));
+    }
+
+    #[test]
+    fn a_service_that_is_about_to_go_is_announced_as_such_without_a_withdrawal() {
+        let actual = after(&plan(&["a"], false));
+        let step = next_step(&plan(&["a"], true), &actual);
+        assert!(
+            matches!(step, Step::Announce(how) if how.marked),
+            "{step:?}"
+        );
     }
 
     proptest! {
@@ -133,23 +151,31 @@ mod tests {
         /// without delivery, and at rest what is wanted is the case.
         #[test]
         fn announced_implies_delivered(
-            moves in proptest::collection::vec((0u8..4, any::<bool>()), 1..60)
+            moves in proptest::collection::vec((0u8..5, any::<bool>()), 1..60)
         ) {
             let mut actual = Actual::default();
             for (choice, settle) in moves {
-                let wanted = match choice { 0 => plan(None), 1 => plan(Some("a")), _ => plan(Some("b")) };
+                let wanted = match choice {
+                    0 => plan(&[], false),
+                    1 => plan(&["a"], false),
+                    2 => plan(&["a"], true),
+                    3 => plan(&["a", "b"], false),
+                    _ => plan(&["b"], false),
+                };
                 if settle { actual.withdrawal = Withdrawal::Settled; }
                 let mut steps = 0;
                 loop {
                     let step = next_step(&wanted, &actual);
                     if step == Step::Rest { break; }
                     carry_out(&step, &mut actual);
-                    prop_assert!(!actual.announced || actual.delivered.is_some());
+                    prop_assert!(actual.announced.is_none() || !actual.delivered.is_empty());
                     steps += 1;
                     prop_assert!(steps < 5, "does not come to rest");
                 }
-                prop_assert_eq!(actual.announced, wanted.announce());
-                if wanted.announce() { prop_assert_eq!(&actual.delivered, &wanted.deliver_to); }
+                prop_assert_eq!(actual.announced, wanted.announce);
+                if wanted.announce.is_some() {
+                    prop_assert_eq!(&actual.delivered, &wanted.deliver);
+                }
             }
         }
     }

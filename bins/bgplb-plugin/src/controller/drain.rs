@@ -1,7 +1,9 @@
-//! Drains: withdraw, wait, stop.
+//! Drains: announce as about to go if the network says so, withdraw, wait,
+//! stop.
 
 use std::time::Instant;
 
+use lb_plan::Drain;
 use tracing::info;
 
 use super::{Controller, Timer};
@@ -28,11 +30,8 @@ impl Controller {
             record.draining = true;
             any = true;
             info!(network, endpoint, container, "draining");
+            self.begin_drain(&network, &endpoint, now);
             self.settle(&network);
-            if self.policy.drain == DrainAction::Stop {
-                self.timers
-                    .set(Timer::StopDrained(endpoint), now + self.policy.drain_time);
-            }
         }
         if any {
             // The drain goes on whether or not this reaches the disk.
@@ -42,19 +41,57 @@ impl Controller {
 
     /// Takes up the drains an earlier run began.
     pub(super) fn resume_drains(&mut self, now: Instant) {
-        if self.policy.drain != DrainAction::Stop {
-            return;
+        let of_network = |(id, network): (&String, &super::Network)| {
+            let endpoints = network.record.endpoints.iter();
+            let draining = endpoints.filter(|(_, record)| record.draining && record.attached);
+            let draining = draining.map(|(endpoint, _)| (id.clone(), endpoint.clone()));
+            draining.collect::<Vec<_>>()
+        };
+        let draining: Vec<_> = self.networks.iter().flat_map(of_network).collect();
+        for (network, endpoint) in draining {
+            self.begin_drain(&network, &endpoint, now);
         }
-        let draining: Vec<String> = self
-            .networks
-            .values()
-            .flat_map(|network| &network.record.endpoints)
-            .filter(|(_, record)| record.draining && record.attached)
-            .map(|(endpoint, _)| endpoint.clone())
-            .collect();
-        for endpoint in draining {
+    }
+
+    /// Enters the first stage and sets the times of the others.
+    fn begin_drain(&mut self, network: &str, endpoint: &str, now: Instant) {
+        let policy = self.policy;
+        let Some(entry) = self.networks.get_mut(network) else {
+            return;
+        };
+        let marked = entry.options.drain.is_marked();
+        let drain_time = entry.options.drain_time.unwrap_or(policy.drain_time);
+        let live = entry.live.entry(endpoint.to_owned()).or_default();
+        live.drain = if marked {
+            Drain::Marked
+        } else {
+            Drain::Withdrawn
+        };
+        let mut end = now + drain_time;
+        if marked {
+            self.timers.set(Timer::Unmark(endpoint.to_owned()), end);
+            // Routers had the mark to go elsewhere: what comes now is little.
+            end += policy.settle_time;
+        }
+        if policy.drain == DrainAction::Stop {
             self.timers
-                .set(Timer::StopDrained(endpoint), now + self.policy.drain_time);
+                .set(Timer::StopDrained(endpoint.to_owned()), end);
+        }
+    }
+
+    /// The endpoint was announced as about to go for long enough.
+    pub(super) fn unmark(&mut self, endpoint: &str) {
+        self.enter(endpoint, Drain::Withdrawn);
+    }
+
+    fn enter(&mut self, endpoint: &str, stage: Drain) {
+        let Some(network) = self.network_of.get(endpoint).cloned() else {
+            return;
+        };
+        let entry = self.networks.get_mut(&network);
+        if let Some(live) = entry.and_then(|entry| entry.live.get_mut(endpoint)) {
+            live.drain = stage;
+            self.settle(&network);
         }
     }
 
@@ -68,7 +105,10 @@ impl Controller {
             }
             return;
         };
+        let container = container.to_owned();
         info!(container = name, "drained; stopping it with SIGTERM");
-        self.effects.stopper.stop(container.to_owned());
+        // Nothing new may come while it ends.
+        self.enter(endpoint, Drain::Over);
+        self.effects.stopper.stop(container);
     }
 }

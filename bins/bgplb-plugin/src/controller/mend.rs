@@ -26,6 +26,7 @@ impl Controller {
     /// Gives up endpoints whose containers are gone without Docker's word, and
     /// has everything else made as it should be.
     fn mend(&mut self, observed: &Observed) {
+        self.take_over(observed);
         let lost = self.lost_endpoints(observed);
         for (network, endpoint) in &lost {
             warn!(
@@ -40,7 +41,21 @@ impl Controller {
         if !lost.is_empty() {
             drop(self.save());
         }
-        self.effects.plumber.reconcile(self.desired(observed));
+        self.effects.plumber.reconcile(self.desired());
+    }
+
+    /// Until Docker has told us which containers serve, routers may send
+    /// packets to whom an earlier run has the kernel deliver.
+    fn take_over(&mut self, observed: &Observed) {
+        if self.told_everything {
+            return;
+        }
+        for (id, network) in &mut self.networks {
+            if network.delivering.is_none() && network.actual.delivered.is_empty() {
+                network.actual.delivered = datapath::delivers_to(observed, id, &network.record);
+                network.taken_over = !network.actual.delivered.is_empty();
+            }
+        }
     }
 
     /// The endpoints no container can have any more.
@@ -76,7 +91,7 @@ impl Controller {
         lost
     }
 
-    fn desired(&self, observed: &Observed) -> Desired {
+    fn desired(&self) -> Desired {
         let mut desired = Desired::default();
         for (id, network) in &self.networks {
             let endpoints = &network.record.endpoints;
@@ -92,15 +107,9 @@ impl Controller {
             let delivered = network
                 .delivering
                 .as_ref()
-                .or(network.actual.delivered.as_ref());
-            // Until Docker has told us which containers serve, routers may send
-            // packets to whom an earlier run has the kernel deliver.
-            let held = || {
-                let to = datapath::delivers_to(observed, id, &network.record);
-                to.filter(|_| !self.told_everything)
-            };
-            let delivered = delivered.map(String::as_str).or_else(held);
-            datapath::desire(&mut desired, id, &network.record, linked, delivered);
+                .unwrap_or(&network.actual.delivered);
+            let spread = self.effects.spread;
+            datapath::desire(&mut desired, id, &network.record, linked, spread, delivered);
         }
         debug!(
             links = desired.links.len(),

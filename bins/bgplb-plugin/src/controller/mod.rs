@@ -20,11 +20,15 @@ use std::time::{Duration, Instant};
 use bgp_speaker::SpeakerHandle;
 use bgp_wire::PathAttributes;
 use healthwatch::Observation;
-use lb_plan::{Actual, Announcements, Reason};
+use lb_plan::{Actual, Announcements, Delivery, Drain, FlapHistory, Proof, Reason};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
+use crate::datapath::Spread;
 use crate::facts::Containers;
+use crate::numbers::Numbers;
+use crate::options::{ServiceOptions, Site};
 use crate::plumber::Plumber;
 use crate::settings::DrainAction;
 use crate::stopper::Stopper;
@@ -36,7 +40,8 @@ use timers::{Timer, Timers};
 pub(crate) struct Policy {
     /// What SIGUSR2 to a container does.
     pub(crate) drain: DrainAction,
-    /// How long a drained container goes on before it is stopped.
+    /// How long a drained container goes on, unless its network says
+    /// otherwise.
     pub(crate) drain_time: Duration,
     /// How long delivery outlives a withdrawal that is no drain: longer than
     /// routers take to change their routes.
@@ -107,6 +112,18 @@ pub(crate) struct Effects {
     pub(crate) plumber: Plumber,
     pub(crate) store: Store,
     pub(crate) stopper: Stopper,
+    /// How the kernel spreads flows over several containers.
+    pub(crate) spread: Spread,
+}
+
+/// What is settled before the start.
+pub(crate) struct Beginning {
+    /// What an earlier run remembered.
+    pub(crate) state: State,
+    /// Numbers that are not to be given out.
+    pub(crate) numbers: Numbers,
+    /// Our AS and its routers.
+    pub(crate) site: Site,
 }
 
 /// See the module's documentation.
@@ -119,12 +136,14 @@ pub(crate) struct Controller {
     told_everything: bool,
     /// Names of all networks Docker has, for messages.
     network_names: BTreeMap<String, String>,
-    announcements: Announcements<Source>,
+    announcements: Announcements<Source, Route>,
     /// Endpoints whose container's end is outside of the container, and since
     /// when that was seen.
     returned: BTreeMap<String, Instant>,
-    /// The attributes every prefix is originated with.
+    /// The attributes a prefix without options is originated with.
     attributes: Arc<PathAttributes>,
+    numbers: Numbers,
+    site: Site,
     timers: Timers,
     policy: Policy,
     effects: Effects,
@@ -139,16 +158,36 @@ struct Network {
     record: NetworkRecord,
     /// It is known from an earlier run alone: Docker has not spoken of it yet.
     remembered: bool,
+    options: ServiceOptions,
     actual: Actual,
+    /// What is delivered is an earlier run's work.
+    taken_over: bool,
+    /// What is known of its endpoints and not remembered.
+    live: BTreeMap<String, Live>,
+    /// How often it was withdrawn of late.
+    history: FlapHistory,
     /// Endpoints whose links the kernel was asked for and Docker does not have
     /// yet.
     joining: BTreeSet<String>,
     /// A delivery the kernel was asked for and has not confirmed.
-    delivering: Option<String>,
+    delivering: Option<Delivery>,
     /// The version of the table that holds the last withdrawal.
     withdrawn: Option<bgp_speaker::RibVersion>,
     /// Why it is, or is not, announced; for the log.
     reason: Reason,
+}
+
+/// What is known of one endpoint only while the plugin runs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Live {
+    proof: Proof,
+    drain: Drain,
+}
+
+/// How a prefix is announced.
+#[derive(Clone, Debug, PartialEq)]
+struct Route {
+    attributes: Arc<PathAttributes>,
 }
 
 /// Who wants a prefix announced.
@@ -161,11 +200,15 @@ enum Source {
 }
 
 impl Network {
-    fn new(record: NetworkRecord) -> Self {
+    fn new(record: NetworkRecord, options: ServiceOptions) -> Self {
         Self {
             record,
             remembered: false,
+            options,
             actual: Actual::default(),
+            taken_over: false,
+            live: BTreeMap::new(),
+            history: FlapHistory::default(),
             joining: BTreeSet::new(),
             delivering: None,
             withdrawn: None,
@@ -176,7 +219,13 @@ impl Network {
 
 impl Controller {
     /// Takes over what an earlier run remembered.
-    pub(crate) fn new(state: State, policy: Policy, effects: Effects) -> (Self, Handle) {
+    pub(crate) fn new(beginning: Beginning, policy: Policy, effects: Effects) -> (Self, Handle) {
+        let Beginning {
+            mut state,
+            mut numbers,
+            site,
+        } = beginning;
+        number(&mut state, &mut numbers);
         let (sender, questions) = mpsc::channel(MAILBOX);
         let handle = Handle { questions: sender };
         let network_of = state
@@ -193,7 +242,8 @@ impl Controller {
             .networks
             .into_iter()
             .map(|(id, record)| {
-                let mut network = Network::new(record);
+                let options = remembered_options(&id, &record, &site);
+                let mut network = Network::new(record, options);
                 network.remembered = true;
                 (id, network)
             })
@@ -207,6 +257,8 @@ impl Controller {
             announcements: Announcements::default(),
             returned: BTreeMap::new(),
             attributes: Arc::new(PathAttributes::originated()),
+            numbers,
+            site,
             timers: Timers::default(),
             policy,
             effects,
@@ -267,12 +319,37 @@ impl Controller {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Settled(network) => self.withdrawal_settled(&network, now),
-                Timer::RetryDelivery(network) => self.settle(&network),
+                Timer::RetryDelivery(network) | Timer::Steady(network) => self.settle(&network),
+                Timer::Unmark(endpoint) => self.unmark(&endpoint),
                 Timer::StopDrained(endpoint) => self.stop_drained(&endpoint, now),
                 Timer::Reconcile => self.reconcile(),
             }
         }
     }
+}
+
+/// Numbers what an earlier version left without.
+fn number(state: &mut State, numbers: &mut Numbers) {
+    for network in state.networks.values_mut() {
+        let endpoints = network.endpoints.values_mut();
+        for of in endpoints
+            .map(|it| &mut it.number)
+            .chain([&mut network.number])
+        {
+            if of.is_none_or(|known| !numbers.insert(known)) {
+                *of = numbers.take();
+            }
+        }
+    }
+}
+
+/// A network's options, as far as they can still be used: the settings may
+/// have changed since they were checked.
+fn remembered_options(id: &str, record: &NetworkRecord, site: &Site) -> ServiceOptions {
+    ServiceOptions::read(&record.options, site).unwrap_or_else(|error| {
+        warn!(network = id, %error, "the network goes on without its options");
+        ServiceOptions::default()
+    })
 }
 
 enum Wake {

@@ -1,12 +1,13 @@
 //! Docker's news.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use healthwatch::{Network, Observation};
 use ipnet::IpNet;
 use tracing::{info, warn};
 
-use super::{Controller, Source};
+use super::{Controller, Route, Source};
 
 /// The label that has a network's subnets announced.
 const ADVERTISE: (&str, &str) = ("bgplb_advertise", "true");
@@ -62,6 +63,10 @@ impl Controller {
         if std::mem::replace(&mut self.told_everything, true) {
             return;
         }
+        let networks: Vec<String> = self.networks.keys().cloned().collect();
+        for network in networks {
+            self.settle(&network);
+        }
         let handle = self.handle.clone();
         self.effects.plumber.observe_then(move |_| {
             handle.tell_blocking(|controller| {
@@ -112,7 +117,7 @@ impl Controller {
 
     fn lose_network(&mut self, id: &str) {
         self.network_names.remove(id);
-        self.set_announced(Source::Labelled(id.to_owned()), BTreeSet::new());
+        self.set_announced(Source::Labelled(id.to_owned()), BTreeMap::new());
     }
 
     /// Announces the subnets of a labelled network. A network of ours is
@@ -120,9 +125,13 @@ impl Controller {
     fn advertise(&mut self, network: &Network) {
         let labelled = network.labels.get(ADVERTISE.0).map(String::as_str) == Some(ADVERTISE.1);
         let prefixes = if labelled && !self.networks.contains_key(&network.id) {
-            network.subnets.iter().filter_map(announceable).collect()
+            let route = Route {
+                attributes: Arc::clone(&self.attributes),
+            };
+            let prefixes = network.subnets.iter().filter_map(announceable);
+            prefixes.map(|prefix| (prefix, route.clone())).collect()
         } else {
-            BTreeSet::new()
+            BTreeMap::new()
         };
         self.set_announced(Source::Labelled(network.id.clone()), prefixes);
     }

@@ -12,6 +12,8 @@ use tracing::{info, warn};
 
 use super::{Controller, Network, Source, Timer};
 use crate::datapath;
+use crate::numbers::Number;
+use crate::options::ServiceOptions;
 use crate::plumber::Plumbed;
 use crate::store::{EndpointRecord, NetworkRecord};
 
@@ -23,7 +25,8 @@ impl Controller {
     pub(crate) fn begin_network(
         &mut self,
         id: &str,
-        record: NetworkRecord,
+        mut record: NetworkRecord,
+        options: ServiceOptions,
     ) -> Result<Plumbed, PluginError> {
         if self.networks.contains_key(id) {
             return Err(PluginError::conflict(format!("network {id} exists")));
@@ -34,8 +37,10 @@ impl Controller {
                 self.name_of(&other)
             )));
         }
+        record.number = Some(self.take_number()?);
         let plumbed = self.effects.plumber.apply(datapath::network(id));
-        self.networks.insert(id.to_owned(), Network::new(record));
+        self.networks
+            .insert(id.to_owned(), Network::new(record, options));
         info!(network = id, "network created");
         Ok(plumbed)
     }
@@ -58,14 +63,21 @@ impl Controller {
             self.network_of.remove(endpoint);
         }
         let version = self.set_announced(Source::Service(id.to_owned()), [].into());
-        self.networks.remove(id);
-        self.timers.clear(&Timer::Settled(id.to_owned()));
-        self.timers.clear(&Timer::RetryDelivery(id.to_owned()));
+        let record = self.networks.remove(id)?.record;
+        let numbers = record.endpoints.values().map(|it| it.number);
+        for number in numbers.chain([record.number]) {
+            self.numbers.release(number);
+        }
+        for timer in [Timer::Settled, Timer::RetryDelivery, Timer::Steady] {
+            self.timers.clear(&timer(id.to_owned()));
+        }
         info!(network = id, "network deleted");
-        Some(Leaving {
-            version,
-            ops: datapath::remove_network(id, endpoints.iter().map(String::as_str)),
-        })
+        let mut ops = datapath::stop_delivering(self.effects.spread, id, &record);
+        ops.extend(datapath::remove_network(
+            id,
+            endpoints.iter().map(String::as_str),
+        ));
+        Some(Leaving { version, ops })
     }
 
     /// Takes an endpoint in; its links come with Join.
@@ -73,10 +85,10 @@ impl Controller {
         &mut self,
         network: &str,
         endpoint: &str,
-        record: EndpointRecord,
+        mut record: EndpointRecord,
     ) -> Result<(), PluginError> {
         let name = self.name_of(network);
-        let Some(entry) = self.networks.get_mut(network) else {
+        let Some(entry) = self.networks.get(network) else {
             return Err(unknown_network(network));
         };
         if (record.v4 && entry.record.v4.is_none()) || (record.v6 && entry.record.v6.is_none()) {
@@ -87,8 +99,11 @@ impl Controller {
         if self.network_of.contains_key(endpoint) {
             return Err(PluginError::conflict(format!("endpoint {endpoint} exists")));
         }
-        entry.remembered = false;
-        entry.record.endpoints.insert(endpoint.to_owned(), record);
+        record.number = Some(self.take_number()?);
+        if let Some(entry) = self.networks.get_mut(network) {
+            entry.remembered = false;
+            entry.record.endpoints.insert(endpoint.to_owned(), record);
+        }
         self.network_of
             .insert(endpoint.to_owned(), network.to_owned());
         Ok(())
@@ -128,9 +143,13 @@ impl Controller {
         let record = self.endpoint_mut(network, endpoint)?;
         record.attached = false;
         self.timers.clear(&Timer::StopDrained(endpoint.to_owned()));
+        self.timers.clear(&Timer::Unmark(endpoint.to_owned()));
         self.settle(network);
         let network = self.networks.get(network)?;
-        (!network.actual.announced)
+        network
+            .actual
+            .announced
+            .is_none()
             .then_some(network.withdrawn)
             .flatten()
     }
@@ -138,26 +157,30 @@ impl Controller {
     /// Takes the links of an endpoint away. Links may be there even when the
     /// endpoint is not known, so this is asked of the kernel in any case.
     pub(crate) fn finish_leave(&mut self, network: &str, endpoint: &str) -> Plumbed {
-        let delivered_here = self.networks.get(network).is_some_and(|entry| {
-            let current = entry
-                .delivering
-                .as_deref()
-                .or(entry.actual.delivered.as_deref());
-            current == Some(endpoint)
-        });
-        if let Some(entry) = self.networks.get_mut(network) {
-            entry.joining.remove(endpoint);
-        }
-        if delivered_here {
-            if let Some(entry) = self.networks.get_mut(network) {
-                // The container is gone: nothing under way could still end well.
+        let Some(entry) = self.networks.get_mut(network) else {
+            return self.effects.plumber.apply(datapath::detach(endpoint));
+        };
+        entry.joining.remove(endpoint);
+        let current = entry.delivering.as_ref().unwrap_or(&entry.actual.delivered);
+        if current.contains_key(endpoint) {
+            let mut others = current.clone();
+            others.remove(endpoint);
+            if others.is_empty() {
+                // The container is gone: nothing under way could still end
+                // well.
                 entry.actual.withdrawal = Withdrawal::Settled;
+                self.timers.clear(&Timer::Settled(network.to_owned()));
+                self.stop_delivering(network);
+                self.settle(network);
+            } else {
+                self.deliver(network, others);
             }
-            self.timers.clear(&Timer::Settled(network.to_owned()));
-            self.stop_delivering(network);
-            self.settle(network);
         }
-        self.effects.plumber.apply(datapath::detach(endpoint))
+        let entry = self.networks.get(network);
+        let record = entry.and_then(|entry| entry.record.endpoints.get(endpoint));
+        let mut ops = record.map_or_else(Vec::new, |it| datapath::forget(network, it));
+        ops.extend(datapath::detach(endpoint));
+        self.effects.plumber.apply(ops)
     }
 
     /// Forgets an endpoint.
@@ -167,7 +190,11 @@ impl Controller {
             .networks
             .get_mut(network)
             .and_then(|entry| entry.record.endpoints.remove(endpoint));
-        if removed.is_some() {
+        if let Some(removed) = removed {
+            self.numbers.release(removed.number);
+            if let Some(entry) = self.networks.get_mut(network) {
+                entry.live.remove(endpoint);
+            }
             info!(network, endpoint, "container detached");
             self.settle(network);
         }
@@ -217,6 +244,12 @@ impl Controller {
             .record
             .endpoints
             .get_mut(endpoint)
+    }
+
+    fn take_number(&mut self) -> Result<Number, PluginError> {
+        self.numbers.take().ok_or_else(|| {
+            PluginError::conflict("this host has no room for more networks and containers")
+        })
     }
 
     fn holder_of_any(&self, record: &NetworkRecord) -> Option<(IpNet, String)> {

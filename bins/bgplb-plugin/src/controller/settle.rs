@@ -1,133 +1,181 @@
 //! Bringing one network to what its endpoints' health asks for, step by step.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bgp_speaker::{RibChange, RibVersion};
 use ipnet::IpNet;
-use lb_plan::{Change, EndpointFacts, Step, Withdrawal, next_step, plan_service};
+use lb_plan::{
+    Announcement, Change, Delivery, EndpointFacts, Health, Proof, ServiceFacts, Share, Step,
+    Withdrawal, next_step, plan_service,
+};
 use tracing::{error, info, warn};
 
-use super::{Controller, Source, Timer};
+use super::{Controller, Route, Source, Timer};
 use crate::datapath;
+use crate::facts::Containers;
 
 impl Controller {
     /// Plans one network anew and takes every step that can be taken now.
     pub(super) fn settle(&mut self, id: &str) {
-        let Some(network) = self.networks.get(id) else {
+        let Some(facts) = self.facts(id, Instant::now()) else {
             return;
         };
-        let endpoints: Vec<EndpointFacts> = network
-            .record
-            .endpoints
-            .iter()
-            .map(|(endpoint, record)| EndpointFacts {
-                id: endpoint.clone(),
-                attached: record.attached,
-                health: self.containers.health(endpoint),
-                draining: record.draining,
-            })
-            .collect();
         loop {
             let Some(network) = self.networks.get_mut(id) else {
                 return;
             };
-            let plan = plan_service(&endpoints, network.actual.delivered.as_deref());
+            let plan = plan_service(&facts, &network.actual.delivered);
             if plan.reason != network.reason {
                 network.reason = plan.reason;
                 info!(network = id, reason = plan.reason.code(), "{}", plan.reason);
             }
             match next_step(&plan, &network.actual) {
-                Step::Deliver(endpoint) => return self.deliver(id, endpoint),
-                Step::Announce => {
-                    network.actual.announced = true;
-                    self.announce_delivered(id);
+                Step::Deliver(to) => return self.deliver(id, to),
+                Step::Announce(how) => {
+                    network.actual.announced = Some(how);
+                    self.announce_delivered(id, how);
                 }
                 Step::Withdraw => self.withdraw(id),
+                // It stays until Docker has told everything.
+                Step::StopDelivering if network.taken_over && !self.told_everything => return,
                 Step::StopDelivering => self.stop_delivering(id),
                 Step::Rest => return,
             }
         }
     }
 
-    /// Asks the kernel to deliver to `endpoint`; announcing waits for it.
-    fn deliver(&mut self, id: &str, endpoint: String) {
+    /// What is known of one network at `now`; wakes up when that changes by
+    /// time alone.
+    fn facts(&mut self, id: &str, now: Instant) -> Option<ServiceFacts> {
+        let network = self.networks.get_mut(id)?;
+        let held_until = network.history.held_until(now);
+        let mut wake = held_until;
+        let mut endpoints = Vec::new();
+        for (endpoint, record) in &network.record.endpoints {
+            let live = network.live.entry(endpoint.clone()).or_default();
+            let mut health = self.containers.health(endpoint);
+            live.proof.observe(health == Health::Serving, now);
+            if health == Health::Serving && !self.told_everything {
+                // An earlier run may have announced it.
+                live.proof = Proof::Believed;
+            }
+            let proving = network.options.min_healthy_time;
+            if let Some(at) = live.proof.outstanding(proving, now) {
+                health = Health::Unproven;
+                wake = Some(wake.map_or(at, |wake| wake.min(at)));
+            }
+            endpoints.push(EndpointFacts {
+                id: endpoint.clone(),
+                attached: record.attached,
+                health,
+                drain: live.drain,
+            });
+        }
+        match wake {
+            Some(at) => self.timers.set(Timer::Steady(id.to_owned()), at),
+            None => self.timers.clear(&Timer::Steady(id.to_owned())),
+        }
+        Some(ServiceFacts {
+            endpoints,
+            held_down: held_until.is_some(),
+        })
+    }
+
+    /// Asks the kernel to deliver so; announcing waits for it.
+    pub(super) fn deliver(&mut self, id: &str, to: Delivery) {
         let Some(network) = self.networks.get_mut(id) else {
             return;
         };
-        if network.delivering.as_ref() == Some(&endpoint) {
+        if network.delivering.as_ref() == Some(&to) {
             return;
         }
-        let Some(record) = network.record.endpoints.get(&endpoint) else {
-            return;
-        };
-        let ops = datapath::deliver(id, &network.record, record);
-        network.delivering = Some(endpoint.clone());
+        let mut from = network.actual.delivered.clone();
+        from.extend(network.delivering.take().unwrap_or_default());
+        let ops = datapath::deliver(self.effects.spread, id, &network.record, &from, &to);
+        network.delivering = Some(to.clone());
         let (handle, id) = (self.handle.clone(), id.to_owned());
         self.effects.plumber.apply_then(ops, move |result| {
-            handle.tell_blocking(move |controller| controller.delivered(&id, endpoint, result));
+            handle.tell_blocking(move |controller| controller.delivered(&id, to, result));
         });
     }
 
     /// The kernel answered.
-    fn delivered(&mut self, id: &str, endpoint: String, result: Result<(), netplumb::Error>) {
+    fn delivered(&mut self, id: &str, to: Delivery, result: Result<(), netplumb::Error>) {
         let Some(network) = self.networks.get_mut(id) else {
             return;
         };
-        if network.delivering.as_ref() != Some(&endpoint) {
+        if network.delivering.as_ref() != Some(&to) {
             return;
         }
         network.delivering = None;
         if let Err(error) = result {
-            error!(network = id, endpoint, %error, "the kernel refused the route to the container");
+            error!(network = id, %error, "the kernel refused the routes to the containers");
             self.timers.set(
                 Timer::RetryDelivery(id.to_owned()),
                 Instant::now() + self.policy.retry_time,
             );
             return;
         }
-        network.actual.delivered = Some(endpoint);
-        if network.actual.announced {
-            self.announce_delivered(id);
+        let names: Vec<_> = to.iter().map(|it| name(&self.containers, it)).collect();
+        info!(network = id, to = names.join(", "), "delivered");
+        network.actual.delivered = to;
+        if let Some(how) = network.actual.announced {
+            self.announce_delivered(id, how);
         }
         self.settle(id);
     }
 
-    /// Announces exactly the prefixes the delivered endpoint holds.
-    fn announce_delivered(&mut self, id: &str) {
+    /// Announces exactly the prefixes that somebody holds who is delivered to.
+    fn announce_delivered(&mut self, id: &str, how: Announcement) {
         let Some(network) = self.networks.get_mut(id) else {
             return;
         };
         self.timers.clear(&Timer::Settled(id.to_owned()));
         network.withdrawn = None;
         network.actual.withdrawal = Withdrawal::Settled;
-        let prefixes = network
-            .actual
-            .delivered
-            .as_ref()
-            .and_then(|endpoint| network.record.endpoints.get(endpoint))
-            .map(|record| datapath::prefixes(&network.record, record).collect())
-            .unwrap_or_default();
-        self.set_announced(Source::Service(id.to_owned()), prefixes);
+        let attributes = network.options.attributes(self.site.local_as, how);
+        let route = Route {
+            attributes: Arc::new(attributes),
+        };
+        let record = &network.record;
+        let full = network.actual.delivered.iter();
+        let full = full.filter(|(_, share)| **share == Share::Full);
+        let full = full.filter_map(|(endpoint, _)| record.endpoints.get(endpoint));
+        let prefixes = full.flat_map(|endpoint| datapath::prefixes(record, endpoint));
+        let routes = prefixes.map(|prefix| (prefix, route.clone())).collect();
+        self.set_announced(Source::Service(id.to_owned()), routes);
     }
 
     fn withdraw(&mut self, id: &str) {
-        let version = self.set_announced(Source::Service(id.to_owned()), BTreeSet::new());
+        let version = self.set_announced(Source::Service(id.to_owned()), BTreeMap::new());
+        let now = Instant::now();
         let Some(network) = self.networks.get_mut(id) else {
             return;
         };
-        network.actual.announced = false;
+        network.actual.announced = None;
         network.actual.withdrawal = Withdrawal::Settling;
         network.withdrawn = version;
         let draining = network.record.endpoints.values().any(|e| e.draining);
-        let settle_time = if draining {
-            self.policy.drain_time
+        let settle_time = if draining && !network.options.drain.is_marked() {
+            network.options.drain_time.unwrap_or(self.policy.drain_time)
         } else {
             self.policy.settle_time
         };
+        // A drain is no flap.
+        let rule = network.options.hold_down.filter(|_| !draining);
+        let held = rule.and_then(|rule| network.history.went(&rule, now));
         self.timers
-            .set(Timer::Settled(id.to_owned()), Instant::now() + settle_time);
+            .set(Timer::Settled(id.to_owned()), now + settle_time);
+        if let Some(until) = held {
+            warn!(
+                network = id,
+                seconds = (until - now).as_secs(),
+                "withdrawn too often; held back"
+            );
+            self.timers.set(Timer::Steady(id.to_owned()), until);
+        }
     }
 
     /// Traffic under way had its time; unless a peer still has not been told.
@@ -154,16 +202,13 @@ impl Controller {
         let Some(network) = self.networks.get_mut(id) else {
             return;
         };
-        let delivered = network.actual.delivered.take();
-        let from = network.delivering.take().or(delivered);
-        let Some(from) = from.and_then(|endpoint| network.record.endpoints.get(&endpoint)) else {
-            return;
-        };
-        let ops = datapath::stop_delivering(id, &network.record, from);
+        network.actual.delivered.clear();
+        network.delivering = None;
+        let ops = datapath::stop_delivering(self.effects.spread, id, &network.record);
         let id = id.to_owned();
         self.effects.plumber.apply_then(ops, move |result| {
             if let Err(error) = result {
-                warn!(network = id, %error, "the kernel kept the route to the container");
+                warn!(network = id, %error, "the kernel kept the routes to the containers");
             }
         });
     }
@@ -172,7 +217,7 @@ impl Controller {
     pub(super) fn set_announced(
         &mut self,
         source: Source,
-        prefixes: BTreeSet<IpNet>,
+        prefixes: BTreeMap<IpNet, Route>,
     ) -> Option<RibVersion> {
         let changes = self.announcements.set(source, prefixes);
         if changes.is_empty() {
@@ -181,9 +226,9 @@ impl Controller {
         let changes: Vec<RibChange> = changes
             .into_iter()
             .map(|change| match change {
-                Change::Announce(prefix) => {
+                Change::Announce(prefix, route) => {
                     info!(%prefix, "announced");
-                    RibChange::announce(prefix, Arc::clone(&self.attributes))
+                    RibChange::announce(prefix, route.attributes)
                 }
                 Change::Withdraw(prefix) => {
                     info!(%prefix, "withdrawn");
@@ -192,5 +237,15 @@ impl Controller {
             })
             .collect();
         Some(self.effects.speaker.apply(&changes))
+    }
+}
+
+/// An endpoint's container and its share, for the log.
+fn name(containers: &Containers, (endpoint, share): (&String, &Share)) -> String {
+    let container = containers.container(endpoint);
+    let name = container.map_or(endpoint.as_str(), |(_, name)| name);
+    match share {
+        Share::Full => name.to_owned(),
+        Share::Leaving => format!("{name} (leaving)"),
     }
 }

@@ -10,6 +10,11 @@ pub(super) enum Timer {
     Settled(String),
     /// The kernel refused a network's delivery a while ago.
     RetryDelivery(String),
+    /// An endpoint was announced as about to go for long enough.
+    Unmark(String),
+    /// A network's endpoint has been healthy for long enough, or the network
+    /// was held down for long enough.
+    Steady(String),
     /// A drained endpoint's container is to be stopped.
     StopDrained(String),
     /// Everything is compared with the kernel.

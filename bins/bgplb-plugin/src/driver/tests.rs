@@ -19,8 +19,11 @@ use tokio_util::task::TaskTracker;
 
 use super::Driver;
 use crate::background::Background;
-use crate::controller::{Controller, Effects, Handle, Policy};
+use crate::controller::{Beginning, Controller, Effects, Handle, Policy};
+use crate::datapath::Spread;
 use crate::ipam::Ipam;
+use crate::numbers::Numbers;
+use crate::options::Site;
 use crate::plumber::Plumber;
 use crate::settings::{DrainAction, Scope};
 use crate::stopper::StopperTask;
@@ -52,8 +55,12 @@ impl SharedKernel {
         })
     }
 
+    /// To how many addresses there are routes.
     fn routes(&self) -> usize {
-        self.with(|kernel| kernel.state().routes.len())
+        self.with(|kernel| {
+            let routes = kernel.state().routes.keys();
+            routes.map(|key| key.dst).collect::<BTreeSet<_>>().len()
+        })
     }
 }
 
@@ -168,13 +175,23 @@ impl World {
             plumber: Plumber::start(kernel.clone(), datapath::owned(true)).unwrap(),
             store: directory.store(),
             stopper,
+            spread: Spread::Resilient,
         };
-        let (controller, handle) = Controller::new(state, policy, effects);
+        let site = Site {
+            local_as: 64512,
+            peers: Vec::new(),
+        };
+        let beginning = Beginning {
+            state,
+            numbers: Numbers::default(),
+            site: site.clone(),
+        };
+        let (controller, handle) = Controller::new(beginning, policy, effects);
         let (docker, observations) = mpsc::channel(16);
         let stop = CancellationToken::new();
         tokio::spawn(controller.run(observations, stop.clone()));
         let background = Background::new(TaskTracker::new());
-        let driver = Driver::new(handle.clone(), speaker, Scope::Local, background);
+        let driver = Driver::new(handle.clone(), speaker, Scope::Local, site, background);
         let router = api::network_router(Arc::new(driver)).merge(api::ipam_router(Arc::new(Ipam)));
         Self {
             kernel,
