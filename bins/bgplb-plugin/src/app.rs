@@ -111,6 +111,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
 
     let ended_early = tokio::select! {
         () = told_to_stop()? => false,
+        () = drain_by_signal(&handle)? => true,
         () = failed.cancelled() => true,
     };
     withdraw(&handle, &speaker_handle).await;
@@ -253,6 +254,24 @@ fn told_to_stop() -> Result<impl Future<Output = ()>> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// SIGUSR2 drains the host, SIGUSR1 takes that back. Ends with the controller.
+fn drain_by_signal(controller: &Handle) -> Result<impl Future<Output = ()>> {
+    let mut drain = signal(SignalKind::user_defined2()).context("SIGUSR2 can't be caught")?;
+    let mut undrain = signal(SignalKind::user_defined1()).context("SIGUSR1 can't be caught")?;
+    let controller = controller.clone();
+    Ok(async move {
+        loop {
+            let change = tokio::select! {
+                _ = drain.recv() => Controller::drain_host,
+                _ = undrain.recv() => Controller::undrain_host,
+            };
+            if controller.ask(change).await.is_err() {
+                return;
+            }
         }
     })
 }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bgp_speaker::PeerKey;
 use bgp_wire::{Asn, Community, ExtendedCommunity, LargeCommunity, PathAttributes};
 use lb_plan::{Announcement, HoldDown};
 
@@ -21,8 +23,7 @@ pub(crate) struct ServiceOptions {
     med: Option<u32>,
     local_preference: Option<u32>,
     prepend: u8,
-    /// The routers it is announced to; `None` for all.
-    pub(crate) peers: Option<BTreeSet<IpAddr>>,
+    peers: Option<BTreeSet<IpAddr>>,
     /// How it leaves when it is drained.
     pub(crate) drain: Drain,
     /// How long a drain takes; `None` for the plugin's own time.
@@ -248,6 +249,12 @@ impl ServiceOptions {
                 asn: site.local_as,
             }),
         }
+    }
+
+    /// The routers its prefixes are announced to; `None` for all.
+    pub(crate) fn audience(&self) -> Option<Arc<BTreeSet<PeerKey>>> {
+        let peers = self.peers.as_ref()?.iter();
+        Some(Arc::new(peers.copied().map(PeerKey::from).collect()))
     }
 
     /// What its prefixes are announced with.

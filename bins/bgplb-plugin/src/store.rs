@@ -76,6 +76,9 @@ pub(crate) struct State {
     version: u32,
     /// By network id.
     pub(crate) networks: BTreeMap<String, NetworkRecord>,
+    /// The whole host is being drained.
+    #[serde(default)]
+    pub(crate) drained: bool,
 }
 
 impl State {
@@ -83,6 +86,7 @@ impl State {
         Self {
             version: VERSION,
             networks,
+            drained: false,
         }
     }
 }
@@ -293,6 +297,21 @@ mod tests {
         let (one, two) = (store.save(sample()), store.save(sample()));
         assert!(one.await.unwrap().is_err());
         assert!(two.await.unwrap().is_err());
+    }
+
+    #[test]
+    fn the_file_of_an_earlier_version_is_loaded() {
+        let directory = Directory::new("earlier");
+        let text = r#"{"version":1,"networks":{"n1":{"v4":"10.0.0.101","v6":null,"endpoints":
+            {"e1":{"v4":true,"v6":false,"mac":[2,0,0,0,0,1],"attached":true,"draining":false}}}}}"#;
+        fs::write(directory.0.join(FILE), text).unwrap();
+        let state = load(&directory.0).unwrap();
+        let network = &state.networks["n1"];
+        assert!(!state.drained && network.options.is_empty());
+        assert_eq!(
+            (network.number, network.endpoints["e1"].number),
+            (None, None)
+        );
     }
 
     #[test]

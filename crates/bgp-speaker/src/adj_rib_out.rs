@@ -9,8 +9,8 @@ use bytes::BytesMut;
 
 pub(crate) use self::stream::Finished;
 use self::stream::{Prepared, Stream};
-use crate::Export;
 use crate::rib::Rib;
+use crate::{Export, PeerKey};
 
 /// The facts of a session that shape its UPDATEs.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +52,14 @@ impl AdjRibOut {
             streams,
             prepared: Prepared::default(),
         }
+    }
+
+    /// Leaves out what is not for `peer`.
+    pub(crate) fn for_peer(mut self, peer: &PeerKey) -> Self {
+        for stream in &mut self.streams {
+            stream.set_peer(peer.clone());
+        }
+        self
     }
 
     pub(crate) fn with_export(mut self, export: Export) -> Self {

@@ -2,6 +2,7 @@
 
 mod table;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use bgp_wire::PathAttributes;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use self::table::{RouteTable, SetId, Walk};
+use crate::PeerKey;
 use crate::interned::Interned;
 use crate::prefix::by_family;
 
@@ -22,6 +24,9 @@ pub struct RibChange {
     /// The attributes to announce it with, or `None` to withdraw it. The next
     /// hop is not among them, since each session has its own.
     pub announce: Option<Arc<PathAttributes>>,
+    /// The peers it is announced to; `None` for all. The others are told that
+    /// there is no such route.
+    pub audience: Option<Arc<BTreeSet<PeerKey>>>,
 }
 
 impl RibChange {
@@ -30,7 +35,15 @@ impl RibChange {
         Self {
             prefix,
             announce: Some(attributes),
+            audience: None,
         }
+    }
+
+    /// The same for these peers alone.
+    #[must_use]
+    pub fn only_to(mut self, audience: Arc<BTreeSet<PeerKey>>) -> Self {
+        self.audience = Some(audience);
+        self
     }
 
     /// Withdraws `prefix`.
@@ -38,8 +51,24 @@ impl RibChange {
         Self {
             prefix,
             announce: None,
+            audience: None,
         }
     }
+
+    fn announced(&self) -> Option<Arc<Announced>> {
+        let attributes = Arc::clone(self.announce.as_ref()?);
+        Some(Arc::new(Announced {
+            attributes,
+            audience: self.audience.clone(),
+        }))
+    }
+}
+
+/// What a route says, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Announced {
+    attributes: Arc<PathAttributes>,
+    audience: Option<Arc<BTreeSet<PeerKey>>>,
 }
 
 /// A state of what we announce; later states compare greater.
@@ -65,6 +94,15 @@ pub(crate) struct AttributeSet {
     /// Equal for equal sets that were read together; later it may be another's.
     pub(crate) id: SetId,
     pub(crate) attributes: Arc<PathAttributes>,
+    audience: Option<Arc<BTreeSet<PeerKey>>>,
+}
+
+impl AttributeSet {
+    /// Whether `peer` is told.
+    pub(crate) fn is_for(&self, peer: &PeerKey) -> bool {
+        let audience = self.audience.as_ref();
+        audience.is_none_or(|audience| audience.contains(peer))
+    }
 }
 
 /// A change as it is handed to a peer's packer.
@@ -135,7 +173,7 @@ pub(crate) struct Rib {
     version: u64,
     v4: RouteTable<Ipv4Net>,
     v6: RouteTable<Ipv6Net>,
-    sets: Interned<PathAttributes>,
+    sets: Interned<Announced>,
     /// Per reader and table: tombstones up to this version are of no use to it.
     readers: Vec<[AtomicU64; 2]>,
 }
@@ -177,7 +215,7 @@ impl Rib {
         let v4 = v4.map(|(net, set)| (IpNet::V4(net), set));
         let v6 = self.v6.range(v6);
         v4.chain(v6.map(|(net, set)| (IpNet::V6(net), set)))
-            .filter_map(|(net, set)| Some((net, self.sets.get(set)?)))
+            .filter_map(|(net, set)| Some((net, &self.sets.get(set)?.attributes)))
     }
 
     /// Applies one batch; changes that change nothing leave no trace.
@@ -185,19 +223,18 @@ impl Rib {
         for change in changes {
             let prefix = change.prefix.trunc();
             let current = self.set_of(prefix);
-            let same = match (current, &change.announce) {
+            let announced = change.announced();
+            let same = match (current, &announced) {
                 (None, None) => true,
-                (Some(old), Some(new)) => self
-                    .sets
-                    .get(old)
-                    .is_some_and(|old| Arc::ptr_eq(old, new) || old == new),
+                // Shared parts are compared by their place first.
+                (Some(old), Some(new)) => self.sets.get(old).is_some_and(|old| old == new),
                 _ => false,
             };
             if same {
                 continue;
             }
             self.version += 1;
-            let set = change.announce.as_ref().map(|it| self.sets.take(it));
+            let set = announced.map(|it| self.sets.take(&it));
             match prefix {
                 IpNet::V4(prefix) => self.v4.change(self.version, prefix, set),
                 IpNet::V6(prefix) => self.v6.change(self.version, prefix, set),
@@ -239,8 +276,15 @@ impl Rib {
     ) {
         let mut tell = |prefix: P, set: Option<SetId>| {
             let set = set.and_then(|id| {
-                let attributes = Arc::clone(self.sets.get(id)?);
-                Some(AttributeSet { id, attributes })
+                let Announced {
+                    attributes,
+                    audience,
+                } = Announced::clone(self.sets.get(id)?);
+                Some(AttributeSet {
+                    id,
+                    attributes,
+                    audience,
+                })
             });
             let prefix = prefix.into();
             batch.push(RouteChange { prefix, set });

@@ -62,6 +62,7 @@ impl Session {
                 matches!(capability, Capability::ExtendedNextHop(forms) if forms.contains(&form))
             }),
             adj_rib_out: AdjRibOut::new(index, Arc::clone(&shared.rib), facts, families)
+                .for_peer(&settings.key())
                 .with_export(settings.export.clone()),
             leaving: false,
             shared,

@@ -6,6 +6,7 @@ mod cases;
 pub(crate) mod interop;
 pub(crate) mod matrix;
 mod settings;
+mod several;
 mod socket;
 mod suite;
 mod swarm;

@@ -4,6 +4,8 @@
 //! The requests are made by this very program, started again inside the client's namespace with a
 //! hidden subcommand; see [`serve_requests`].
 
+mod hold;
+
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -42,6 +44,9 @@ pub(crate) struct Args {
     /// How many hosts must have answered before a client without `--count` says it is ready.
     #[arg(long, default_value_t = 0)]
     hosts: usize,
+    /// How many connections to each address to hold open, instead of one for each request.
+    #[arg(long, default_value_t = 0)]
+    hold: u32,
     /// The addresses, each asked once a round.
     addresses: Vec<IpAddr>,
 }
@@ -97,8 +102,32 @@ impl RunningClient {
     ///
     /// When it cannot be started, or ends because nobody answers.
     pub(crate) fn start(netns: &Netns, addresses: &[IpAddr], hosts: usize) -> Result<Self> {
-        let command = command(netns, addresses)?;
-        let mut child = command.arg("--hosts").arg(hosts.to_string()).piped()?;
+        Self::run(
+            command(netns, addresses)?
+                .arg("--hosts")
+                .arg(hosts.to_string()),
+        )
+    }
+
+    /// One that opens `count` connections to each address, port [`TELLING_PORT`], and asks on
+    /// each over and over who answers, until [`Self::finish`]; what its summary says is in
+    /// [`hold::run`].
+    ///
+    /// [`TELLING_PORT`]: super::image::TELLING_PORT
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started, or a connection is not answered.
+    pub(crate) fn hold(netns: &Netns, addresses: &[IpAddr], count: u32) -> Result<Self> {
+        Self::run(
+            command(netns, addresses)?
+                .arg("--hold")
+                .arg(count.to_string()),
+        )
+    }
+
+    fn run(command: Cmd) -> Result<Self> {
+        let mut child = command.piped()?;
         let output = BufReader::new(child.stdout.take().context("the client has an output")?);
         let mut client = Self { child, output };
         let mut line = String::new();
@@ -153,6 +182,11 @@ pub(crate) fn serve_requests(args: &Args) -> Result<()> {
             drop(io::copy(&mut io::stdin(), &mut io::sink()));
             drop(sender);
         });
+    }
+    if args.hold > 0 {
+        let summary = hold::run(&args.addresses, args.hold, &ended)?;
+        println!("{}", serde_json::to_string(&summary)?);
+        return Ok(());
     }
     let mut summary = Summary::default();
     let mut round = 0;

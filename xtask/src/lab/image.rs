@@ -29,6 +29,7 @@ trap ':' USR2
 trap 'kill "$web"; exit 0' TERM
 echo "$HOST" > /www/name
 [ "$SICK" = yes ] || touch /www/health
+nc -ll -p 81 -e /tell &
 httpd -f -h /www -p '[::]:80' &
 web=$!
 while kill -0 "$web" 2> /dev/null; do
@@ -36,6 +37,14 @@ while kill -0 "$web" 2> /dev/null; do
 done
 exit 1
 "#;
+
+/// Where a container answers each line with its name, on a connection that stays open.
+pub(crate) const TELLING_PORT: u16 = 81;
+
+/// What serves one such connection.
+const TELL: &str = "#!/bin/sh
+while read -r _; do cat /www/name; done
+";
 
 /// Writes the image's file tree into `dir` and packs it; gives the archive for `docker import`.
 ///
@@ -50,13 +59,15 @@ pub(crate) fn build(dir: &Path, busybox: &Path) -> Result<Vec<u8>> {
     fs::copy(busybox, bin.join("busybox"))
         .with_context(|| format!("copy {}", busybox.display()))?;
     for applet in [
-        "sh", "httpd", "wget", "touch", "rm", "kill", "ip", "cat", "ls", "ps",
+        "sh", "httpd", "nc", "wget", "touch", "rm", "kill", "ip", "cat", "ls", "ps",
     ] {
         symlink("busybox", bin.join(applet))?;
     }
-    let init = dir.join("init");
-    fs::write(&init, INIT)?;
-    fs::set_permissions(&init, fs::Permissions::from_mode(0o755))?;
+    for (name, script) in [("init", INIT), ("tell", TELL)] {
+        let file = dir.join(name);
+        fs::write(&file, script)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    }
     let archive = dir.with_extension("tar");
     Cmd::new("tar")
         .arg("-C")

@@ -76,6 +76,17 @@ impl Host {
         v4: Option<&str>,
         v6: Option<&str>,
     ) -> Result<()> {
+        self.create_network_with(driver, name, [v4, v6], &[])
+    }
+
+    /// A service network with driver options.
+    fn create_network_with(
+        &self,
+        driver: &str,
+        name: &str,
+        [v4, v6]: [Option<&str>; 2],
+        options: &[&str],
+    ) -> Result<()> {
         let mut args = vec!["network", "create", "--driver", driver];
         args.extend(["--ipam-driver", driver]);
         let subnet = v4.map(|v4| format!("{v4}/32"));
@@ -86,6 +97,7 @@ impl Host {
         if let Some(option) = &option {
             args.extend(["--ipv6", "--ipam-opt", option]);
         }
+        args.extend(options.iter().flat_map(|option| ["--opt", option]));
         args.push(name);
         self.docker.run(&args).map(drop)
     }
@@ -96,7 +108,32 @@ impl Host {
     ///
     /// With Docker's words when it refuses.
     pub(crate) fn create_web1(&self) -> Result<()> {
-        self.create_service_network("web1", Some(SERVICE_V4), Some(SERVICE_V6))
+        self.create_web1_with(&[])
+    }
+
+    /// The same with driver options.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's words when it refuses.
+    pub(crate) fn create_web1_with(&self, options: &[&str]) -> Result<()> {
+        let addresses = [Some(SERVICE_V4), Some(SERVICE_V6)];
+        self.create_network_with(PLUGIN, "web1", addresses, options)
+    }
+
+    /// Starts a second web server on `network`, which answers with `name`.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's words when it refuses.
+    pub(crate) fn run_second_web(&self, name: &str, network: &str) -> Result<()> {
+        let n = self.site.number;
+        let v4 = format!("172.23.{n}.26");
+        let v6 = format!("2001:0db8:0000:100{n}::26");
+        let environment = format!("HOST={name}");
+        let options = ["--ip", &v4, "--ip6", &v6, "--env", &environment];
+        self.create_web(name, network, &options)?;
+        self.docker.run(&["start", name]).map(drop)
     }
 
     /// Starts a web server called `name`, attached to the gateway network and to `network`.

@@ -53,6 +53,56 @@ impl Controller {
         }
     }
 
+    /// Drains every network on this host, without stopping anything; draining
+    /// twice is draining once.
+    pub(crate) fn drain_host(&mut self) {
+        if std::mem::replace(&mut self.drained, true) {
+            info!("this host is drained already");
+            return;
+        }
+        info!("draining this host: SIGUSR1 ends that");
+        let now = Instant::now();
+        let default_time = self.policy.drain_time;
+        for id in self.networks.keys().cloned().collect::<Vec<_>>() {
+            let Some(network) = self.networks.get_mut(&id) else {
+                continue;
+            };
+            network.drain = Drain::Withdrawn;
+            if network.options.drain.is_marked() {
+                network.drain = Drain::Marked;
+                let end = now + network.options.drain_time.unwrap_or(default_time);
+                self.timers.set(Timer::UnmarkNetwork(id.clone()), end);
+            }
+            self.settle(&id);
+        }
+        drop(self.save());
+    }
+
+    /// Takes the drain of the host back.
+    pub(crate) fn undrain_host(&mut self) {
+        if !std::mem::replace(&mut self.drained, false) {
+            info!("this host is not drained");
+            return;
+        }
+        info!("this host is no longer drained");
+        for id in self.networks.keys().cloned().collect::<Vec<_>>() {
+            self.timers.clear(&Timer::UnmarkNetwork(id.clone()));
+            if let Some(network) = self.networks.get_mut(&id) {
+                network.drain = Drain::No;
+            }
+            self.settle(&id);
+        }
+        drop(self.save());
+    }
+
+    /// The network was announced as about to go for long enough.
+    pub(super) fn unmark_network(&mut self, id: &str) {
+        if let Some(network) = self.networks.get_mut(id) {
+            network.drain = Drain::Withdrawn;
+            self.settle(id);
+        }
+    }
+
     /// Enters the first stage and sets the times of the others.
     fn begin_drain(&mut self, network: &str, endpoint: &str, now: Instant) {
         let policy = self.policy;

@@ -17,13 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp_speaker::SpeakerHandle;
+use bgp_speaker::{PeerKey, SpeakerHandle};
 use bgp_wire::PathAttributes;
 use healthwatch::Observation;
 use lb_plan::{Actual, Announcements, Delivery, Drain, FlapHistory, Proof, Reason};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::datapath::Spread;
 use crate::facts::Containers;
@@ -134,6 +134,8 @@ pub(crate) struct Controller {
     containers: Containers,
     /// Docker has listed its containers since we started.
     told_everything: bool,
+    /// The operator has the whole host drained.
+    drained: bool,
     /// Names of all networks Docker has, for messages.
     network_names: BTreeMap<String, String>,
     announcements: Announcements<Source, Route>,
@@ -162,6 +164,8 @@ struct Network {
     actual: Actual,
     /// What is delivered is an earlier run's work.
     taken_over: bool,
+    /// How far it is drained with the whole host.
+    drain: Drain,
     /// What is known of its endpoints and not remembered.
     live: BTreeMap<String, Live>,
     /// How often it was withdrawn of late.
@@ -188,6 +192,8 @@ struct Live {
 #[derive(Clone, Debug, PartialEq)]
 struct Route {
     attributes: Arc<PathAttributes>,
+    /// The routers it is announced to; `None` for all.
+    audience: Option<Arc<BTreeSet<PeerKey>>>,
 }
 
 /// Who wants a prefix announced.
@@ -207,6 +213,7 @@ impl Network {
             options,
             actual: Actual::default(),
             taken_over: false,
+            drain: Drain::No,
             live: BTreeMap::new(),
             history: FlapHistory::default(),
             joining: BTreeSet::new(),
@@ -226,6 +233,10 @@ impl Controller {
             site,
         } = beginning;
         number(&mut state, &mut numbers);
+        let drained = state.drained;
+        if drained {
+            info!("this host is drained, as it was before: SIGUSR1 ends that");
+        }
         let (sender, questions) = mpsc::channel(MAILBOX);
         let handle = Handle { questions: sender };
         let network_of = state
@@ -245,6 +256,9 @@ impl Controller {
                 let options = remembered_options(&id, &record, &site);
                 let mut network = Network::new(record, options);
                 network.remembered = true;
+                if drained {
+                    network.drain = Drain::Withdrawn;
+                }
                 (id, network)
             })
             .collect();
@@ -253,6 +267,7 @@ impl Controller {
             network_of,
             containers: Containers::default(),
             told_everything: false,
+            drained,
             network_names: BTreeMap::new(),
             announcements: Announcements::default(),
             returned: BTreeMap::new(),
@@ -299,6 +314,20 @@ impl Controller {
         self.announcements.prefixes()
     }
 
+    /// The MED of every announced prefix.
+    #[cfg(test)]
+    pub(crate) fn announced_meds(&self) -> Vec<Option<u32>> {
+        let page = (std::ops::Bound::Unbounded, 100);
+        let routes = self.effects.speaker.announced_page(page.0, page.1);
+        routes.iter().map(|route| route.attributes.med).collect()
+    }
+
+    /// Why a network is, or is not, announced.
+    #[cfg(test)]
+    pub(crate) fn reason_of(&self, network: &str) -> Option<Reason> {
+        self.networks.get(network).map(|network| network.reason)
+    }
+
     /// How many endpoints are known.
     #[cfg(test)]
     pub(crate) fn remembered_endpoints(&self) -> usize {
@@ -312,7 +341,9 @@ impl Controller {
             .iter()
             .map(|(id, network)| (id.clone(), network.record.clone()))
             .collect();
-        State::new(records)
+        let mut state = State::new(records);
+        state.drained = self.drained;
+        state
     }
 
     fn expire(&mut self, now: Instant) {
@@ -321,6 +352,7 @@ impl Controller {
                 Timer::Settled(network) => self.withdrawal_settled(&network, now),
                 Timer::RetryDelivery(network) | Timer::Steady(network) => self.settle(&network),
                 Timer::Unmark(endpoint) => self.unmark(&endpoint),
+                Timer::UnmarkNetwork(network) => self.unmark_network(&network),
                 Timer::StopDrained(endpoint) => self.stop_drained(&endpoint, now),
                 Timer::Reconcile => self.reconcile(),
             }

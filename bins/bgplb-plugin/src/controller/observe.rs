@@ -127,6 +127,7 @@ impl Controller {
         let prefixes = if labelled && !self.networks.contains_key(&network.id) {
             let route = Route {
                 attributes: Arc::clone(&self.attributes),
+                audience: None,
             };
             let prefixes = network.subnets.iter().filter_map(announceable);
             prefixes.map(|prefix| (prefix, route.clone())).collect()

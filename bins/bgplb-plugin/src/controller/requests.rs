@@ -6,7 +6,7 @@ use std::time::Duration;
 use bgp_speaker::RibVersion;
 use docker_plugin_api::PluginError;
 use ipnet::IpNet;
-use lb_plan::Withdrawal;
+use lb_plan::{Drain, Withdrawal};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
@@ -39,8 +39,11 @@ impl Controller {
         }
         record.number = Some(self.take_number()?);
         let plumbed = self.effects.plumber.apply(datapath::network(id));
-        self.networks
-            .insert(id.to_owned(), Network::new(record, options));
+        let mut network = Network::new(record, options);
+        if self.drained {
+            network.drain = Drain::Withdrawn;
+        }
+        self.networks.insert(id.to_owned(), network);
         info!(network = id, "network created");
         Ok(plumbed)
     }
@@ -68,7 +71,12 @@ impl Controller {
         for number in numbers.chain([record.number]) {
             self.numbers.release(number);
         }
-        for timer in [Timer::Settled, Timer::RetryDelivery, Timer::Steady] {
+        for timer in [
+            Timer::Settled,
+            Timer::RetryDelivery,
+            Timer::Steady,
+            Timer::UnmarkNetwork,
+        ] {
             self.timers.clear(&timer(id.to_owned()));
         }
         info!(network = id, "network deleted");

@@ -7,7 +7,7 @@ use std::time::Instant;
 use bgp_speaker::{RibChange, RibVersion};
 use ipnet::IpNet;
 use lb_plan::{
-    Announcement, Change, Delivery, EndpointFacts, Health, Proof, ServiceFacts, Share, Step,
+    Announcement, Change, Delivery, Drain, EndpointFacts, Health, Proof, ServiceFacts, Share, Step,
     Withdrawal, next_step, plan_service,
 };
 use tracing::{error, info, warn};
@@ -70,7 +70,7 @@ impl Controller {
                 id: endpoint.clone(),
                 attached: record.attached,
                 health,
-                drain: live.drain,
+                drain: live.drain.max(network.drain),
             });
         }
         match wake {
@@ -138,6 +138,7 @@ impl Controller {
         let attributes = network.options.attributes(self.site.local_as, how);
         let route = Route {
             attributes: Arc::new(attributes),
+            audience: network.options.audience(),
         };
         let record = &network.record;
         let full = network.actual.delivered.iter();
@@ -157,7 +158,8 @@ impl Controller {
         network.actual.announced = None;
         network.actual.withdrawal = Withdrawal::Settling;
         network.withdrawn = version;
-        let draining = network.record.endpoints.values().any(|e| e.draining);
+        let mut endpoints = network.record.endpoints.values();
+        let draining = network.drain != Drain::No || endpoints.any(|e| e.draining);
         let settle_time = if draining && !network.options.drain.is_marked() {
             network.options.drain_time.unwrap_or(self.policy.drain_time)
         } else {
@@ -228,7 +230,10 @@ impl Controller {
             .map(|change| match change {
                 Change::Announce(prefix, route) => {
                     info!(%prefix, "announced");
-                    RibChange::announce(prefix, route.attributes)
+                    RibChange {
+                        audience: route.audience,
+                        ..RibChange::announce(prefix, route.attributes)
+                    }
                 }
                 Change::Withdraw(prefix) => {
                     info!(%prefix, "withdrawn");

@@ -12,6 +12,8 @@ pub(super) enum Timer {
     RetryDelivery(String),
     /// An endpoint was announced as about to go for long enough.
     Unmark(String),
+    /// The same for a network on a host that is drained.
+    UnmarkNetwork(String),
     /// A network's endpoint has been healthy for long enough, or the network
     /// was held down for long enough.
     Steady(String),

@@ -1,6 +1,8 @@
 //! Docker's requests through the real router, the controller and a kernel in
 //! memory: what is done, in which order, and what is left.
 
+mod options;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -179,7 +181,10 @@ impl World {
         };
         let site = Site {
             local_as: 64512,
-            peers: Vec::new(),
+            peers: vec![crate::settings::Peer {
+                address: [192, 0, 2, 1].into(),
+                remote_as: 65500,
+            }],
         };
         let beginning = Beginning {
             state,
@@ -217,9 +222,13 @@ impl World {
     }
 
     async fn create_network(&self, id: &str, v4: &str) -> (u16, Value) {
+        self.create_network_with(id, v4, json!({})).await
+    }
+
+    async fn create_network_with(&self, id: &str, v4: &str, options: Value) -> (u16, Value) {
         let pool = |cidr: &str| json!([{"AddressSpace": "bgplb", "Pool": cidr, "Gateway": cidr}]);
         let body = json!({
-            "NetworkID": id, "Options": {},
+            "NetworkID": id, "Options": {"com.docker.network.generic": options},
             "IPv4Data": pool(v4), "IPv6Data": pool("2001:db8::101/128"),
         });
         self.call("NetworkDriver.CreateNetwork", body).await

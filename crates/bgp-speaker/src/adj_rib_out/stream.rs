@@ -10,8 +10,8 @@ use bytes::BytesMut;
 use tracing::warn;
 
 use super::SessionFacts;
-use crate::Export;
 use crate::rib::{AttributeSet, Position, Rib, RouteChange, Table};
+use crate::{Export, PeerKey};
 
 /// One family's share of it.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Stream {
     table: Table,
     pub(super) family: Family,
     mode: Mode,
+    /// Who is told; `None` for somebody whom everything concerns.
+    peer: Option<PeerKey>,
     /// How far the table was pulled.
     position: Position,
     /// Everything up to this version was encoded.
@@ -67,6 +69,7 @@ impl Stream {
             table,
             family,
             mode: Mode::Off,
+            peer: None,
             position: Position::START,
             encoded: 0,
             pending: Vec::new(),
@@ -76,6 +79,10 @@ impl Stream {
             refresh: None,
             finished: None,
         })
+    }
+
+    pub(super) fn set_peer(&mut self, peer: PeerKey) {
+        self.peer = Some(peer);
     }
 
     pub(super) fn set_next_hop(&mut self, rib: &Rib, reader: usize, next_hop: Option<NextHop>) {
@@ -167,6 +174,7 @@ impl Stream {
             }
         }
         drop(rib);
+        self.hide();
         if self.pending.is_empty() {
             // Most peers have nothing to be told most of the time.
             self.pending = Vec::new();
@@ -178,6 +186,15 @@ impl Stream {
         self.pending
             .sort_unstable_by_key(|change| (change.set.as_ref().map(|set| set.id), change.prefix));
         true
+    }
+
+    /// What is not for this peer is gone for it; whether it was there is not
+    /// remembered.
+    fn hide(&mut self) {
+        let Some(peer) = &self.peer else { return };
+        for change in &mut self.pending {
+            change.set.take_if(|set| !set.is_for(peer));
+        }
     }
 
     /// Encodes one message of pending changes; 0 if none could be.

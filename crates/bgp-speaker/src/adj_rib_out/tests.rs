@@ -338,3 +338,24 @@ fn leaving_withdraws_everything() {
     session.announce([(3, 1)]);
     assert_eq!(session.says(), [""; 0]);
 }
+
+#[test]
+fn a_peer_that_is_left_out_has_no_such_route() {
+    let key = |last: u8| PeerKey::from(std::net::IpAddr::from([192, 0, 2, last]));
+    let mut session = Fixture::established();
+    session.out = session.out.for_peer(&key(9));
+    let only_to = |last: u8| Arc::new(std::collections::BTreeSet::from([key(last)]));
+    let announce = |number, to| RibChange::announce(host(number), med(1)).only_to(to);
+    session.apply(&[announce(1, only_to(9))]);
+    assert_eq!(session.says(), ["1 via 192.0.2.1 path 64512 med 1"]);
+    // Equal attributes for others are another set.
+    session.apply(&[announce(2, only_to(8))]);
+    assert_eq!(session.says(), ["1 withdrawn"]);
+    // From one audience to another and back.
+    session.apply(&[announce(1, only_to(8))]);
+    assert_eq!(session.says(), ["1 withdrawn"]);
+    session.apply(&[RibChange::announce(host(1), med(1))]);
+    assert_eq!(session.says(), ["1 via 192.0.2.1 path 64512 med 1"]);
+    session.apply(&[RibChange::withdraw(host(1))]);
+    assert_eq!(session.says(), ["1 withdrawn"]);
+}
