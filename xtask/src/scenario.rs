@@ -111,7 +111,8 @@ pub(crate) fn expect_host_routes(host: &Host, there: bool) -> Result<()> {
     })
 }
 
-/// Everything about a host that a removed service must not leave behind: links and routes.
+/// Everything about a host that a removed service must not leave behind: links,
+/// routes and next hops.
 ///
 /// Docker's own `docker_gwbridge` does not count. Docker makes it when a container happens to
 /// join the service network before the one with a gateway, and keeps it.
@@ -133,6 +134,8 @@ pub(crate) fn traces(host: &Host) -> Result<Vec<String>> {
         let stable = routes.lines().filter(|line| !line.contains("expires"));
         traces.extend(stable.map(|line| line.replace(" linkdown", "").trim_end().to_owned()));
     }
+    let next_hops = host.netns.ip("nexthop show")?;
+    traces.extend(next_hops.lines().map(|line| format!("nexthop {line}")));
     // What the kernel gives a bridge itself comes with its first carrier and stays.
     let of_kernel = |trace: &String| {
         let made = trace.contains("fe80::") || trace.contains("ff00::");

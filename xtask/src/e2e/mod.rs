@@ -5,6 +5,7 @@ mod bfd;
 mod cases;
 pub(crate) mod interop;
 pub(crate) mod matrix;
+mod options;
 mod settings;
 mod several;
 mod socket;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 
 use super::tally::Tally;
-use super::{cases, full_name, several, socket, versions};
+use super::{cases, full_name, options, several, socket, versions};
 use crate::artifacts::{self, Artifacts};
 use crate::lab::engine::{Engine, EngineKind, Version};
 use crate::lab::host::{self, Host};
@@ -116,6 +116,10 @@ pub(super) fn of_machine() -> Vec<Suite> {
         if router == RouterKind::Speaker {
             tests.extend(of(&cases::ONE_ROUTER));
             tests.extend(of(several::CASES));
+            tests.extend(of(options::ONE_ROUTER));
+        }
+        if matches!(router, RouterKind::Bird | RouterKind::Frr) {
+            tests.extend(of(options::CASES));
         }
         suites.push(Suite {
             name: router.name().to_owned(),
