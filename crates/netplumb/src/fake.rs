@@ -250,7 +250,7 @@ impl FakeKernel {
         if object.is_some_and(|id| !self.state.next_hops.contains_key(&id)) {
             return Err(Cause::errno(libc::EINVAL));
         }
-        if spec.next_hops.is_empty() && object.is_none() {
+        if spec.next_hops.lead_nowhere() {
             return Err(Cause::Misuse("a route needs a next hop"));
         }
         let hops: Result<Vec<_>, _> = spec.next_hops.iter().map(|hop| self.resolve(hop)).collect();

@@ -249,6 +249,11 @@ impl NextHops {
         self
     }
 
+    /// Whether they lead anywhere.
+    pub(crate) fn lead_nowhere(&self) -> bool {
+        self.hops.is_empty() && self.object.is_none()
+    }
+
     fn satisfied_by(&self, observed: &Self) -> bool {
         let mut pairs = self.hops.iter().zip(observed.hops.iter());
         match (self.object, observed.object) {

@@ -2,6 +2,7 @@
 
 mod addr;
 mod change;
+mod known;
 mod link;
 mod lookup;
 mod message;
@@ -12,12 +13,12 @@ mod routers;
 mod socket;
 mod watch;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use self::known::Known;
 use self::link::Names;
 pub use self::routers::RouterLink;
 use self::socket::Connection;
@@ -27,7 +28,7 @@ use crate::name::LinkName;
 use crate::observed::{Observed, group_by_link};
 use crate::op::{Kernel, Op, RouteChange};
 use crate::place::{IpFamily, RoutePlace};
-use crate::route::{RouteKey, RouteSpec};
+use crate::route::RouteSpec;
 
 /// The kernel of the network namespace that the opening thread was in.
 ///
@@ -38,10 +39,9 @@ use crate::route::{RouteKey, RouteSpec};
 /// route of metric 0, and a next hop whose number is taken.
 pub struct Netlink {
     connection: Connection,
-    /// Routes of their protocol as far as made or observed here, which may be
-    /// replaced without a look. Those that are made by
-    /// [`Kernel::change_routes`] are not among them: its caller keeps book.
-    known_routes: BTreeSet<RouteKey>,
+    /// Routes that are made by [`Kernel::change_routes`] are not among them: its
+    /// caller keeps book.
+    known: Known,
 }
 
 impl Netlink {
@@ -55,7 +55,7 @@ impl Netlink {
             Connection::open().map_err(|cause| Error::new("open a netlink socket", cause))?;
         Ok(Self {
             connection,
-            known_routes: BTreeSet::new(),
+            known: Known::default(),
         })
     }
 
@@ -112,29 +112,31 @@ impl Netlink {
             Op::DeleteLink { name, alias } => {
                 connection.delete_link(name, alias)?;
                 // Its routes went with it, and others may take their places.
-                self.known_routes.clear();
+                self.known.clear();
                 Ok(())
             }
             Op::AddAddr(spec) => connection.add_addr(spec),
             Op::DeleteAddr(spec) => connection.delete_addr(spec),
             Op::ReplaceRoute(spec) => {
-                let key = spec.key();
-                connection.replace_route(spec, self.known_routes.contains(&key))?;
-                self.known_routes.insert(key);
+                connection.replace_route(spec, self.known.has_route(&spec.key()))?;
+                self.known.insert_route(spec);
                 Ok(())
             }
             Op::DeleteRoute(key) => {
                 connection.delete_route(key)?;
-                self.known_routes.remove(key);
+                self.known.remove_route(key);
                 Ok(())
             }
             Op::ReplaceNextHop(spec) => {
-                connection.replace_next_hop(spec, |connection| Ok(names(&connection.links()?)))
+                let links = |connection: &mut Connection| Ok(names(&connection.links()?));
+                connection.replace_next_hop(spec, links)?;
+                self.known.insert_next_hop(spec);
+                Ok(())
             }
             Op::DeleteNextHop(id) => {
                 connection.delete_next_hop(*id)?;
                 // Routes may have gone with it, and others may take their places.
-                self.known_routes.clear();
+                self.known.remove_next_hop(*id);
                 Ok(())
             }
             Op::ReplaceNeigh(spec) => connection.replace_neigh(spec),
@@ -174,7 +176,7 @@ impl Kernel for Netlink {
             // Of several with one key the kernel uses, and shows, one first.
             observed.routes.entry(route.key()).or_insert(route);
         }
-        self.known_routes = observed.routes.keys().copied().collect();
+        self.known = Known::observed(&observed);
         Ok(observed)
     }
 

@@ -1,14 +1,17 @@
 //! The order of a plan, and what it leaves alone.
 
+use std::time::Duration;
+
 use expect_test::{Expect, expect};
 
 use super::plan;
 use crate::fake::FakeKernel;
 use crate::model::{AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighSpec};
 use crate::name::LinkName;
+use crate::next_hop::{NextHopId, NextHopKind, NextHopObject, ResilientGroup};
 use crate::observed::Owned;
 use crate::op::{Kernel, Op};
-use crate::route::{NextHopSpec, RouteSpec};
+use crate::route::{NextHopSpec, NextHops, RouteSpec};
 
 fn name(name: &str) -> LinkName {
     name.parse().unwrap()
@@ -222,4 +225,59 @@ fn a_link_that_is_only_kept_is_set_where_it_is_and_not_made_where_it_is_not() {
     kernel.apply(&Op::CreateLink(port)).unwrap();
     let set = plan(&desired, &kernel.observe().unwrap(), &owned());
     assert!(matches!(set.as_slice(), [Op::SetLink(_)]), "{set:?}");
+}
+
+#[test]
+fn next_hops_come_before_groups_and_routes_and_go_after_them() {
+    let next_hop = |number, kind| NextHopObject::new(NextHopId::new(number), kind);
+    let gateway = NextHopKind::Gateway {
+        gateway: "169.254.1.1".parse().unwrap(),
+        link: name("br0"),
+        onlink: true,
+    };
+    let group = ResilientGroup {
+        members: vec![(NextHopId::new(9), 1)],
+        buckets: 128,
+        idle_time: Duration::ZERO,
+        unbalanced_time: Duration::ZERO,
+    };
+    let mut desired = Desired::default();
+    desired.insert_link(bridge("br0"));
+    // The group has the lower number.
+    desired.insert_next_hop(next_hop(9, gateway));
+    desired.insert_next_hop(next_hop(5, NextHopKind::Resilient(group)));
+    let hops = NextHops::by_object(NextHopId::new(5));
+    desired.insert_route(RouteSpec::new("10.0.0.1/32".parse().unwrap(), hops));
+    let owned = Owned::new("ours:", RouteSpec::PROTOCOL_BGP)
+        .with_next_hops(NextHopId::new(1)..=NextHopId::new(9));
+    let mut kernel = FakeKernel::new();
+    let mut steps = |desired: &Desired| {
+        let ops = plan(desired, kernel.state(), &owned);
+        ops.iter().for_each(|op| kernel.apply(op).unwrap());
+        assert_eq!(plan(desired, kernel.state(), &owned), []);
+        ops.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        steps(&desired),
+        [
+            "create bridge br0",
+            "replace next hop 9 via 169.254.1.1 on br0",
+            "replace next hop 5 with a group of 9*1",
+            "replace route 10.0.0.1/32 metric 0 protocol 186",
+        ]
+    );
+    let mut nothing = Desired::default();
+    nothing.insert_link(bridge("br0"));
+    let gone = [
+        "delete route 10.0.0.1/32 metric 0 protocol 186",
+        "delete next hop 5",
+        "delete next hop 9",
+    ];
+    assert_eq!(steps(&nothing), gone);
+    assert_eq!(steps(&desired).len(), 3);
+    // What is on a link goes with it.
+    assert_eq!(
+        steps(&Desired::default()),
+        [gone[0], gone[1], "delete link br0"]
+    );
 }

@@ -1,6 +1,6 @@
 //! Numbered next hops and groups of them in a real kernel.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netplumb::{
     Desired, Kernel as _, Netlink, NextHopId, NextHopKind, NextHopObject, NextHops, Op, Owned,
@@ -87,6 +87,15 @@ fn links(kernel: &mut Netlink) {
     links.insert_link(veth("veth0", "inner0").with_master(name("br0")));
     reconcile(kernel, &links, &ours()).unwrap();
     ip("link set inner0 up");
+    await_carrier();
+}
+
+/// The bridge has carrier a moment after its port.
+fn await_carrier() {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !ip("link show br0").contains("LOWER_UP") {
+        assert!(Instant::now() < deadline, "br0 gets no carrier");
+    }
 }
 
 #[test]
@@ -149,6 +158,7 @@ fn what_the_kernel_took_away_with_the_carrier_is_made_again() {
         settle(&mut kernel, &desired);
         ip("link set br0 down");
         ip("link set br0 up");
+        await_carrier();
         assert_eq!(ip("nexthop"), "");
         settle(&mut kernel, &desired);
         assert_eq!(ip("nexthop").lines().count(), 6);
