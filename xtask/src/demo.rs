@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow, ensure};
 
 use crate::artifacts::{self, Artifacts};
 use crate::lab::client::{self, RunningClient, Summary};
+use crate::lab::engine::Engine;
 use crate::lab::host::Host;
 use crate::lab::router::RouterKind;
 use crate::lab::{Lab, Options, SERVICE_V4, SERVICE_V6, image, service_addresses};
@@ -60,6 +61,7 @@ fn set_up(router: RouterKind, artifacts: &Artifacts) -> Result<Lab> {
             router: Some(router),
             password: None,
             narrate: true,
+            engine: Engine::default(),
         },
         artifacts,
     )?;

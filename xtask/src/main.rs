@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::lab::engine::EngineKind;
 use crate::lab::router::RouterKind;
 
 /// Build, packaging, laboratory and test commands of bgplb.
@@ -60,6 +61,14 @@ enum Task {
         /// Leave the end-to-end tests out.
         #[arg(long)]
         no_e2e: bool,
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Run the plugin's end-to-end tests on Docker Engine 20.10, 26.1 and 28.5.
+    Matrix {
+        /// Only this engine.
+        #[arg(long, value_enum)]
+        engine: Option<EngineKind>,
         /// Only tests whose name contains this.
         filter: Option<String>,
     },
@@ -153,6 +162,13 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { no_e2e, filter } => {
             sys::catch_termination();
             if !suite::run(filter.as_deref(), !no_e2e)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Task::Matrix { engine, filter } => {
+            sys::catch_termination();
+            let engines = engine.map_or_else(|| EngineKind::ALL.to_vec(), |one| vec![one]);
+            if !e2e::matrix::run(&engines, filter.as_deref())? {
                 return Ok(ExitCode::FAILURE);
             }
         }

@@ -36,6 +36,11 @@ pub(crate) const IPROUTE: Package = Package {
     name: "iproute2",
     file: "/usr/sbin/ip",
 };
+/// Makes file trees of Debian releases.
+pub(crate) const DEBOOTSTRAP: Package = Package {
+    name: "debootstrap",
+    file: "/usr/sbin/debootstrap",
+};
 /// The BIRD routing daemon.
 pub(crate) const BIRD: Package = Package {
     name: "bird2",

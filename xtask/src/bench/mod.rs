@@ -19,6 +19,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use serde_json::Value;
 
 use self::sink::Sink;
+use crate::lab::engine::Engine;
 use crate::lab::host::Host;
 use crate::lab::{Lab, Options, image, service_addresses};
 use crate::scenario::WEB;
@@ -159,6 +160,7 @@ pub(crate) fn latency(turns: u32) -> Result<()> {
         router: None,
         password: None,
         narrate: false,
+        engine: Engine::default(),
     };
     let lab = Lab::start(&options, &artifacts)?;
     let sink = Sink::start(&lab.router_netns)?;

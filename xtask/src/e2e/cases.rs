@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
-use super::Case;
+use super::suite::Case;
 use crate::lab::client::RunningClient;
 use crate::lab::host::{Host, PLUGIN};
 use crate::lab::{Lab, image, service_addresses};

@@ -4,102 +4,26 @@ mod attributes;
 mod bfd;
 mod cases;
 pub(crate) mod interop;
+pub(crate) mod matrix;
 mod settings;
+mod suite;
+mod tally;
 mod unnumbered;
+mod versions;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 
-use crate::artifacts::{self, Artifacts};
-use crate::lab::router::RouterKind;
-use crate::lab::{Lab, Options, host};
-use crate::{packages, scenario, sys};
-
-/// A test in a laboratory; it may assume that no service runs when it starts.
-type Case = fn(&Lab) -> Result<()>;
-
-/// Tests that share one laboratory.
-struct Suite {
-    name: String,
-    router: RouterKind,
-    /// TCP MD5 passwords: the router's and the plugin's.
-    passwords: Option<[&'static str; 2]>,
-    cases: Vec<(&'static str, Case)>,
-}
-
-impl Suite {
-    fn names(&self) -> impl Iterator<Item = String> {
-        self.cases
-            .iter()
-            .map(|(case, _)| full_name(&self.name, case))
-    }
-}
-
-/// How many tests ended how.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    /// Ran and held.
-    pub(crate) passed: u32,
-    /// Ran and did not hold.
-    pub(crate) failed: u32,
-    /// Could not run here; the reason was printed.
-    pub(crate) skipped: u32,
-}
-
-impl std::fmt::Display for Tally {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            passed,
-            failed,
-            skipped,
-        } = self;
-        write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
-    }
-}
-
-fn suites() -> Vec<Suite> {
-    let mut suites = Vec::new();
-    for router in RouterKind::ALL {
-        let mut cases = cases::EVERY_ROUTER.to_vec();
-        if router == RouterKind::Speaker {
-            cases.extend(cases::ONE_ROUTER);
-        }
-        suites.push(Suite {
-            name: router.name().to_owned(),
-            router,
-            passwords: None,
-            cases,
-        });
-    }
-    for router in [RouterKind::Bird, RouterKind::Frr, RouterKind::Speaker] {
-        suites.push(Suite {
-            name: format!("{}_with_password", router.name()),
-            router,
-            passwords: Some(["laboratory", "laboratory"]),
-            cases: cases::PASSWORD.to_vec(),
-        });
-        suites.push(Suite {
-            name: format!("{}_with_other_password", router.name()),
-            router,
-            passwords: Some(["laboratory", "observatory"]),
-            cases: cases::OTHER_PASSWORD.to_vec(),
-        });
-    }
-    suites
-}
+use self::suite::Suite;
+pub(crate) use self::tally::Tally;
+use crate::artifacts;
 
 /// Runs every test whose full name contains `filter`.
 pub(crate) fn run(filter: Option<&str>) -> Tally {
     let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
-    let mut suites = suites();
-    for suite in &mut suites {
-        suite
-            .cases
-            .retain(|(case, _)| wanted(&full_name(&suite.name, case)));
-    }
-    suites.retain(|suite| !suite.cases.is_empty());
+    let suites = suite::only(suite::of_machine(), wanted);
     let settings = settings::CASES
         .iter()
         .filter(|(case, _)| wanted(&full_name("settings", case)));
@@ -143,7 +67,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
         );
     }
     for suite in &suites {
-        run_suite(suite, &artifacts, &mut tally);
+        suite::run(suite, &artifacts, &mut tally);
     }
     tally
 }
@@ -183,101 +107,6 @@ fn run_unnumbered(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
 
 fn full_name(suite: &str, case: &str) -> String {
     format!("e2e::{suite}::{case}")
-}
-
-fn run_suite(suite: &Suite, artifacts: &Artifacts, tally: &mut Tally) {
-    if let Err(reason) = able(suite.router) {
-        suite
-            .names()
-            .for_each(|name| tally.skip(&name, &format!("{reason:#}")));
-        return;
-    }
-    let lab = match start(suite, artifacts) {
-        Ok(lab) => lab,
-        Err(error) => {
-            suite
-                .names()
-                .for_each(|name| tally.fail(&name, &format!("{error:#}")));
-            return;
-        }
-    };
-    let mut broken: Option<String> = None;
-    for (case, test) in &suite.cases {
-        let name = full_name(&suite.name, case);
-        if let Some(reason) = &broken {
-            tally.fail(&name, reason);
-            continue;
-        }
-        let start = Instant::now();
-        let result = test(&lab);
-        tally.note(&name, start, result, || lab.logs());
-        if let Err(error) = scenario::reset(&lab) {
-            broken = Some(format!(
-                "the laboratory could not be reset before it: {error:#}"
-            ));
-        }
-    }
-}
-
-/// Whether this machine can run a laboratory with this router.
-fn able(router: RouterKind) -> Result<()> {
-    ensure!(!sys::interrupted(), "interrupted");
-    ensure!(sys::is_root(), "needs root");
-    packages::ensure(&scenario::packages(router))?;
-    host::probe_namespaces()
-}
-
-fn start(suite: &Suite, artifacts: &Artifacts) -> Result<Lab> {
-    if suite.router == RouterKind::Speaker {
-        artifacts::build_speaker()?;
-    }
-    let passwords = suite.passwords.map(|pair| pair.map(str::to_owned));
-    let (password, settings) = match passwords {
-        None => (None, Vec::new()),
-        Some([router, plugin]) => (Some(router), vec![("PEER_PASSWORD", plugin)]),
-    };
-    let options = Options {
-        router: Some(suite.router),
-        password,
-        narrate: false,
-    };
-    scenario::bring_up(&options, artifacts, &settings).context("start the laboratory")
-}
-
-impl Tally {
-    fn note(
-        &mut self,
-        name: &str,
-        start: Instant,
-        result: Result<()>,
-        logs: impl FnOnce() -> String,
-    ) {
-        match result {
-            Ok(()) => {
-                self.passed += 1;
-                println!(
-                    "test {name} ... ok ({:.1} s)",
-                    start.elapsed().as_secs_f64()
-                );
-            }
-            // Whatever broke, it was the user who wanted it to end.
-            Err(error) if sys::interrupted() => self.skip(name, &format!("{error:#}")),
-            Err(error) => {
-                self.fail(name, &format!("{error:#}"));
-                eprintln!("{}", logs());
-            }
-        }
-    }
-
-    fn fail(&mut self, name: &str, reason: &str) {
-        self.failed += 1;
-        println!("test {name} ... FAILED: {reason}");
-    }
-
-    fn skip(&mut self, name: &str, reason: &str) {
-        self.skipped += 1;
-        println!("test {name} ... skipped: {reason}");
-    }
 }
 
 /// Where the laboratory's own build of the plugin goes.

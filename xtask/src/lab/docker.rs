@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use super::space::Space;
 use crate::cmd::Cmd;
 use crate::packages;
 
@@ -18,6 +19,8 @@ pub(crate) struct Docker {
     host: String,
     socket: PathBuf,
     narrate: bool,
+    /// The argument of `nsenter` for mounts that hold a `docker` of the engine's own version.
+    mounts: Option<String>,
 }
 
 impl Docker {
@@ -27,6 +30,15 @@ impl Docker {
             host: host.to_owned(),
             socket,
             narrate,
+            mounts: None,
+        }
+    }
+
+    /// The engine of `host`, asked with the `docker` command of its own file tree.
+    pub(crate) fn inside(host: &str, socket: PathBuf, space: &Space) -> Self {
+        Self {
+            mounts: Some(space.mounts()),
+            ..Self::new(host, socket, false)
         }
     }
 
@@ -37,10 +49,11 @@ impl Docker {
 
     /// A `docker` command for this engine.
     pub(crate) fn command(&self, args: &[&str]) -> Cmd {
-        Cmd::new(packages::docker())
-            .arg("-H")
-            .arg(self.url())
-            .args(args)
+        let client = match &self.mounts {
+            None => Cmd::new(packages::docker()),
+            Some(mounts) => Cmd::new("nsenter").args([mounts, "--", "docker"]),
+        };
+        client.arg("-H").arg(self.url()).args(args)
     }
 
     /// Runs a command that matters to the reader, and gives what it prints.
@@ -141,14 +154,13 @@ fn wrap(start: &str, words: impl Iterator<Item = String>) -> String {
     text
 }
 
-/// Finds the socket of the only enabled plugin below the `/run` of a process' mount namespace.
+/// Finds the socket of the only enabled plugin below a host's directory of plugin sockets.
 ///
 /// # Errors
 ///
 /// When there is none.
-pub(crate) fn plugin_socket(engine: u32) -> Result<PathBuf> {
-    let plugins = PathBuf::from(format!("/proc/{engine}/root/run/docker/plugins"));
-    for entry in fs::read_dir(&plugins).with_context(|| format!("list {}", plugins.display()))? {
+pub(crate) fn plugin_socket(plugins: &Path) -> Result<PathBuf> {
+    for entry in fs::read_dir(plugins).with_context(|| format!("list {}", plugins.display()))? {
         let socket = entry?.path().join("bgplb.sock");
         if socket.exists() {
             return Ok(socket);

@@ -1,5 +1,6 @@
 //! One Docker host: a network namespace, a mount namespace with a `/run` of its own, an engine.
 
+use std::cell::RefCell;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::docker::{self, Docker};
+use super::engine::{Engine, Version};
 use super::netns::Netns;
+use super::space::Space;
 use super::{SERVICE_V4, SERVICE_V6, image};
 use crate::cmd::{Cmd, Daemon};
 use crate::wait::{secs, until};
@@ -37,7 +40,15 @@ pub(crate) struct Host {
     pub(crate) site: Site,
     pub(crate) netns: Netns,
     pub(crate) docker: Docker,
-    engine: Daemon,
+    /// The version of its engine.
+    pub(crate) version: Version,
+    /// Its directory, with the same path for this program and on the host.
+    pub(crate) dir: PathBuf,
+    log: PathBuf,
+    engine: RefCell<Daemon>,
+    has_tree: bool,
+    // Last: nothing of the host outlives its mounts.
+    pub(crate) space: Space,
 }
 
 impl Site {
@@ -61,51 +72,47 @@ impl Host {
     /// # Errors
     ///
     /// When dockerd does not come up; the message holds the end of its log.
-    pub(crate) fn start(site: Site, netns: Netns, dir: &Path, narrate: bool) -> Result<Self> {
+    pub(crate) fn start(
+        site: Site,
+        netns: Netns,
+        dir: &Path,
+        engine: &Engine,
+        narrate: bool,
+    ) -> Result<Self> {
         fs::create_dir_all(dir)?;
+        let space = Space::make(&netns, dir, engine)?;
         let socket = dir.join("docker.sock");
-        let shown = dir.display();
-        // Mounting the directory on itself marks the mount namespace as ours for the clean-up.
-        let script = format!(
-            "mount --bind {shown} {shown} && mount -t tmpfs tmpfs /run && exec dockerd \
-             --data-root {shown}/data --exec-root /run/docker --pidfile /run/docker.pid \
-             -H unix://{} -H unix:///run/docker.sock --ip6tables=false --cgroup-parent {}",
-            socket.display(),
-            netns.name(),
-        );
-        let engine = netns
-            .command("unshare")
-            .args(["--mount", "--propagation", "private", "sh", "-c", &script])
-            .spawn(&dir.join("dockerd.log"))?;
-        let docker = Docker::new(site.name, socket, narrate);
-        let mut host = Self {
+        let docker = if engine.has_tree() {
+            // An older command line does not know what a newer engine can do.
+            Docker::inside(site.name, socket, &space)
+        } else {
+            Docker::new(site.name, socket, narrate)
+        };
+        let log = dir.join("dockerd.log");
+        let mut daemon = spawn_engine(&space, &netns, dir, &log)?;
+        let version = await_engine(site, &docker, &mut daemon)?;
+        Ok(Self {
             site,
             netns,
             docker,
-            engine,
-        };
-        until(&format!("dockerd of {}", site.name), secs(30), || {
-            if let Err(error) = host.engine.check() {
-                return Ok(Err(error));
-            }
-            host.docker.ask(&["version"]).map(Ok)
-        })??;
-        Ok(host)
-    }
-
-    /// The process identifier of the engine.
-    pub(crate) fn engine_pid(&self) -> u32 {
-        self.engine.pid()
+            version,
+            dir: dir.to_owned(),
+            log,
+            engine: RefCell::new(daemon),
+            has_tree: engine.has_tree(),
+            space,
+        })
     }
 
     /// The engine's log, in which the plugin's lines are, too.
     pub(crate) fn log(&self) -> &Path {
-        self.engine.log()
+        &self.log
     }
 
     /// Leaves the engine running when this program ends.
     pub(crate) fn keep(&mut self) {
-        self.engine.keep();
+        self.engine.get_mut().keep();
+        self.space.keep();
     }
 
     /// Creates the managed plugin from a directory with `config.json` and `rootfs/`, sets it and
@@ -115,6 +122,13 @@ impl Host {
     ///
     /// With Docker's words when it refuses.
     pub(crate) fn install_plugin(&self, plugin: &Path, settings: &[(&str, String)]) -> Result<()> {
+        let mut plugin = plugin.to_owned();
+        if self.has_tree {
+            // Its own command line sees only the host's directory.
+            let copy = self.dir.join("plugin");
+            Cmd::new("cp").arg("-a").arg(&plugin).arg(&copy).run()?;
+            plugin = copy;
+        }
         self.docker
             .run(&["plugin", "create", PLUGIN, &plugin.display().to_string()])?;
         let pairs: Vec<String> = settings
@@ -312,7 +326,7 @@ impl Host {
     ///
     /// When there is no socket or no answer.
     pub(crate) fn plugin_request(&self, method: &str, body: &str) -> Result<(u16, String)> {
-        let socket: PathBuf = docker::plugin_socket(self.engine_pid())?;
+        let socket = docker::plugin_socket(&self.space.path("/run/docker/plugins"))?;
         docker::plugin_request(&socket, method, body)
     }
 
@@ -336,6 +350,30 @@ impl Host {
         }
         Ok(())
     }
+}
+
+fn spawn_engine(space: &Space, netns: &Netns, dir: &Path, log: &Path) -> Result<Daemon> {
+    let path = |name: &str| dir.join(name).display().to_string();
+    space
+        .command("dockerd")
+        .args(["--data-root", &path("data"), "--exec-root", "/run/docker"])
+        .args(["--pidfile", "/run/docker.pid", "--ip6tables=false"])
+        .args(["-H", &format!("unix://{}", path("docker.sock"))])
+        .args(["-H", "unix:///run/docker.sock"])
+        .args(["--cgroup-parent", netns.name()])
+        .spawn(log)
+}
+
+/// Waits until the engine answers; gives its version.
+fn await_engine(site: Site, docker: &Docker, engine: &mut Daemon) -> Result<Version> {
+    let format = ["version", "--format", "{{.Server.Version}}"];
+    let text = until(&format!("dockerd of {}", site.name), secs(30), || {
+        if let Err(error) = engine.check() {
+            return Ok(Err(error));
+        }
+        docker.ask(&format).map(Ok)
+    })??;
+    text.parse()
 }
 
 /// Learns whether this machine has IPv6 and lets us make namespaces.

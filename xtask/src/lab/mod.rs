@@ -16,6 +16,7 @@ mod claim;
 pub(crate) mod cleanup;
 pub(crate) mod client;
 pub(crate) mod docker;
+pub(crate) mod engine;
 pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod netns;
@@ -23,6 +24,7 @@ pub(crate) mod peer;
 pub(crate) mod routed;
 pub(crate) mod router;
 mod segment;
+pub(crate) mod space;
 pub(crate) mod two_nodes;
 
 use std::collections::BTreeSet;
@@ -34,6 +36,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use self::claim::Claim;
+use self::engine::Engine;
 use self::host::{Host, Site};
 use self::netns::Netns;
 use self::router::{Router, RouterKind};
@@ -79,6 +82,8 @@ pub(crate) struct Options {
     pub(crate) password: Option<String>,
     /// Print what happens, for the demonstration.
     pub(crate) narrate: bool,
+    /// What the hosts run.
+    pub(crate) engine: Engine,
 }
 
 /// A running laboratory.
@@ -117,7 +122,8 @@ impl Lab {
         for site in SITES {
             let netns = claim.netns(site.name)?;
             segment::connect_host(&router_netns, &netns, site)?;
-            let host = Host::start(site, netns, &claim.dir().join(site.name), options.narrate)?;
+            let dir = claim.dir().join(site.name);
+            let host = Host::start(site, netns, &dir, &options.engine, options.narrate)?;
             host.docker.import(archive.clone(), image::IMAGE)?;
             hosts.push(host);
         }

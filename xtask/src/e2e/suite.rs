@@ -1,0 +1,245 @@
+//! Tests that share a laboratory, and how they are run.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::tally::Tally;
+use super::{cases, full_name, versions};
+use crate::artifacts::{self, Artifacts};
+use crate::lab::engine::{Engine, EngineKind, Version};
+use crate::lab::router::RouterKind;
+use crate::lab::{Lab, Options, host};
+use crate::{packages, scenario, sys};
+
+/// A test in a laboratory; it may assume that no service runs when it starts.
+pub(super) type Case = fn(&Lab) -> Result<()>;
+
+/// A test with its name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Test {
+    name: &'static str,
+    case: Case,
+    since: Option<(Version, &'static str)>,
+}
+
+impl Test {
+    /// A test of something that engines have since `version`; `lack` says what older ones lack.
+    pub(super) const fn since(
+        version: Version,
+        lack: &'static str,
+        name: &'static str,
+        case: Case,
+    ) -> Self {
+        Self {
+            name,
+            case,
+            since: Some((version, lack)),
+        }
+    }
+
+    /// A test of something that every engine has.
+    pub(super) const fn always(name: &'static str, case: Case) -> Self {
+        Self {
+            name,
+            case,
+            since: None,
+        }
+    }
+
+    /// Why it cannot run on this version, if it cannot.
+    fn lacks(&self, version: Version) -> Option<String> {
+        let (since, lack) = self.since.filter(|(since, _)| version < *since)?;
+        Some(format!("Engine {version} {lack}, {since} was the first"))
+    }
+}
+
+/// Tests that share one laboratory.
+pub(super) struct Suite {
+    name: String,
+    router: RouterKind,
+    engine: Engine,
+    /// TCP MD5 passwords: the router's and the plugin's.
+    passwords: Option<[&'static str; 2]>,
+    tests: Vec<Test>,
+}
+
+impl Suite {
+    /// The full names of its tests.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        self.tests
+            .iter()
+            .map(|test| full_name(&self.name, test.name))
+    }
+}
+
+/// What is run with the machine's own engine.
+pub(super) fn of_machine() -> Vec<Suite> {
+    let mut suites = Vec::new();
+    for router in RouterKind::ALL {
+        let mut tests = of(cases::EVERY_ROUTER);
+        if router == RouterKind::Speaker {
+            tests.extend(of(&cases::ONE_ROUTER));
+        }
+        suites.push(Suite {
+            name: router.name().to_owned(),
+            router,
+            engine: Engine::default(),
+            passwords: None,
+            tests,
+        });
+    }
+    for router in [RouterKind::Bird, RouterKind::Frr, RouterKind::Speaker] {
+        suites.push(Suite {
+            name: format!("{}_with_password", router.name()),
+            router,
+            engine: Engine::default(),
+            passwords: Some(["laboratory", "laboratory"]),
+            tests: of(cases::PASSWORD),
+        });
+        suites.push(Suite {
+            name: format!("{}_with_other_password", router.name()),
+            router,
+            engine: Engine::default(),
+            passwords: Some(["laboratory", "observatory"]),
+            tests: of(cases::OTHER_PASSWORD),
+        });
+    }
+    suites.extend(of_every_engine(&Engine::default()));
+    suites
+}
+
+/// What is run with each engine of the matrix, named as [`of_machine`] names it. One router is
+/// enough: it does not see which engine a host has.
+pub(super) fn of_engine(engine: &Engine) -> Vec<Suite> {
+    let router = RouterKind::Bird;
+    let mut suites = vec![Suite {
+        name: router.name().to_owned(),
+        router,
+        engine: engine.clone(),
+        passwords: None,
+        tests: [of(cases::EVERY_ROUTER), of(&cases::ONE_ROUTER)].concat(),
+    }];
+    suites.extend(of_every_engine(engine));
+    suites
+}
+
+/// What depends on the engine and is run with the machine's own as well as in the matrix.
+fn of_every_engine(engine: &Engine) -> Vec<Suite> {
+    vec![Suite {
+        name: "versions".to_owned(),
+        router: RouterKind::Bird,
+        engine: engine.clone(),
+        passwords: None,
+        tests: versions::TESTS.to_vec(),
+    }]
+}
+
+fn of(cases: &[(&'static str, Case)]) -> Vec<Test> {
+    cases
+        .iter()
+        .map(|(name, case)| Test::always(name, *case))
+        .collect()
+}
+
+/// The suites with those of their tests that are wanted by their full names.
+pub(super) fn only(mut suites: Vec<Suite>, wanted: impl Fn(&str) -> bool) -> Vec<Suite> {
+    for suite in &mut suites {
+        suite
+            .tests
+            .retain(|test| wanted(&full_name(&suite.name, test.name)));
+    }
+    suites.retain(|suite| !suite.tests.is_empty());
+    suites
+}
+
+/// Runs the tests of a suite in a laboratory of their own.
+pub(super) fn run(suite: &Suite, artifacts: &Artifacts, tally: &mut Tally) {
+    if let Err(reason) = able(suite.router) {
+        suite
+            .names()
+            .for_each(|name| tally.skip(&name, &format!("{reason:#}")));
+        return;
+    }
+    let lab = match start(suite, artifacts) {
+        Ok(lab) => lab,
+        Err(error) => {
+            suite
+                .names()
+                .for_each(|name| tally.fail(&name, &format!("{error:#}")));
+            return;
+        }
+    };
+    let mut broken: Option<String> = None;
+    for (test, name) in suite.tests.iter().zip(suite.names()) {
+        if let Some(reason) = &broken {
+            tally.fail(&name, reason);
+            continue;
+        }
+        let versions = lab.hosts.iter().map(|host| host.version);
+        if let Some(lack) = versions.min().and_then(|oldest| test.lacks(oldest)) {
+            tally.skip(&name, &lack);
+            continue;
+        }
+        let start = Instant::now();
+        let result = (test.case)(&lab);
+        tally.note(&name, start, result, || lab.logs());
+        if let Err(error) = scenario::reset(&lab) {
+            broken = Some(format!(
+                "the laboratory could not be reset before it: {error:#}"
+            ));
+        }
+    }
+}
+
+/// Whether this machine can run a laboratory with this router.
+fn able(router: RouterKind) -> Result<()> {
+    ensure!(!sys::interrupted(), "interrupted");
+    ensure!(sys::is_root(), "needs root");
+    packages::ensure(&scenario::packages(router))?;
+    host::probe_namespaces()
+}
+
+fn start(suite: &Suite, artifacts: &Artifacts) -> Result<Lab> {
+    if suite.router == RouterKind::Speaker {
+        artifacts::build_speaker()?;
+    }
+    let passwords = suite.passwords.map(|pair| pair.map(str::to_owned));
+    let (password, settings) = match passwords {
+        None => (None, Vec::new()),
+        Some([router, plugin]) => (Some(router), vec![("PEER_PASSWORD", plugin)]),
+    };
+    let options = Options {
+        router: Some(suite.router),
+        password,
+        narrate: false,
+        engine: suite.engine.clone(),
+    };
+    scenario::bring_up(&options, artifacts, &settings).context("start the laboratory")
+}
+
+/// The engine of this kind, or why it cannot be had.
+///
+/// # Errors
+///
+/// When this machine cannot run it.
+pub(super) fn provide(kind: EngineKind) -> Result<Engine> {
+    ensure!(cfg!(target_os = "linux"), "this is not Linux");
+    able(RouterKind::Bird)?;
+    Engine::of(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_of_something_new_is_not_run_on_an_older_engine() {
+        let test = Test::since(Version(28, 0), "has no such option", "new", |_| Ok(()));
+        let lack = test.lacks(Version(26, 1)).unwrap();
+        assert_eq!(lack, "Engine 26.1 has no such option, 28.0 was the first");
+        assert_eq!(test.lacks(Version(28, 5)), None);
+        let always = Test::always("always", |_| Ok(()));
+        assert_eq!(always.lacks(Version(20, 10)), None);
+    }
+}

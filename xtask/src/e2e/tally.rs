@@ -1,0 +1,84 @@
+//! How tests ended: printed as they do, counted, and kept for a table.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::sys;
+
+/// How one test ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It ran and held.
+    Passed,
+    /// It ran and did not hold.
+    Failed,
+    /// It could not run here, for this reason.
+    Skipped(String),
+}
+
+/// How many tests ended how.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    /// Ran and held.
+    pub(crate) passed: u32,
+    /// Ran and did not hold.
+    pub(crate) failed: u32,
+    /// Could not run here; the reason was printed.
+    pub(crate) skipped: u32,
+    /// Each test by its full name, in the order they ran.
+    pub(crate) outcomes: Vec<(String, Outcome)>,
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        )
+    }
+}
+
+impl Tally {
+    /// Notes what a test gave; `logs` are printed beside a failure.
+    pub(super) fn note(
+        &mut self,
+        name: &str,
+        start: Instant,
+        result: Result<()>,
+        logs: impl FnOnce() -> String,
+    ) {
+        match result {
+            Ok(()) => {
+                self.passed += 1;
+                self.outcomes.push((name.to_owned(), Outcome::Passed));
+                println!(
+                    "test {name} ... ok ({:.1} s)",
+                    start.elapsed().as_secs_f64()
+                );
+            }
+            // Whatever broke, it was the user who wanted it to end.
+            Err(error) if sys::interrupted() => self.skip(name, &format!("{error:#}")),
+            Err(error) => {
+                self.fail(name, &format!("{error:#}"));
+                eprintln!("{}", logs());
+            }
+        }
+    }
+
+    /// Notes a test that did not hold.
+    pub(super) fn fail(&mut self, name: &str, reason: &str) {
+        self.failed += 1;
+        self.outcomes.push((name.to_owned(), Outcome::Failed));
+        println!("test {name} ... FAILED: {reason}");
+    }
+
+    /// Notes a test that cannot run here.
+    pub(super) fn skip(&mut self, name: &str, reason: &str) {
+        self.skipped += 1;
+        let outcome = Outcome::Skipped(reason.to_owned());
+        self.outcomes.push((name.to_owned(), outcome));
+        println!("test {name} ... skipped: {reason}");
+    }
+}

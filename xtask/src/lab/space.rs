@@ -1,0 +1,90 @@
+//! A host's mount namespace, with a `/run` of its own and the programs of its engine.
+//!
+//! It is held by a process that does nothing else, so that an engine can be stopped and started
+//! in it, and a plugin can run beside the engine.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::engine::Engine;
+use super::netns::Netns;
+use crate::cmd::Cmd;
+
+/// The line the holder prints when everything is mounted.
+const READY: &str = "ready";
+
+/// One host's network and mounts.
+#[derive(Debug)]
+pub(crate) struct Space {
+    holder: Child,
+    netns: Netns,
+    keep: bool,
+}
+
+impl Space {
+    /// Makes the mount namespace for `engine` inside a network namespace. `dir` keeps its path.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be mounted; what refused has said so on standard error.
+    pub(crate) fn make(netns: &Netns, dir: &Path, engine: &Engine) -> Result<Self> {
+        let script = format!(
+            "set -e\n{}echo {READY}\nexec sleep infinity",
+            engine.mounts(dir)
+        );
+        let mut holder = netns
+            .command("unshare")
+            .args(["--mount", "--propagation", "private", "sh", "-c", &script])
+            .piped()?;
+        let output = holder.stdout.take().context("a holder has an output")?;
+        let space = Self {
+            holder,
+            netns: netns.clone(),
+            keep: false,
+        };
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        ensure!(
+            line.trim_end() == READY,
+            "the mounts of {} cannot be made, see above",
+            netns.name()
+        );
+        Ok(space)
+    }
+
+    /// A command to be run inside, with the host's network, files and programs.
+    pub(crate) fn command(&self, program: &str) -> Cmd {
+        Cmd::new("nsenter")
+            .arg(format!("--net={}", self.netns.path().display()))
+            .arg(self.mounts())
+            .arg("--")
+            .arg(program)
+    }
+
+    /// The argument that gives `nsenter` the mounts.
+    pub(crate) fn mounts(&self) -> String {
+        format!("--mount=/proc/{}/ns/mnt", self.holder.id())
+    }
+
+    /// Where a file of the host is for this program.
+    pub(crate) fn path(&self, inside: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{inside}", self.holder.id()))
+    }
+
+    /// Leaves the namespace when this value is dropped.
+    pub(crate) fn keep(&mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        if !self.keep {
+            drop(self.holder.kill());
+            drop(self.holder.wait());
+        }
+    }
+}
