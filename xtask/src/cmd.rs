@@ -199,6 +199,15 @@ impl Cmd {
     ///
     /// When the log cannot be written or the program cannot be started.
     pub(crate) fn spawn(&self, log: &Path) -> Result<Daemon> {
+        self.spawn_with(Stdio::null(), log)
+    }
+
+    /// [`Self::spawn`] with something on the standard input.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn spawn_with(&self, stdin: impl Into<Stdio>, log: &Path) -> Result<Daemon> {
         let file = File::options()
             .create(true)
             .append(true)
@@ -206,7 +215,7 @@ impl Cmd {
             .with_context(|| format!("open {}", log.display()))?;
         let child = Command::new(&self.program)
             .args(&self.args)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(file.try_clone()?)
             .stderr(file)
             .process_group(0)
@@ -296,6 +305,23 @@ impl Daemon {
     /// Leaves the program running when this value is dropped.
     pub(crate) fn keep(&mut self) {
         self.keep = true;
+    }
+
+    /// Ends the program by SIGTERM and waits for that.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end within `limit`.
+    pub(crate) fn stop(&mut self, limit: Duration) -> Result<()> {
+        sys::kill(self.child.id(), libc::SIGTERM).with_context(|| format!("end {}", self.line))?;
+        let deadline = Instant::now() + limit;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                bail!("{} does not end within {limit:?}", self.line);
+            }
+            thread::sleep(TICK);
+        }
+        Ok(())
     }
 
     /// An error, with the end of its log, if the program has ended.

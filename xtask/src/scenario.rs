@@ -38,10 +38,16 @@ pub(crate) fn bring_up(
 fn prepare_hosts(lab: &Lab, plugin: &Path, settings: &[(&str, String)]) -> Result<()> {
     lab.install_plugins(plugin, settings)
         .with_context(|| lab.logs())?;
-    for host in &lab.hosts {
-        host.create_gateway_network()?;
-    }
-    Ok(())
+    create_gateway_networks(lab)
+}
+
+/// Creates the gateway network of each host.
+///
+/// # Errors
+///
+/// With Docker's words when it refuses.
+pub(crate) fn create_gateway_networks(lab: &Lab) -> Result<()> {
+    lab.hosts.iter().try_for_each(Host::create_gateway_network)
 }
 
 /// Waits until both sessions are up and the router knows every gateway network by its own host.

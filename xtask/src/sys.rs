@@ -4,11 +4,13 @@
 
 #![expect(
     unsafe_code,
-    reason = "signal handlers, kill and getuid have no safe form in std"
+    reason = "signal handlers, kill, poll and getuid have no safe form in std"
 )]
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -49,6 +51,26 @@ pub(crate) fn kill(pid: u32, signal: i32) -> io::Result<()> {
     // SAFETY: kill takes plain integers and touches no memory of ours.
     match unsafe { libc::kill(pid, signal) } {
         0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Waits until a descriptor has something to read, or a listening socket a connection.
+///
+/// # Errors
+///
+/// `TimedOut` when that does not happen within `limit`, and what `poll(2)` answers.
+pub(crate) fn wait_readable(descriptor: &impl AsRawFd, limit: Duration) -> io::Result<()> {
+    let mut poll = libc::pollfd {
+        fd: descriptor.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let limit = libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: the pointer is to one structure that lives through the call, as the count says.
+    match unsafe { libc::poll(&raw mut poll, 1, limit) } {
+        0 => Err(io::ErrorKind::TimedOut.into()),
+        1 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }

@@ -6,39 +6,38 @@ mod cases;
 pub(crate) mod interop;
 pub(crate) mod matrix;
 mod settings;
+mod socket;
 mod suite;
 mod tally;
+mod units;
 mod unnumbered;
 mod versions;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
 
 use self::suite::Suite;
 pub(crate) use self::tally::Tally;
-use crate::artifacts;
+use crate::artifacts::{self, Artifacts};
 
 /// Runs every test whose full name contains `filter`.
 pub(crate) fn run(filter: Option<&str>) -> Tally {
     let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
     let suites = suite::only(suite::of_machine(), wanted);
-    let settings = settings::CASES
-        .iter()
-        .filter(|(case, _)| wanted(&full_name("settings", case)));
-    let settings: Vec<_> = settings.collect();
+    let programs = of_programs(wanted);
     let mut tally = Tally::default();
     attributes::run(wanted, &mut tally);
     interop::run(wanted, &mut tally);
     run_bfd(wanted, &mut tally);
     run_unnumbered(wanted, &mut tally);
-    if suites.is_empty() && settings.is_empty() {
+    if suites.is_empty() && programs.is_empty() {
         return tally;
     }
-    let names: Vec<String> = settings
+    let names: Vec<String> = programs
         .iter()
-        .map(|(case, _)| full_name("settings", case))
+        .map(|(name, ..)| name.clone())
         .chain(suites.iter().flat_map(Suite::names))
         .collect();
     if !cfg!(target_os = "linux") {
@@ -57,19 +56,35 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
             return tally;
         }
     };
-    for (case, test) in settings {
+    for (name, tool, test) in programs {
+        if let Some(tool) = tool.filter(|tool| !Path::new(tool).exists()) {
+            tally.skip(&name, &format!("{tool} is not there"));
+            continue;
+        }
         let start = Instant::now();
-        tally.note(
-            &full_name("settings", case),
-            start,
-            test(&artifacts),
-            String::new,
-        );
+        tally.note(&name, start, test(&artifacts), String::new);
     }
     for suite in &suites {
         suite::run(suite, &artifacts, &mut tally);
     }
     tally
+}
+
+/// A test that needs the built programs and no laboratory.
+type ProgramCase = fn(&Artifacts) -> Result<()>;
+
+/// The wanted ones by their full names, with the tool that they cannot do without.
+fn of_programs(wanted: impl Fn(&str) -> bool) -> Vec<(String, Option<&'static str>, ProgramCase)> {
+    let settings = settings::CASES
+        .iter()
+        .map(|(case, test)| (full_name("settings", case), None, *test));
+    let units = units::CASES
+        .iter()
+        .map(|(case, test)| (full_name("units", case), Some(units::ANALYZE), *test));
+    settings
+        .chain(units)
+        .filter(|(name, ..)| wanted(name))
+        .collect()
 }
 
 /// These need no plugin, which takes long to build.

@@ -2,15 +2,13 @@
 
 use anyhow::{Result, ensure};
 
+use super::ProgramCase;
 use crate::artifacts::Artifacts;
 use crate::cmd::Cmd;
 use crate::wait::secs;
 
-/// A test that needs the built programs.
-pub(super) type Case = fn(&Artifacts) -> Result<()>;
-
 /// Tests that need the plugin's binary and nothing else.
-pub(super) const CASES: [(&str, Case); 7] = [
+pub(super) const CASES: [(&str, ProgramCase); 7] = [
     ("missing_peer_address_is_named", |a| {
         refuses(a, "PEER_ADDRESS", "")
     }),

@@ -1,15 +1,17 @@
 //! Tests that share a laboratory, and how they are run.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::tally::Tally;
-use super::{cases, full_name, versions};
+use super::{cases, full_name, socket, versions};
 use crate::artifacts::{self, Artifacts};
 use crate::lab::engine::{Engine, EngineKind, Version};
+use crate::lab::host::{self, Host};
 use crate::lab::router::RouterKind;
-use crate::lab::{Lab, Options, host};
+use crate::lab::{Lab, Options};
 use crate::{packages, scenario, sys};
 
 /// A test in a laboratory; it may assume that no service runs when it starts.
@@ -21,6 +23,7 @@ pub(super) struct Test {
     name: &'static str,
     case: Case,
     since: Option<(Version, &'static str)>,
+    program: Option<&'static str>,
 }
 
 impl Test {
@@ -35,6 +38,7 @@ impl Test {
             name,
             case,
             since: Some((version, lack)),
+            program: None,
         }
     }
 
@@ -44,14 +48,43 @@ impl Test {
             name,
             case,
             since: None,
+            program: None,
         }
     }
 
-    /// Why it cannot run on this version, if it cannot.
+    /// A test that is skipped where this program is missing.
+    pub(super) const fn with_program(
+        program: &'static str,
+        name: &'static str,
+        case: Case,
+    ) -> Self {
+        Self {
+            name,
+            case,
+            since: None,
+            program: Some(program),
+        }
+    }
+
+    /// Why it cannot run on this version or machine, if it cannot.
     fn lacks(&self, version: Version) -> Option<String> {
+        if let Some(program) = self.program.filter(|program| !Path::new(program).exists()) {
+            return Some(format!("{program} is not there"));
+        }
         let (since, lack) = self.since.filter(|(since, _)| version < *since)?;
         Some(format!("Engine {version} {lack}, {since} was the first"))
     }
+}
+
+/// How the plugin is there when the tests begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plugin {
+    /// Managed by Docker.
+    Managed,
+    /// The same, with TCP MD5 passwords: the router's and the plugin's.
+    WithPasswords([&'static str; 2]),
+    /// Not at all: the tests start it themselves.
+    Absent,
 }
 
 /// Tests that share one laboratory.
@@ -59,8 +92,7 @@ pub(super) struct Suite {
     name: String,
     router: RouterKind,
     engine: Engine,
-    /// TCP MD5 passwords: the router's and the plugin's.
-    passwords: Option<[&'static str; 2]>,
+    plugin: Plugin,
     tests: Vec<Test>,
 }
 
@@ -85,7 +117,7 @@ pub(super) fn of_machine() -> Vec<Suite> {
             name: router.name().to_owned(),
             router,
             engine: Engine::default(),
-            passwords: None,
+            plugin: Plugin::Managed,
             tests,
         });
     }
@@ -94,14 +126,14 @@ pub(super) fn of_machine() -> Vec<Suite> {
             name: format!("{}_with_password", router.name()),
             router,
             engine: Engine::default(),
-            passwords: Some(["laboratory", "laboratory"]),
+            plugin: Plugin::WithPasswords(["laboratory", "laboratory"]),
             tests: of(cases::PASSWORD),
         });
         suites.push(Suite {
             name: format!("{}_with_other_password", router.name()),
             router,
             engine: Engine::default(),
-            passwords: Some(["laboratory", "observatory"]),
+            plugin: Plugin::WithPasswords(["laboratory", "observatory"]),
             tests: of(cases::OTHER_PASSWORD),
         });
     }
@@ -117,7 +149,7 @@ pub(super) fn of_engine(engine: &Engine) -> Vec<Suite> {
         name: router.name().to_owned(),
         router,
         engine: engine.clone(),
-        passwords: None,
+        plugin: Plugin::Managed,
         tests: [of(cases::EVERY_ROUTER), of(&cases::ONE_ROUTER)].concat(),
     }];
     suites.extend(of_every_engine(engine));
@@ -126,13 +158,17 @@ pub(super) fn of_engine(engine: &Engine) -> Vec<Suite> {
 
 /// What depends on the engine and is run with the machine's own as well as in the matrix.
 fn of_every_engine(engine: &Engine) -> Vec<Suite> {
-    vec![Suite {
-        name: "versions".to_owned(),
+    let suite = |name: &str, plugin, tests: &[Test]| Suite {
+        name: name.to_owned(),
         router: RouterKind::Bird,
         engine: engine.clone(),
-        passwords: None,
-        tests: versions::TESTS.to_vec(),
-    }]
+        plugin,
+        tests: tests.to_vec(),
+    };
+    vec![
+        suite("versions", Plugin::Managed, &versions::TESTS),
+        suite("socket", Plugin::Absent, &socket::TESTS),
+    ]
 }
 
 fn of(cases: &[(&'static str, Case)]) -> Vec<Test> {
@@ -184,11 +220,18 @@ pub(super) fn run(suite: &Suite, artifacts: &Artifacts, tally: &mut Tally) {
         let start = Instant::now();
         let result = (test.case)(&lab);
         tally.note(&name, start, result, || lab.logs());
-        if let Err(error) = scenario::reset(&lab) {
+        if let Err(error) = reset(suite.plugin, &lab) {
             broken = Some(format!(
                 "the laboratory could not be reset before it: {error:#}"
             ));
         }
+    }
+}
+
+fn reset(plugin: Plugin, lab: &Lab) -> Result<()> {
+    match plugin {
+        Plugin::Managed | Plugin::WithPasswords(_) => scenario::reset(lab),
+        Plugin::Absent => lab.hosts.iter().try_for_each(Host::clear_services),
     }
 }
 
@@ -204,16 +247,24 @@ fn start(suite: &Suite, artifacts: &Artifacts) -> Result<Lab> {
     if suite.router == RouterKind::Speaker {
         artifacts::build_speaker()?;
     }
-    let passwords = suite.passwords.map(|pair| pair.map(str::to_owned));
-    let (password, settings) = match passwords {
-        None => (None, Vec::new()),
-        Some([router, plugin]) => (Some(router), vec![("PEER_PASSWORD", plugin)]),
+    let password = match suite.plugin {
+        Plugin::WithPasswords([router, _]) => Some(router.to_owned()),
+        Plugin::Managed | Plugin::Absent => None,
     };
     let options = Options {
         router: Some(suite.router),
         password,
         narrate: false,
         engine: suite.engine.clone(),
+    };
+    let settings = match suite.plugin {
+        Plugin::Managed => Vec::new(),
+        Plugin::WithPasswords([_, plugin]) => vec![("PEER_PASSWORD", plugin.to_owned())],
+        Plugin::Absent => {
+            let lab = Lab::start(&options, artifacts).context("start the laboratory")?;
+            scenario::create_gateway_networks(&lab)?;
+            return Ok(lab);
+        }
     };
     scenario::bring_up(&options, artifacts, &settings).context("start the laboratory")
 }

@@ -80,7 +80,7 @@ impl Host {
         narrate: bool,
     ) -> Result<Self> {
         fs::create_dir_all(dir)?;
-        let space = Space::make(&netns, dir, engine)?;
+        let space = Space::make(site.name, &netns, dir, engine)?;
         let socket = dir.join("docker.sock");
         let docker = if engine.has_tree() {
             // An older command line does not know what a newer engine can do.
@@ -187,14 +187,23 @@ impl Host {
         v4: Option<&str>,
         v6: Option<&str>,
     ) -> Result<()> {
-        let mut args = vec![
-            "network",
-            "create",
-            "--driver",
-            PLUGIN,
-            "--ipam-driver",
-            PLUGIN,
-        ];
+        self.create_network_of(PLUGIN, name, v4, v6)
+    }
+
+    /// [`Self::create_service_network`] with another name of the plugin.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn create_network_of(
+        &self,
+        driver: &str,
+        name: &str,
+        v4: Option<&str>,
+        v6: Option<&str>,
+    ) -> Result<()> {
+        let mut args = vec!["network", "create", "--driver", driver];
+        args.extend(["--ipam-driver", driver]);
         let subnet = v4.map(|v4| format!("{v4}/32"));
         if let Some(subnet) = &subnet {
             args.extend(["--subnet", subnet]);

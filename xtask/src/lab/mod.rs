@@ -24,6 +24,7 @@ pub(crate) mod peer;
 pub(crate) mod routed;
 pub(crate) mod router;
 mod segment;
+pub(crate) mod service;
 pub(crate) mod space;
 pub(crate) mod two_nodes;
 
@@ -97,6 +98,8 @@ pub(crate) struct Lab {
     pub(crate) router_netns: Netns,
     /// The client's namespace.
     pub(crate) client_netns: Netns,
+    /// The plugin's program.
+    pub(crate) plugin: PathBuf,
     claim: Claim,
 }
 
@@ -132,6 +135,7 @@ impl Lab {
             hosts,
             router_netns,
             client_netns,
+            plugin: artifacts.plugin.clone(),
             claim,
         };
         if let Some(kind) = options.router {
@@ -173,16 +177,21 @@ impl Lab {
     /// With Docker's words when it refuses.
     pub(crate) fn install_plugins(&self, plugin: &Path, more: &[(&str, String)]) -> Result<()> {
         for host in &self.hosts {
-            let mut settings = vec![
-                ("ROUTER_ID", host.site.v4.to_string()),
-                ("PEER_ADDRESS", ROUTER_V4.to_string()),
-                ("PEER_AS", router::ROUTER_AS.to_string()),
-                ("SIGUSR2_HANDLER", "true".to_owned()),
-            ];
+            let mut settings = self.plugin_settings(host);
             settings.extend(more.iter().cloned());
             host.install_plugin(plugin, &settings)?;
         }
         Ok(())
+    }
+
+    /// The README's settings of the plugin for one host.
+    pub(crate) fn plugin_settings(&self, host: &Host) -> Vec<(&'static str, String)> {
+        vec![
+            ("ROUTER_ID", host.site.v4.to_string()),
+            ("PEER_ADDRESS", ROUTER_V4.to_string()),
+            ("PEER_AS", router::ROUTER_AS.to_string()),
+            ("SIGUSR2_HANDLER", "true".to_owned()),
+        ]
     }
 
     /// The router.

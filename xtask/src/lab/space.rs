@@ -1,4 +1,4 @@
-//! A host's mount namespace, with a `/run` of its own and the programs of its engine.
+//! A host's mount namespace, and the one of its name, with a `/run` of its own and the programs of its engine.
 //!
 //! It is held by a process that does nothing else, so that an engine can be stopped and started
 //! in it, and a plugin can run beside the engine.
@@ -16,7 +16,7 @@ use crate::cmd::Cmd;
 /// The line the holder prints when everything is mounted.
 const READY: &str = "ready";
 
-/// One host's network and mounts.
+/// One host's network, mounts and name.
 #[derive(Debug)]
 pub(crate) struct Space {
     holder: Child,
@@ -25,19 +25,22 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// Makes the mount namespace for `engine` inside a network namespace. `dir` keeps its path.
+    /// Makes the mount namespace for `engine` inside a network namespace. `dir` keeps its path;
+    /// `name` becomes the host's name.
     ///
     /// # Errors
     ///
     /// When something cannot be mounted; what refused has said so on standard error.
-    pub(crate) fn make(netns: &Netns, dir: &Path, engine: &Engine) -> Result<Self> {
+    pub(crate) fn make(name: &str, netns: &Netns, dir: &Path, engine: &Engine) -> Result<Self> {
+        let mounts = engine.mounts(dir);
         let script = format!(
-            "set -e\n{}echo {READY}\nexec sleep infinity",
-            engine.mounts(dir)
+            "set -e\necho {name} > /proc/sys/kernel/hostname\n{mounts}echo {READY}\n\
+             exec sleep infinity"
         );
         let mut holder = netns
             .command("unshare")
-            .args(["--mount", "--propagation", "private", "sh", "-c", &script])
+            .args(["--uts", "--mount", "--propagation", "private"])
+            .args(["sh", "-c", &script])
             .piped()?;
         let output = holder.stdout.take().context("a holder has an output")?;
         let space = Self {
@@ -59,6 +62,7 @@ impl Space {
     pub(crate) fn command(&self, program: &str) -> Cmd {
         Cmd::new("nsenter")
             .arg(format!("--net={}", self.netns.path().display()))
+            .arg(format!("--uts=/proc/{}/ns/uts", self.holder.id()))
             .arg(self.mounts())
             .arg("--")
             .arg(program)
