@@ -11,7 +11,7 @@ use tracing::warn;
 
 use crate::admission;
 use crate::background::Background;
-use crate::controller::requests::FLUSH_LIMIT;
+use crate::controller::requests::{FLUSH_LIMIT, Leaving};
 use crate::controller::{Handle, Stopping};
 use crate::naming;
 use crate::plumber::Plumbed;
@@ -184,6 +184,14 @@ impl Steps {
         record: crate::store::NetworkRecord,
     ) -> Result<(), PluginError> {
         let name = id.clone();
+        if let Some(leaving) = self
+            .controller
+            .ask(move |c| c.drop_remembered(&name))
+            .await?
+        {
+            self.leave(leaving).await?;
+        }
+        let name = id.clone();
         let plumbed = self
             .controller
             .ask(move |c| c.begin_network(&name, record))
@@ -201,11 +209,16 @@ impl Steps {
         let Some(leaving) = self.controller.ask(move |c| c.drop_network(&id)).await? else {
             return Ok(());
         };
-        self.flush(leaving.version).await;
-        let plumbed = self.controller.ask(move |c| c.plumb(leaving.ops)).await?;
-        let gone = done(plumbed).await;
+        let gone = self.leave(leaving).await;
         self.save().await?;
         gone
+    }
+
+    /// Takes a dropped network's objects away once its withdrawal has left.
+    async fn leave(&self, leaving: Leaving) -> Result<(), PluginError> {
+        self.flush(leaving.version).await;
+        let plumbed = self.controller.ask(move |c| c.plumb(leaving.ops)).await?;
+        done(plumbed).await
     }
 
     async fn create_endpoint(

@@ -6,6 +6,7 @@
 //! those answer by themselves.
 
 mod drain;
+mod forgotten;
 mod mend;
 mod observe;
 pub(crate) mod requests;
@@ -136,6 +137,8 @@ pub(crate) struct Controller {
 #[derive(Debug)]
 struct Network {
     record: NetworkRecord,
+    /// It is known from an earlier run alone: Docker has not spoken of it yet.
+    remembered: bool,
     actual: Actual,
     /// Endpoints whose links the kernel was asked for and Docker does not have
     /// yet.
@@ -161,6 +164,7 @@ impl Network {
     fn new(record: NetworkRecord) -> Self {
         Self {
             record,
+            remembered: false,
             actual: Actual::default(),
             joining: BTreeSet::new(),
             delivering: None,
@@ -188,7 +192,11 @@ impl Controller {
         let networks = state
             .networks
             .into_iter()
-            .map(|(id, record)| (id, Network::new(record)))
+            .map(|(id, record)| {
+                let mut network = Network::new(record);
+                network.remembered = true;
+                (id, network)
+            })
             .collect();
         let controller = Self {
             networks,

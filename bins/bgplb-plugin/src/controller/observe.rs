@@ -87,6 +87,7 @@ impl Controller {
             .map(|network| (network.id.clone(), network.name.clone()))
             .collect::<BTreeMap<_, _>>();
         let present: BTreeSet<&str> = networks.iter().map(|n| n.id.as_str()).collect();
+        self.forget_absent(&present);
         let gone: Vec<String> = self
             .announcements
             .sources()

@@ -87,6 +87,7 @@ impl Controller {
         if self.network_of.contains_key(endpoint) {
             return Err(PluginError::conflict(format!("endpoint {endpoint} exists")));
         }
+        entry.remembered = false;
         entry.record.endpoints.insert(endpoint.to_owned(), record);
         self.network_of
             .insert(endpoint.to_owned(), network.to_owned());
