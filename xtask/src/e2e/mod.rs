@@ -8,6 +8,7 @@ pub(crate) mod matrix;
 mod settings;
 mod socket;
 mod suite;
+mod swarm;
 mod tally;
 mod units;
 mod unnumbered;

@@ -11,6 +11,7 @@ use crate::artifacts::{self, Artifacts};
 use crate::lab::engine::{Engine, EngineKind, Version};
 use crate::lab::host::{self, Host};
 use crate::lab::router::RouterKind;
+use crate::lab::swarm::{self, Swarm};
 use crate::lab::{Lab, Options};
 use crate::{packages, scenario, sys};
 
@@ -83,6 +84,8 @@ enum Plugin {
     Managed,
     /// The same, with TCP MD5 passwords: the router's and the plugin's.
     WithPasswords([&'static str; 2]),
+    /// Managed, in global scope, on two nodes of a Swarm.
+    InSwarm,
     /// Not at all: the tests start it themselves.
     Absent,
 }
@@ -153,6 +156,14 @@ pub(super) fn of_engine(engine: &Engine) -> Vec<Suite> {
         tests: [of(cases::EVERY_ROUTER), of(&cases::ONE_ROUTER)].concat(),
     }];
     suites.extend(of_every_engine(engine));
+    // These take longer than the ordinary test command should.
+    suites.push(Suite {
+        name: "swarm".to_owned(),
+        router,
+        engine: engine.clone(),
+        plugin: Plugin::InSwarm,
+        tests: super::swarm::TESTS.to_vec(),
+    });
     suites
 }
 
@@ -209,7 +220,11 @@ pub(super) fn run(suite: &Suite, artifacts: &Artifacts, tally: &mut Tally) {
     let mut broken: Option<String> = None;
     for (test, name) in suite.tests.iter().zip(suite.names()) {
         if let Some(reason) = &broken {
-            tally.fail(&name, reason);
+            if sys::interrupted() {
+                tally.skip(&name, "interrupted");
+            } else {
+                tally.fail(&name, reason);
+            }
             continue;
         }
         let versions = lab.hosts.iter().map(|host| host.version);
@@ -231,6 +246,7 @@ pub(super) fn run(suite: &Suite, artifacts: &Artifacts, tally: &mut Tally) {
 fn reset(plugin: Plugin, lab: &Lab) -> Result<()> {
     match plugin {
         Plugin::Managed | Plugin::WithPasswords(_) => scenario::reset(lab),
+        Plugin::InSwarm => Swarm::of(lab)?.reset(),
         Plugin::Absent => lab.hosts.iter().try_for_each(Host::clear_services),
     }
 }
@@ -249,7 +265,7 @@ fn start(suite: &Suite, artifacts: &Artifacts) -> Result<Lab> {
     }
     let password = match suite.plugin {
         Plugin::WithPasswords([router, _]) => Some(router.to_owned()),
-        Plugin::Managed | Plugin::Absent => None,
+        Plugin::Managed | Plugin::InSwarm | Plugin::Absent => None,
     };
     let options = Options {
         router: Some(suite.router),
@@ -260,6 +276,7 @@ fn start(suite: &Suite, artifacts: &Artifacts) -> Result<Lab> {
     let settings = match suite.plugin {
         Plugin::Managed => Vec::new(),
         Plugin::WithPasswords([_, plugin]) => vec![("PEER_PASSWORD", plugin.to_owned())],
+        Plugin::InSwarm => return start_swarm(&options, artifacts),
         Plugin::Absent => {
             let lab = Lab::start(&options, artifacts).context("start the laboratory")?;
             scenario::create_gateway_networks(&lab)?;
@@ -267,6 +284,18 @@ fn start(suite: &Suite, artifacts: &Artifacts) -> Result<Lab> {
         }
     };
     scenario::bring_up(&options, artifacts, &settings).context("start the laboratory")
+}
+
+fn start_swarm(options: &Options, artifacts: &Artifacts) -> Result<Lab> {
+    let lab = Lab::start(options, artifacts).context("start the laboratory")?;
+    let scope = [("GLOBAL_SCOPE", "true".to_owned())];
+    lab.install_plugins(&artifacts.plugin_dir, &scope)
+        .with_context(|| lab.logs())?;
+    for host in &lab.hosts {
+        host.create_gateway_network_called(swarm::GATEWAY_NETWORK)?;
+    }
+    Swarm::of(&lab)?.form().with_context(|| lab.logs())?;
+    Ok(lab)
 }
 
 /// The engine of this kind, or why it cannot be had.

@@ -11,7 +11,6 @@ use super::docker::{self, Docker};
 use super::engine::{Engine, Version};
 use super::netns::Netns;
 use super::space::Space;
-use super::{SERVICE_V4, SERVICE_V6, image};
 use crate::cmd::{Cmd, Daemon};
 use crate::wait::{secs, until};
 
@@ -104,6 +103,18 @@ impl Host {
         })
     }
 
+    /// Ends the engine as an administrator would and starts it again, with the same state.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end within 30 s or does not come up.
+    pub(crate) fn restart_engine(&self) -> Result<()> {
+        let mut engine = self.engine.borrow_mut();
+        engine.stop(secs(30))?;
+        *engine = spawn_engine(&self.space, &self.netns, &self.dir, &self.log)?;
+        await_engine(self.site, &self.docker, &mut engine).map(drop)
+    }
+
     /// The engine's log, in which the plugin's lines are, too.
     pub(crate) fn log(&self) -> &Path {
         &self.log
@@ -139,129 +150,6 @@ impl Host {
         args.extend(pairs.iter().map(String::as_str));
         self.docker.run(&args)?;
         self.docker.run(&["plugin", "enable", PLUGIN]).map(drop)
-    }
-
-    /// The gateway network of the README: routed, not masqueraded, announced by its label.
-    ///
-    /// # Errors
-    ///
-    /// With Docker's words when it refuses.
-    pub(crate) fn create_gateway_network(&self) -> Result<()> {
-        let n = self.site.number;
-        self.docker
-            .run(&[
-                "network",
-                "create",
-                "--driver",
-                "bridge",
-                "--subnet",
-                &format!("172.23.{n}.0/24"),
-                "--gateway",
-                &format!("172.23.{n}.1"),
-                "--ipv6",
-                "--subnet",
-                &format!("2001:0db8:0000:100{n}::/64"),
-                "--gateway",
-                &format!("2001:0db8:0000:100{n}::1"),
-                "-o",
-                &format!("com.docker.network.bridge.name={GATEWAY_NETWORK}"),
-                "-o",
-                "com.docker.network.bridge.enable_icc=false",
-                "-o",
-                "com.docker.network.bridge.enable_ip_masquerade=false",
-                "--label",
-                "bgplb_advertise=true",
-                GATEWAY_NETWORK,
-            ])
-            .map(drop)
-    }
-
-    /// The service network of the README with the given addresses (`None` leaves a family out).
-    ///
-    /// # Errors
-    ///
-    /// With Docker's words when it refuses.
-    pub(crate) fn create_service_network(
-        &self,
-        name: &str,
-        v4: Option<&str>,
-        v6: Option<&str>,
-    ) -> Result<()> {
-        self.create_network_of(PLUGIN, name, v4, v6)
-    }
-
-    /// [`Self::create_service_network`] with another name of the plugin.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub(crate) fn create_network_of(
-        &self,
-        driver: &str,
-        name: &str,
-        v4: Option<&str>,
-        v6: Option<&str>,
-    ) -> Result<()> {
-        let mut args = vec!["network", "create", "--driver", driver];
-        args.extend(["--ipam-driver", driver]);
-        let subnet = v4.map(|v4| format!("{v4}/32"));
-        if let Some(subnet) = &subnet {
-            args.extend(["--subnet", subnet]);
-        }
-        let option = v6.map(|v6| format!("v6subnet={v6}/128"));
-        if let Some(option) = &option {
-            args.extend(["--ipv6", "--ipam-opt", option]);
-        }
-        args.push(name);
-        self.docker.run(&args).map(drop)
-    }
-
-    /// The service network `web1` with both addresses of the README.
-    ///
-    /// # Errors
-    ///
-    /// With Docker's words when it refuses.
-    pub(crate) fn create_web1(&self) -> Result<()> {
-        self.create_service_network("web1", Some(SERVICE_V4), Some(SERVICE_V6))
-    }
-
-    /// Starts a web server called `name`, attached to the gateway network and to `network`.
-    /// An engine of version 20.10 takes one network at creation, hence the three commands.
-    ///
-    /// # Errors
-    ///
-    /// With Docker's words when it refuses.
-    pub(crate) fn run_web(&self, name: &str, network: &str) -> Result<()> {
-        self.create_web(name, network, &[])?;
-        self.docker.run(&["start", name]).map(drop)
-    }
-
-    /// Creates the web server without starting it, with further options of `docker create`.
-    ///
-    /// # Errors
-    ///
-    /// With Docker's words when it refuses.
-    pub(crate) fn create_web(&self, name: &str, network: &str, options: &[&str]) -> Result<()> {
-        let n = self.site.number;
-        let v4 = format!("172.23.{n}.25");
-        let v6 = format!("2001:0db8:0000:100{n}::25");
-        let environment = format!("HOST={}", self.site.name);
-        let mut args = vec!["create", "--name", name, "--network", GATEWAY_NETWORK];
-        args.extend(["--ip", &v4, "--ip6", &v6, "--env", &environment]);
-        args.extend([
-            "--health-cmd",
-            image::HEALTH_COMMAND,
-            "--health-interval",
-            "500ms",
-        ]);
-        args.extend(["--health-retries", "1", "--stop-timeout", "30"]);
-        args.extend(["--stop-signal", "SIGUSR2"]);
-        args.extend(options);
-        args.push(image::IMAGE);
-        self.docker.run(&args)?;
-        self.docker
-            .run(&["network", "connect", network, name])
-            .map(drop)
     }
 
     /// Runs a command inside a container.

@@ -25,7 +25,9 @@ pub(crate) mod routed;
 pub(crate) mod router;
 mod segment;
 pub(crate) mod service;
+mod services;
 pub(crate) mod space;
+pub(crate) mod swarm;
 pub(crate) mod two_nodes;
 
 use std::collections::BTreeSet;
