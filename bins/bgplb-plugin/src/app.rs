@@ -24,6 +24,7 @@ use tracing::{error, info, warn};
 use crate::addresses;
 use crate::args::{Args, docker_socket};
 use crate::background::Background;
+use crate::controller::addresses::Addresses;
 use crate::controller::{Controller, Effects, Handle, Policy};
 use crate::datapath;
 use crate::driver::Driver;
@@ -72,7 +73,9 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         store: Store::start(state_dir).context("can't start the store")?,
         stopper,
     };
-    let (controller, handle) = Controller::new(state, Policy::new(settings.drain), effects);
+    let given_out = Addresses::new(settings.pools.clone(), settings.scope, &state);
+    let policy = Policy::new(settings.drain);
+    let (controller, handle) = Controller::new(state, given_out, policy, effects);
     let tasks = Tasks::new();
     let driver = Driver::new(
         handle.clone(),
@@ -80,7 +83,8 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         settings.scope,
         Background::new(tasks.tracker.clone()),
     );
-    let router = api::network_router(Arc::new(driver)).merge(api::ipam_router(Arc::new(Ipam)));
+    let router = api::network_router(Arc::new(driver))
+        .merge(api::ipam_router(Arc::new(Ipam::new(handle.clone()))));
 
     let Tasks {
         tracker,

@@ -151,7 +151,11 @@ impl NetworkDriver for Driver {
         request: api::AllocateNetworkRequest,
     ) -> Result<api::AllocateNetworkResponse, PluginError> {
         // The manager sees only the IPv4 half, which may be the placeholder.
-        admission::pools(&request.ipv4_data, &request.ipv6_data)?;
+        let prefixes = admission::pools(&request.ipv4_data, &request.ipv6_data)?;
+        self.steps
+            .controller
+            .ask(move |controller| controller.allocated(&prefixes))
+            .await?;
         Ok(api::AllocateNetworkResponse {
             options: request.options,
         })
@@ -281,14 +285,7 @@ impl Steps {
     }
 
     async fn save(&self) -> Result<(), PluginError> {
-        let saved = self.controller.ask(|c| c.save()).await?;
-        match saved.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(PluginError::internal(format!(
-                "the plugin's state can't be written: {error}"
-            ))),
-            Err(_) => Err(Stopping.into()),
-        }
+        self.controller.save().await
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`timers`]. Nothing here waits for the kernel, a peer, Docker or the disk:
 //! those answer by themselves.
 
+pub(crate) mod addresses;
 mod drain;
 mod forgotten;
 mod mend;
@@ -29,6 +30,7 @@ use crate::plumber::Plumber;
 use crate::settings::DrainAction;
 use crate::stopper::Stopper;
 use crate::store::{NetworkRecord, State, Store};
+use addresses::Addresses;
 use timers::{Timer, Timers};
 
 /// What the operator decides, and how long things take.
@@ -47,6 +49,8 @@ pub(crate) struct Policy {
     pub(crate) reconcile_every: Duration,
     /// How long after something doubtful was seen there it is looked at again.
     pub(crate) second_look: Duration,
+    /// How long Docker must not list what it never gave back.
+    pub(crate) reclaim_after: Duration,
 }
 
 impl Policy {
@@ -59,6 +63,7 @@ impl Policy {
             retry_time: Duration::from_secs(1),
             reconcile_every: Duration::from_secs(60),
             second_look: Duration::from_secs(10),
+            reclaim_after: Duration::from_secs(60),
         }
     }
 }
@@ -120,6 +125,7 @@ pub(crate) struct Controller {
     /// Names of all networks Docker has, for messages.
     network_names: BTreeMap<String, String>,
     announcements: Announcements<Source>,
+    addresses: Addresses,
     /// Endpoints whose container's end is outside of the container, and since
     /// when that was seen.
     returned: BTreeMap<String, Instant>,
@@ -139,6 +145,8 @@ struct Network {
     record: NetworkRecord,
     /// It is known from an earlier run alone: Docker has not spoken of it yet.
     remembered: bool,
+    /// Since when Docker has not listed it.
+    absent_since: Option<Instant>,
     actual: Actual,
     /// Endpoints whose links the kernel was asked for and Docker does not have
     /// yet.
@@ -165,6 +173,7 @@ impl Network {
         Self {
             record,
             remembered: false,
+            absent_since: None,
             actual: Actual::default(),
             joining: BTreeSet::new(),
             delivering: None,
@@ -176,7 +185,12 @@ impl Network {
 
 impl Controller {
     /// Takes over what an earlier run remembered.
-    pub(crate) fn new(state: State, policy: Policy, effects: Effects) -> (Self, Handle) {
+    pub(crate) fn new(
+        state: State,
+        addresses: Addresses,
+        policy: Policy,
+        effects: Effects,
+    ) -> (Self, Handle) {
         let (sender, questions) = mpsc::channel(MAILBOX);
         let handle = Handle { questions: sender };
         let network_of = state
@@ -205,6 +219,7 @@ impl Controller {
             told_everything: false,
             network_names: BTreeMap::new(),
             announcements: Announcements::default(),
+            addresses,
             returned: BTreeMap::new(),
             attributes: Arc::new(PathAttributes::originated()),
             timers: Timers::default(),
@@ -260,7 +275,7 @@ impl Controller {
             .iter()
             .map(|(id, network)| (id.clone(), network.record.clone()))
             .collect();
-        State::new(records)
+        State::new(records).with_requests(self.addresses.requests())
     }
 
     fn expire(&mut self, now: Instant) {

@@ -34,6 +34,8 @@ impl Controller {
                 self.name_of(&other)
             )));
         }
+        self.addresses.check(&record)?;
+        self.addresses.hold(&record);
         let plumbed = self.effects.plumber.apply(datapath::network(id));
         self.networks.insert(id.to_owned(), Network::new(record));
         info!(network = id, "network created");
@@ -58,7 +60,9 @@ impl Controller {
             self.network_of.remove(endpoint);
         }
         let version = self.set_announced(Source::Service(id.to_owned()), [].into());
-        self.networks.remove(id);
+        if let Some(network) = self.networks.remove(id) {
+            self.addresses.let_go(&network.record);
+        }
         self.timers.clear(&Timer::Settled(id.to_owned()));
         self.timers.clear(&Timer::RetryDelivery(id.to_owned()));
         info!(network = id, "network deleted");
