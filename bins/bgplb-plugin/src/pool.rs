@@ -27,7 +27,7 @@ pub(crate) enum PoolError {
     )]
     NotAPrefix { value: String },
     #[error(
-        "only subnet mask /{wanted} is supported, not {prefix}: a service owns a single address"
+        "only subnet mask /{wanted} is supported, not {prefix}: a service owns a single address, such as {}/{wanted}", prefix.addr()
     )]
     Mask { prefix: IpNet, wanted: u8 },
     #[error("{prefix} is of the wrong family for an {family} pool")]
@@ -258,7 +258,7 @@ mod tests {
                 request("", Some("2001:db8::/64"), true),
                 "only subnet mask /128",
             ),
-            (request("10.0.0.1/24", None, false), "10.0.0.1/24"),
+            (request("10.0.0.1/24", None, false), "such as 10.0.0.1/32"),
             (request("", Some("ten"), true), "--ipam-opt v6subnet="),
             (request("127.0.0.1/32", None, false), "loopback"),
             (request("", Some("fe80::1/128"), true), "link-local"),

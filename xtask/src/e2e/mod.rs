@@ -5,6 +5,8 @@ mod bfd;
 mod cases;
 pub(crate) mod interop;
 pub(crate) mod matrix;
+pub(crate) mod pools;
+mod refusals;
 mod settings;
 mod socket;
 mod suite;

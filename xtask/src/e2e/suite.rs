@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 
 use super::tally::Tally;
-use super::{cases, full_name, socket, versions};
+use super::{cases, full_name, pools, refusals, socket, versions};
 use crate::artifacts::{self, Artifacts};
 use crate::lab::engine::{Engine, EngineKind, Version};
 use crate::lab::host::{self, Host};
@@ -115,6 +115,8 @@ pub(super) fn of_machine() -> Vec<Suite> {
         let mut tests = of(cases::EVERY_ROUTER);
         if router == RouterKind::Speaker {
             tests.extend(of(&cases::ONE_ROUTER));
+            tests.extend(of(&pools::CASES));
+            tests.extend(of(&refusals::CASES));
         }
         suites.push(Suite {
             name: router.name().to_owned(),
