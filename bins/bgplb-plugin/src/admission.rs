@@ -20,7 +20,7 @@ pub(crate) fn network(ipv4: &[IpamData], ipv6: &[IpamData]) -> Result<NetworkRec
     }
     if record.prefixes().next().is_none() {
         return Err(PluginError::bad_request(
-            "the network has no address: give --subnet <IPv4 address>/32, --ipam-opt v6subnet=<IPv6 address>/128, or both",
+            "the network has no address: give --subnet <IPv4 address>/32, --ipam-opt v6subnet=<IPv6 address>/128, or both, or --ipam-opt pool=<name>",
         ));
     }
     Ok(record)
@@ -116,6 +116,12 @@ mod tests {
                 data("LocalDefault", &["10.0.0.0/24"]),
                 vec![],
                 "--ipam-driver",
+            ),
+            (data("null", &["0.0.0.0/0"]), vec![], "--ipam-driver"),
+            (
+                vec![],
+                data("bgplb", &["2001:db8::1/128", "2001:db8::2/128"]),
+                "2 IPv6 subnets given",
             ),
             (data("bgplb", &["10.0.0.0/24"]), vec![], "/32"),
             (vec![], data("bgplb", &["2001:db8::/64"]), "/128"),

@@ -24,6 +24,7 @@ use tracing::{error, info, warn};
 use crate::addresses;
 use crate::args::{Args, docker_socket};
 use crate::background::Background;
+use crate::controller::addresses::Addresses;
 use crate::controller::{Beginning, Controller, Effects, Handle, Policy};
 use crate::datapath::{self, Spread};
 use crate::driver::Driver;
@@ -83,7 +84,9 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         stopper,
         spread: Spread::of_kernel(),
     };
-    let (controller, handle) = Controller::new(beginning, Policy::new(settings.drain), effects);
+    let given_out = Addresses::new(settings.pools.clone(), settings.scope, &beginning.state);
+    let policy = Policy::new(settings.drain);
+    let (controller, handle) = Controller::new(beginning, given_out, policy, effects);
     let tasks = Tasks::new();
     let driver = Driver::new(
         handle.clone(),
@@ -92,7 +95,8 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         site,
         Background::new(tasks.tracker.clone()),
     );
-    let router = api::network_router(Arc::new(driver)).merge(api::ipam_router(Arc::new(Ipam)));
+    let router = api::network_router(Arc::new(driver))
+        .merge(api::ipam_router(Arc::new(Ipam::new(handle.clone()))));
 
     let Tasks {
         tracker,

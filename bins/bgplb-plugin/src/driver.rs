@@ -165,10 +165,14 @@ impl NetworkDriver for Driver {
         request: api::AllocateNetworkRequest,
     ) -> Result<api::AllocateNetworkResponse, PluginError> {
         // The manager sees only the IPv4 half, which may be the placeholder.
-        admission::pools(&request.ipv4_data, &request.ipv6_data)?;
+        let prefixes = admission::pools(&request.ipv4_data, &request.ipv6_data)?;
         let given = request.options.iter();
         let given = given.map(|(name, value)| (name.as_str(), value.as_str()));
         self.read(&options::ours(given))?;
+        self.steps
+            .controller
+            .ask(move |controller| controller.allocated(&prefixes))
+            .await?;
         Ok(api::AllocateNetworkResponse {
             options: request.options,
         })
@@ -299,14 +303,7 @@ impl Steps {
     }
 
     async fn save(&self) -> Result<(), PluginError> {
-        let saved = self.controller.ask(|c| c.save()).await?;
-        match saved.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(PluginError::internal(format!(
-                "the plugin's state can't be written: {error}"
-            ))),
-            Err(_) => Err(Stopping.into()),
-        }
+        self.controller.save().await
     }
 }
 

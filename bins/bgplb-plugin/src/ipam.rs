@@ -1,16 +1,106 @@
-//! Docker's address requests: every pool is one address, and every container
-//! on the network gets it.
+//! Docker's address requests: every pool it gets is one address, and every
+//! container on the network gets that.
+
+use std::net::IpAddr;
+use std::time::Instant;
 
 use docker_plugin_api as api;
 use docker_plugin_api::{AddressSpaces, IpamCapabilities, IpamDriver, PluginError, PoolId};
+use tokio::time::timeout_at;
 
+use crate::controller::Handle;
+use crate::controller::addresses::Leased;
 use crate::pool::{ADDRESS_SPACE, Pool, PoolError, Request};
 
 /// The `--ipam-opt` that names the IPv6 service address.
 const V6_SUBNET: &str = "v6subnet";
 
-/// Answers the `IpamDriver` methods. It has no state: a pool's id says all.
-pub(crate) struct Ipam;
+/// The `--ipam-opt` that names the pool to take the addresses from.
+const POOL: &str = "pool";
+
+/// Answers the `IpamDriver` methods. What it gives out, the controller
+/// remembers.
+pub(crate) struct Ipam {
+    controller: Handle,
+}
+
+impl Ipam {
+    pub(crate) const fn new(controller: Handle) -> Self {
+        Self { controller }
+    }
+
+    /// An address of the named pool: the one chosen, or one of the pool's.
+    async fn lease(
+        &self,
+        space: &str,
+        name: String,
+        v6: bool,
+        chosen: Option<IpAddr>,
+    ) -> Result<Pool, PluginError> {
+        loop {
+            let name = name.clone();
+            let leased = self
+                .controller
+                .ask(move |controller| controller.lease(&name, v6, chosen))
+                .await??;
+            match leased {
+                Leased::Address(address) => return Ok(Pool::of(space, address)),
+                Leased::NoIpv4 => return Ok(Pool::placeholder(space)),
+                // Its news or the time: either way it is asked again.
+                Leased::Later(news, at) => _ = timeout_at(Instant::into(at), news).await,
+            }
+        }
+    }
+
+    /// Grants what is asked for, and has it counted.
+    async fn grant(&self, request: api::RequestPoolRequest) -> Result<Pool, PluginError> {
+        let asked = Request {
+            space: &request.address_space,
+            pool: request.pool,
+            sub_pool: request.sub_pool,
+            v6subnet: request.options.get(V6_SUBNET).map(String::as_str),
+            v6: request.v6,
+        };
+        let chosen = asked.chosen()?;
+        if request.pool.is_none() {
+            let (options, v6) = (request.options.clone(), request.v6);
+            self.controller
+                .ask(move |controller| controller.note_request(&options, v6))
+                .await??;
+        }
+        if let Some(name) = request.options.get(POOL)
+            && chosen.is_none_or(|prefix| !crate::pool::is_placeholder(prefix))
+        {
+            let chosen = chosen.map(|prefix| prefix.addr());
+            return self
+                .lease(asked.space, name.clone(), request.v6, chosen)
+                .await;
+        }
+        let pool = Pool::request(&asked)?;
+        if let Some(address) = pool.service_address() {
+            self.controller
+                .ask(move |controller| controller.take_address(address))
+                .await?;
+        }
+        Ok(pool)
+    }
+
+    async fn remember(&self, pool: &Pool) -> Result<api::PoolResponse, PluginError> {
+        let id = PoolId::new(pool.to_string())
+            .map_err(|error| PluginError::bad_request(format!("pool id: {error}")))?;
+        self.controller.save().await?;
+        Ok(api::PoolResponse::new(id, pool.prefix()))
+    }
+
+    async fn release(&self, pool: &Pool) -> Result<(), PluginError> {
+        if let Some(address) = pool.service_address() {
+            self.controller
+                .ask(move |controller| controller.release_address(address))
+                .await?;
+        }
+        Ok(())
+    }
+}
 
 impl IpamDriver for Ipam {
     fn capabilities(&self) -> IpamCapabilities {
@@ -25,20 +115,21 @@ impl IpamDriver for Ipam {
         &self,
         request: api::RequestPoolRequest,
     ) -> Result<api::PoolResponse, PluginError> {
-        let pool = Pool::request(&Request {
-            space: &request.address_space,
-            pool: request.pool,
-            sub_pool: request.sub_pool,
-            v6subnet: request.options.get(V6_SUBNET).map(String::as_str),
-            v6: request.v6,
-        })?;
-        let id = PoolId::new(pool.to_string())
-            .map_err(|error| PluginError::bad_request(format!("pool id: {error}")))?;
-        Ok(api::PoolResponse::new(id, pool.prefix()))
+        let pool = self.grant(request).await?;
+        let answer = self.remember(&pool).await;
+        if answer.is_err() {
+            self.release(&pool).await?;
+        }
+        answer
     }
 
-    async fn release_pool(&self, _request: api::ReleasePoolRequest) -> Result<(), PluginError> {
-        Ok(())
+    async fn release_pool(&self, request: api::ReleasePoolRequest) -> Result<(), PluginError> {
+        // Docker forgets the pool whatever we say.
+        let Ok(pool) = Pool::from_id(request.pool_id.as_str()) else {
+            return Ok(());
+        };
+        self.release(&pool).await?;
+        self.controller.save().await
     }
 
     async fn request_address(

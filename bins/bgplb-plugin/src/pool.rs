@@ -27,12 +27,14 @@ pub(crate) enum PoolError {
     )]
     NotAPrefix { value: String },
     #[error(
-        "only subnet mask /{wanted} is supported, not {prefix}: a service owns a single address"
+        "only subnet mask /{wanted} is supported, not {prefix}: a service owns a single address, such as {}/{wanted}", prefix.addr()
     )]
     Mask { prefix: IpNet, wanted: u8 },
     #[error("{prefix} is of the wrong family for an {family} pool")]
     Family { prefix: IpNet, family: &'static str },
-    #[error("IPv6 subnet is required: add --ipam-opt v6subnet=<address>/128")]
+    #[error(
+        "IPv6 subnet is required: add --ipam-opt v6subnet=<address>/128, or --ipam-opt pool=<name>"
+    )]
     MissingV6,
     #[error(
         "--subnet {subnet} and v6subnet={option} name different IPv6 addresses: give one of them"
@@ -59,44 +61,60 @@ pub(crate) struct Request<'a> {
     pub(crate) v6: bool,
 }
 
-impl Pool {
-    /// Grants what is asked for, or says why not.
-    pub(crate) fn request(request: &Request<'_>) -> Result<Self, PoolError> {
-        if request.sub_pool.is_some() {
+impl Request<'_> {
+    /// The prefix the user chose, if any; the placeholder is one.
+    pub(crate) fn chosen(&self) -> Result<Option<IpNet>, PoolError> {
+        if self.sub_pool.is_some() {
             return Err(PoolError::SubPool);
         }
-        if let Some(subnet) = request.pool {
+        if let Some(subnet) = self.pool {
             check_service_prefix(subnet)?;
         }
-        let prefix = if request.v6 {
-            let option = request
-                .v6subnet
-                .filter(|text| !text.is_empty())
-                .map(service_prefix)
-                .transpose()?;
-            match (request.pool, option) {
-                (Some(subnet), Some(option)) if subnet != option => {
-                    return Err(PoolError::Different { subnet, option });
-                }
-                (Some(prefix), _) | (None, Some(prefix)) => prefix,
-                (None, None) => return Err(PoolError::MissingV6),
+        let option = self
+            .v6subnet
+            .filter(|text| self.v6 && !text.is_empty())
+            .map(service_prefix)
+            .transpose()?;
+        let chosen = match (self.pool, option) {
+            (Some(subnet), Some(option)) if subnet != option => {
+                return Err(PoolError::Different { subnet, option });
             }
-        } else {
-            request.pool.unwrap_or(IpNet::V4(PLACEHOLDER))
+            (subnet, option) => subnet.or(option),
         };
-        match (request.v6, prefix) {
-            (false, IpNet::V6(_)) => Err(PoolError::Family {
+        match (self.v6, chosen) {
+            (false, Some(prefix @ IpNet::V6(_))) => Err(PoolError::Family {
                 prefix,
                 family: "IPv4",
             }),
-            (true, IpNet::V4(_)) => Err(PoolError::Family {
+            (true, Some(prefix @ IpNet::V4(_))) => Err(PoolError::Family {
                 prefix,
                 family: "IPv6",
             }),
-            _ => Ok(Self {
-                space: request.space.to_owned(),
-                prefix,
-            }),
+            _ => Ok(chosen),
+        }
+    }
+}
+
+impl Pool {
+    /// The pool of one address.
+    pub(crate) fn of(space: &str, address: IpAddr) -> Self {
+        Self {
+            space: space.to_owned(),
+            prefix: address.into(),
+        }
+    }
+
+    /// What stands for “no IPv4”.
+    pub(crate) fn placeholder(space: &str) -> Self {
+        Self::of(space, PLACEHOLDER.addr().into())
+    }
+
+    /// Grants what is asked for without a pool's name, or says why not.
+    pub(crate) fn request(request: &Request<'_>) -> Result<Self, PoolError> {
+        match request.chosen()? {
+            Some(prefix) => Ok(Self::of(request.space, prefix.addr())),
+            None if request.v6 => Err(PoolError::MissingV6),
+            None => Ok(Self::placeholder(request.space)),
         }
     }
 
@@ -123,6 +141,11 @@ impl Pool {
     /// The prefix, canonical.
     pub(crate) const fn prefix(&self) -> IpNet {
         self.prefix
+    }
+
+    /// The service address; none in the placeholder.
+    pub(crate) fn service_address(&self) -> Option<IpAddr> {
+        (!is_placeholder(self.prefix)).then(|| self.prefix.addr())
     }
 
     /// The pool's one address, if `asked` allows for it.
@@ -235,7 +258,7 @@ mod tests {
                 request("", Some("2001:db8::/64"), true),
                 "only subnet mask /128",
             ),
-            (request("10.0.0.1/24", None, false), "10.0.0.1/24"),
+            (request("10.0.0.1/24", None, false), "such as 10.0.0.1/32"),
             (request("", Some("ten"), true), "--ipam-opt v6subnet="),
             (request("127.0.0.1/32", None, false), "loopback"),
             (request("", Some("fe80::1/128"), true), "link-local"),

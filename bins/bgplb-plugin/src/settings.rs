@@ -1,6 +1,8 @@
 //! The environment's settings, checked: docker-bgp-lb's nine names with their
 //! defaults, and a few of our own.
 
+mod pools;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -8,6 +10,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bgp_speaker::BfdSettings;
+
+use lb_plan::Pools;
 
 /// Everything the operator may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) next_hop_v6: Option<Ipv6Addr>,
     /// `DOCKER_HOST`: the engine's socket, `unix://` only.
     pub(crate) docker_socket: Option<PathBuf>,
+    /// `POOLS` and `POOLS_FILE`.
+    pub(crate) pools: Pools,
     /// Values that were understood but have no effect; to be logged.
     pub(crate) warnings: Vec<String>,
 }
@@ -100,6 +106,8 @@ pub(crate) enum SettingsError {
         limit = PASSWORD_LIMIT
     )]
     PasswordTooLong { length: usize },
+    #[error("{name}: {reason}")]
+    Pools { name: &'static str, reason: String },
 }
 
 /// `TCP_MD5SIG_MAXKEYLEN` of `linux/tcp.h`.
@@ -116,7 +124,7 @@ impl Settings {
                 .filter(|value| !value.is_empty())
         };
         let mut warnings = Vec::new();
-        Ok(Self {
+        let settings = Self {
             identifier: identifier(get("ROUTER_ID"))?,
             listen_port: listen_port(get("ROUTER_PORT"))?,
             local_as: get("LOCAL_AS").map_or(Ok(64512), |value| asn("LOCAL_AS", &value))?,
@@ -138,8 +146,20 @@ impl Settings {
             },
             next_hop_v6: next_hop_v6(get("NEXT_HOP_IPV6"))?,
             docker_socket: docker_socket(get("DOCKER_HOST"))?,
+            pools: pools::read(get("POOLS").as_deref(), get("POOLS_FILE").as_deref())?,
             warnings,
-        })
+        };
+        settings.check_pools()?;
+        Ok(settings)
+    }
+
+    fn check_pools(&self) -> Result<(), SettingsError> {
+        let peers = self.peers.iter().map(|peer| ("PEER_ADDRESS", peer.address));
+        let own = [("ROUTER_ID", self.identifier.into())];
+        let next_hop = self
+            .next_hop_v6
+            .map(|next_hop| ("NEXT_HOP_IPV6", next_hop.into()));
+        pools::check_apart(&self.pools, own.into_iter().chain(peers).chain(next_hop))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -40,12 +40,8 @@ pub(crate) struct NetworkRecord {
 impl NetworkRecord {
     /// The service addresses as host prefixes.
     pub(crate) fn prefixes(&self) -> impl Iterator<Item = IpNet> + use<> {
-        let v4 = self
-            .v4
-            .map(|address| IpNet::from(std::net::IpAddr::V4(address)));
-        let v6 = self
-            .v6
-            .map(|address| IpNet::from(std::net::IpAddr::V6(address)));
+        let v4 = self.v4.map(|address| IpNet::from(IpAddr::V4(address)));
+        let v6 = self.v6.map(|address| IpNet::from(IpAddr::V6(address)));
         v4.into_iter().chain(v6)
     }
 }
@@ -79,6 +75,9 @@ pub(crate) struct State {
     /// The whole host is being drained.
     #[serde(default)]
     pub(crate) drained: bool,
+    /// How often Docker asked for an address and has not given it back.
+    #[serde(default)]
+    pub(crate) requests: BTreeMap<IpAddr, u32>,
 }
 
 impl State {
@@ -87,7 +86,13 @@ impl State {
             version: VERSION,
             networks,
             drained: false,
+            requests: BTreeMap::new(),
         }
+    }
+
+    /// The same with addresses that were asked for.
+    pub(crate) fn with_requests(self, requests: BTreeMap<IpAddr, u32>) -> Self {
+        Self { requests, ..self }
     }
 }
 
@@ -247,7 +252,10 @@ mod tests {
             number: None,
             endpoints: BTreeMap::from([("e1".to_owned(), endpoint)]),
         };
-        State::new(BTreeMap::from([("n1".to_owned(), network)]))
+        State::new(BTreeMap::from([("n1".to_owned(), network)])).with_requests(BTreeMap::from([
+            ([10, 0, 0, 101].into(), 2),
+            ("2001:db8::101".parse().unwrap(), 1),
+        ]))
     }
 
     #[tokio::test]
@@ -270,6 +278,16 @@ mod tests {
         let below = directory.0.join("a/b");
         assert_eq!(load(&below).unwrap(), State::new(BTreeMap::new()));
         assert!(below.is_dir());
+    }
+
+    #[test]
+    fn files_from_before_pools_are_understood() {
+        let directory = Directory::new("older");
+        let text =
+            r#"{"version":1,"networks":{"n1":{"v4":"10.0.0.101","v6":null,"endpoints":{}}}}"#;
+        fs::write(directory.0.join(FILE), text).unwrap();
+        let state = load(&directory.0).unwrap();
+        assert_eq!((state.networks.len(), state.requests.len()), (1, 0));
     }
 
     #[test]

@@ -63,9 +63,9 @@ pub(super) const OTHER_PASSWORD: &[(&str, Case)] = &[(
 
 /// A withdrawal or an announcement is at the router and in its kernel within this time. It is
 /// generous: the tests share two processors with four routers' worth of other work.
-const SOON: Duration = secs(5);
+pub(super) const SOON: Duration = secs(5);
 
-fn hosts(lab: &Lab) -> Result<[&Host; 2]> {
+pub(super) fn hosts(lab: &Lab) -> Result<[&Host; 2]> {
     lab.all()
         .try_into()
         .map_err(|_| anyhow!("a laboratory has two hosts"))

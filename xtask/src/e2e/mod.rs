@@ -6,6 +6,8 @@ mod cases;
 pub(crate) mod interop;
 pub(crate) mod matrix;
 mod options;
+pub(crate) mod pools;
+mod refusals;
 mod settings;
 mod several;
 mod socket;

@@ -8,7 +8,7 @@ use crate::cmd::Cmd;
 use crate::wait::secs;
 
 /// Tests that need the plugin's binary and nothing else.
-pub(super) const CASES: [(&str, ProgramCase); 7] = [
+pub(super) const CASES: [(&str, ProgramCase); 8] = [
     ("missing_peer_address_is_named", |a| {
         refuses(a, "PEER_ADDRESS", "")
     }),
@@ -30,6 +30,9 @@ pub(super) const CASES: [(&str, ProgramCase); 7] = [
     ("unparsable_router_port_is_refused", |a| {
         refuses(a, "ROUTER_PORT", "bgp")
     }),
+    ("pools_that_overlap_are_refused", |a| {
+        refuses(a, "POOLS", "web=10.0.0.0/24;db=10.0.0.7")
+    }),
 ];
 
 /// Runs the plugin with good settings but for one.
@@ -40,6 +43,7 @@ fn refuses(artifacts: &Artifacts, key: &str, value: &str) -> Result<()> {
         ("LOCAL_AS", "64512"),
         ("PEER_ADDRESS", "192.168.8.137"),
         ("PEER_AS", "65500"),
+        ("POOLS", "web=192.168.0.30-192.168.0.49"),
     ];
     let unknown = good.iter().all(|(name, _)| *name != key);
     let more = unknown.then_some((key, value));

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 
 use super::tally::Tally;
-use super::{cases, full_name, options, several, socket, versions};
+use super::{cases, full_name, options, pools, refusals, several, socket, versions};
 use crate::artifacts::{self, Artifacts};
 use crate::lab::engine::{Engine, EngineKind, Version};
 use crate::lab::host::{self, Host};
@@ -117,6 +117,8 @@ pub(super) fn of_machine() -> Vec<Suite> {
             tests.extend(of(&cases::ONE_ROUTER));
             tests.extend(of(several::CASES));
             tests.extend(of(options::ONE_ROUTER));
+            tests.extend(of(&pools::CASES));
+            tests.extend(of(&refusals::CASES));
         }
         if matches!(router, RouterKind::Bird | RouterKind::Frr) {
             tests.extend(of(options::CASES));

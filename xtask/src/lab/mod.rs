@@ -193,6 +193,7 @@ impl Lab {
             ("PEER_ADDRESS", ROUTER_V4.to_string()),
             ("PEER_AS", router::ROUTER_AS.to_string()),
             ("SIGUSR2_HANDLER", "true".to_owned()),
+            ("POOLS", crate::e2e::pools::POOLS.to_owned()),
         ]
     }
 

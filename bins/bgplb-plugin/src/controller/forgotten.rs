@@ -1,10 +1,11 @@
-//! Networks an earlier run remembered and Docker does not have any more.
+//! Networks that are remembered here and that Docker does not have any more.
 //!
 //! Docker says when it deletes a network, with one exception: an engine that
 //! ends forgets the networks of a Swarm, without a word. When a task needs one
 //! again, it is created anew under the same id.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use tracing::info;
 
@@ -23,17 +24,25 @@ impl Controller {
         self.drop_network(id)
     }
 
-    /// Forgets what is remembered of networks that Docker does not list, so
-    /// that others may have their addresses. Those with containers stay: that
-    /// they run is more certain than the list, which may be another engine's.
+    /// Forgets networks that Docker does not list, so that others may have
+    /// their addresses: those remembered from an earlier run at once, those of
+    /// this run, whose end was not heard, after a while. Those with containers
+    /// stay: that they run is more certain than the list, which may be another
+    /// engine's.
     pub(super) fn forget_absent(&mut self, present: &BTreeSet<&str>) {
-        let absent: Vec<String> = self
-            .networks
-            .iter()
-            .filter(|(id, network)| network.remembered && !present.contains(id.as_str()))
-            .filter(|(_, network)| !network.record.endpoints.values().any(|e| e.attached))
-            .map(|(id, _)| id.clone())
-            .collect();
+        let now = Instant::now();
+        let mut absent = Vec::new();
+        for (id, network) in &mut self.networks {
+            let used = network.record.endpoints.values().any(|e| e.attached);
+            if used || present.contains(id.as_str()) {
+                network.absent_since = None;
+                continue;
+            }
+            let since = *network.absent_since.get_or_insert(now);
+            if network.remembered || now >= since + self.policy.reclaim_after {
+                absent.push(id.clone());
+            }
+        }
         for id in &absent {
             info!(network = id, "Docker does not have the network any more");
             if let Some(leaving) = self.drop_network(id) {

@@ -5,6 +5,7 @@
 //! [`timers`]. Nothing here waits for the kernel, a peer, Docker or the disk:
 //! those answer by themselves.
 
+pub(crate) mod addresses;
 mod drain;
 mod forgotten;
 mod mend;
@@ -33,6 +34,7 @@ use crate::plumber::Plumber;
 use crate::settings::DrainAction;
 use crate::stopper::Stopper;
 use crate::store::{NetworkRecord, State, Store};
+use addresses::Addresses;
 use timers::{Timer, Timers};
 
 /// What the operator decides, and how long things take.
@@ -52,6 +54,8 @@ pub(crate) struct Policy {
     pub(crate) reconcile_every: Duration,
     /// How long after something doubtful was seen there it is looked at again.
     pub(crate) second_look: Duration,
+    /// How long Docker must not list what it never gave back.
+    pub(crate) reclaim_after: Duration,
 }
 
 impl Policy {
@@ -64,6 +68,7 @@ impl Policy {
             retry_time: Duration::from_secs(1),
             reconcile_every: Duration::from_secs(60),
             second_look: Duration::from_secs(10),
+            reclaim_after: Duration::from_secs(60),
         }
     }
 }
@@ -139,6 +144,7 @@ pub(crate) struct Controller {
     /// Names of all networks Docker has, for messages.
     network_names: BTreeMap<String, String>,
     announcements: Announcements<Source, Route>,
+    addresses: Addresses,
     /// Endpoints whose container's end is outside of the container, and since
     /// when that was seen.
     returned: BTreeMap<String, Instant>,
@@ -161,6 +167,8 @@ struct Network {
     /// It is known from an earlier run alone: Docker has not spoken of it yet.
     remembered: bool,
     options: ServiceOptions,
+    /// Since when Docker has not listed it.
+    absent_since: Option<Instant>,
     actual: Actual,
     /// What is delivered is an earlier run's work.
     taken_over: bool,
@@ -211,6 +219,7 @@ impl Network {
             record,
             remembered: false,
             options,
+            absent_since: None,
             actual: Actual::default(),
             taken_over: false,
             drain: Drain::No,
@@ -226,7 +235,12 @@ impl Network {
 
 impl Controller {
     /// Takes over what an earlier run remembered.
-    pub(crate) fn new(beginning: Beginning, policy: Policy, effects: Effects) -> (Self, Handle) {
+    pub(crate) fn new(
+        beginning: Beginning,
+        addresses: Addresses,
+        policy: Policy,
+        effects: Effects,
+    ) -> (Self, Handle) {
         let Beginning {
             mut state,
             mut numbers,
@@ -270,6 +284,7 @@ impl Controller {
             drained,
             network_names: BTreeMap::new(),
             announcements: Announcements::default(),
+            addresses,
             returned: BTreeMap::new(),
             attributes: Arc::new(PathAttributes::originated()),
             numbers,
@@ -341,7 +356,7 @@ impl Controller {
             .iter()
             .map(|(id, network)| (id.clone(), network.record.clone()))
             .collect();
-        let mut state = State::new(records);
+        let mut state = State::new(records).with_requests(self.addresses.requests());
         state.drained = self.drained;
         state
     }

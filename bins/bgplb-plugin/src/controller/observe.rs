@@ -104,6 +104,7 @@ impl Controller {
         for id in gone {
             self.lose_network(&id);
         }
+        self.compare_addresses(networks);
         for network in networks {
             self.advertise(network);
         }

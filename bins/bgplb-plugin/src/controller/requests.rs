@@ -37,7 +37,9 @@ impl Controller {
                 self.name_of(&other)
             )));
         }
+        self.addresses.check(&record)?;
         record.number = Some(self.take_number()?);
+        self.addresses.hold(&record);
         let plumbed = self.effects.plumber.apply(datapath::network(id));
         let mut network = Network::new(record, options);
         if self.drained {
@@ -67,6 +69,7 @@ impl Controller {
         }
         let version = self.set_announced(Source::Service(id.to_owned()), [].into());
         let record = self.networks.remove(id)?.record;
+        self.addresses.let_go(&record);
         let numbers = record.endpoints.values().map(|it| it.number);
         for number in numbers.chain([record.number]) {
             self.numbers.release(number);

@@ -13,6 +13,7 @@ use bgp_speaker::{LocalAddresses, Speaker, SpeakerConfig};
 use bgp_wire::{Asn, BgpIdentifier};
 use docker_plugin_api as api;
 use healthwatch::{Attachment, Container, ContainerId, DockerClient, Level, Observation, Reason};
+use lb_plan::Pools;
 use netplumb::{FakeKernel, Kernel, Observed, Op};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -21,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Driver;
 use crate::background::Background;
+use crate::controller::addresses::Addresses;
 use crate::controller::{Beginning, Controller, Effects, Handle, Policy};
 use crate::datapath::Spread;
 use crate::ipam::Ipam;
@@ -33,6 +35,7 @@ use crate::store::{self, State, Store};
 use crate::{datapath, naming};
 
 mod forgotten;
+mod pools;
 
 const NETWORK: &str = "1201b136aae33ee4925f2e7b1c4ac2258cb0a511546d71945cdfc11880b2a922";
 const ENDPOINT: &str = "6c7afb574597eeed4200a3739772d275cff79c257d2e73926a37687818083c21";
@@ -165,6 +168,16 @@ impl World {
     /// A plugin started on what an earlier one left in `directory` and the
     /// kernel.
     fn resume(directory: Arc<Directory>, kernel: SharedKernel, policy: Policy) -> Self {
+        Self::resume_with(directory, kernel, policy, (Pools::default(), Scope::Local))
+    }
+
+    /// The same with address pools, for networks of this scope.
+    fn resume_with(
+        directory: Arc<Directory>,
+        kernel: SharedKernel,
+        policy: Policy,
+        (pools, scope): (Pools, Scope),
+    ) -> Self {
         let state = store::load(&directory.path).unwrap();
         let (_addresses, addresses) = watch::channel(Arc::new(LocalAddresses::default()));
         let identifier = BgpIdentifier::from(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -186,18 +199,20 @@ impl World {
                 remote_as: 65500,
             }],
         };
+        let addresses = Addresses::new(pools, scope, &state);
         let beginning = Beginning {
             state,
             numbers: Numbers::default(),
             site: site.clone(),
         };
-        let (controller, handle) = Controller::new(beginning, policy, effects);
+        let (controller, handle) = Controller::new(beginning, addresses, policy, effects);
         let (docker, observations) = mpsc::channel(16);
         let stop = CancellationToken::new();
         tokio::spawn(controller.run(observations, stop.clone()));
         let background = Background::new(TaskTracker::new());
-        let driver = Driver::new(handle.clone(), speaker, Scope::Local, site, background);
-        let router = api::network_router(Arc::new(driver)).merge(api::ipam_router(Arc::new(Ipam)));
+        let driver = Driver::new(handle.clone(), speaker, scope, site, background);
+        let ipam = Ipam::new(handle.clone());
+        let router = api::network_router(Arc::new(driver)).merge(api::ipam_router(Arc::new(ipam)));
         Self {
             kernel,
             router,

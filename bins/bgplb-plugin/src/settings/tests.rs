@@ -180,3 +180,22 @@ fn a_password_is_bounded_and_never_printed() {
     );
     assert!(!format!("{settings:?}").contains("hush"));
 }
+
+#[test]
+fn pools_leave_out_the_addresses_of_the_session() {
+    for (range, setting) in [
+        ("192.168.8.0/24", "ROUTER_ID"),
+        ("192.168.8.130-192.168.8.140", "PEER_ADDRESS"),
+        ("2001:db8:8::/120", "NEXT_HOP_IPV6"),
+    ] {
+        let pools = format!("web={range}");
+        let error = read(&[("POOLS", &pools), ("NEXT_HOP_IPV6", "2001:db8:8::40")]).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("pool web") && error.contains(setting),
+            "{error}"
+        );
+    }
+    let settings = read(&[("POOLS", "web=192.168.0.30-192.168.0.49")]).unwrap();
+    assert_eq!(settings.pools.iter().count(), 1);
+}

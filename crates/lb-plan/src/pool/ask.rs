@@ -96,7 +96,7 @@ pub enum LeaseError {
     },
     /// An IPv6 address was asked for without an IPv4 address before.
     #[error(
-        "the IPv6 address of pool {pool} follows from the network's IPv4 address, and none was asked for: create the network with both"
+        "the IPv6 address of pool {pool} follows from the network's IPv4 address, and none was asked for just before: create the network with both, or once more"
     )]
     Alone {
         /// The pool asked.
