@@ -82,6 +82,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         store: Store::start(state_dir).context("can't start the store")?,
         stopper,
         spread: Spread::of_kernel(),
+        by_address: datapath::spreads_by_address(),
     };
     let (controller, handle) = Controller::new(beginning, Policy::new(settings.drain), effects);
     let tasks = Tasks::new();
