@@ -83,6 +83,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         store: Store::start(state_dir).context("can't start the store")?,
         stopper,
         spread: Spread::of_kernel(),
+        by_address: datapath::spreads_by_address(),
     };
     let given_out = Addresses::new(settings.pools.clone(), settings.scope, &beginning.state);
     let policy = Policy::new(settings.drain);

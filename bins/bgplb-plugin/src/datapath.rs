@@ -10,7 +10,9 @@ use netplumb::{
     BridgeSpec, Desired, LinkKind, LinkSpec, MacAddr, Observed, Op, Owned, RouteSpec, WhenMissing,
 };
 
-pub(crate) use self::delivery::{Spread, deliver, delivers_to, forget, stop_delivering};
+pub(crate) use self::delivery::{
+    Spread, deliver, delivers_to, forget, spreads_by_address, stop_delivering,
+};
 use crate::naming;
 use crate::numbers;
 use crate::store::{EndpointRecord, NetworkRecord};

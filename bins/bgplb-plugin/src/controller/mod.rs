@@ -11,6 +11,7 @@ mod forgotten;
 mod mend;
 mod observe;
 pub(crate) mod requests;
+mod resume;
 mod settle;
 mod timers;
 
@@ -24,7 +25,7 @@ use healthwatch::Observation;
 use lb_plan::{Actual, Announcements, Delivery, Drain, FlapHistory, Proof, Reason};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::datapath::Spread;
 use crate::facts::Containers;
@@ -119,6 +120,8 @@ pub(crate) struct Effects {
     pub(crate) stopper: Stopper,
     /// How the kernel spreads flows over several containers.
     pub(crate) spread: Spread,
+    /// It spreads by addresses alone, and nobody was told yet.
+    pub(crate) by_address: bool,
 }
 
 /// What is settled before the start.
@@ -246,7 +249,7 @@ impl Controller {
             mut numbers,
             site,
         } = beginning;
-        number(&mut state, &mut numbers);
+        resume::number(&mut state, &mut numbers);
         let drained = state.drained;
         if drained {
             info!("this host is drained, as it was before: SIGUSR1 ends that");
@@ -267,7 +270,7 @@ impl Controller {
             .networks
             .into_iter()
             .map(|(id, record)| {
-                let options = remembered_options(&id, &record, &site);
+                let options = resume::options(&id, &record, &site);
                 let mut network = Network::new(record, options);
                 network.remembered = true;
                 if drained {
@@ -373,30 +376,6 @@ impl Controller {
             }
         }
     }
-}
-
-/// Numbers what an earlier version left without.
-fn number(state: &mut State, numbers: &mut Numbers) {
-    for network in state.networks.values_mut() {
-        let endpoints = network.endpoints.values_mut();
-        for of in endpoints
-            .map(|it| &mut it.number)
-            .chain([&mut network.number])
-        {
-            if of.is_none_or(|known| !numbers.insert(known)) {
-                *of = numbers.take();
-            }
-        }
-    }
-}
-
-/// A network's options, as far as they can still be used: the settings may
-/// have changed since they were checked.
-fn remembered_options(id: &str, record: &NetworkRecord, site: &Site) -> ServiceOptions {
-    ServiceOptions::read(&record.options, site).unwrap_or_else(|error| {
-        warn!(network = id, %error, "the network goes on without its options");
-        ServiceOptions::default()
-    })
 }
 
 enum Wake {

@@ -120,6 +120,9 @@ impl Controller {
         }
         let names: Vec<_> = to.iter().map(|it| name(&self.containers, it)).collect();
         info!(network = id, to = names.join(", "), "delivered");
+        if names.len() > 1 && std::mem::take(&mut self.effects.by_address) {
+            info!("all connections of one client go to one container: {BY_PORT}");
+        }
         network.actual.delivered = to;
         if let Some(how) = network.actual.announced {
             self.announce_delivered(id, how);
@@ -244,6 +247,10 @@ impl Controller {
         Some(self.effects.speaker.apply(&changes))
     }
 }
+
+/// What tells connections apart by their ports.
+const BY_PORT: &str = "set net.ipv4.fib_multipath_hash_policy and \
+    net.ipv6.fib_multipath_hash_policy to 1 to spread them by ports too";
 
 /// An endpoint's container and its share, for the log.
 fn name(containers: &Containers, (endpoint, share): (&String, &Share)) -> String {

@@ -54,6 +54,15 @@ impl Spread {
     }
 }
 
+/// Whether this kernel tells flows apart by their addresses alone, so that all
+/// connections of one client go to one container.
+pub(crate) fn spreads_by_address() -> bool {
+    ["ipv4", "ipv6"].iter().any(|family| {
+        let file = format!("/proc/sys/net/{family}/fib_multipath_hash_policy");
+        std::fs::read_to_string(file).is_ok_and(|policy| policy.trim() == "0")
+    })
+}
+
 /// The metric of the route that is there for want of a better one.
 const BASE_METRIC: u32 = 4096;
 

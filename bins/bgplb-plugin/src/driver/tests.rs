@@ -191,6 +191,7 @@ impl World {
             store: directory.store(),
             stopper,
             spread: Spread::Resilient,
+            by_address: false,
         };
         let site = Site {
             local_as: 64512,
