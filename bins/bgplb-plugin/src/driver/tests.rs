@@ -36,6 +36,7 @@ use crate::{datapath, naming};
 
 mod forgotten;
 mod pools;
+mod replay;
 
 const NETWORK: &str = "1201b136aae33ee4925f2e7b1c4ac2258cb0a511546d71945cdfc11880b2a922";
 const ENDPOINT: &str = "6c7afb574597eeed4200a3739772d275cff79c257d2e73926a37687818083c21";
