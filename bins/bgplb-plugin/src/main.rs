@@ -10,6 +10,7 @@ mod controller;
 mod datapath;
 mod driver;
 mod facts;
+mod hostcheck;
 mod ipam;
 mod naming;
 mod numbers;

@@ -14,6 +14,7 @@ impl Controller {
     pub(super) fn reconcile(&mut self) {
         let next = Instant::now() + self.policy.reconcile_every;
         self.timers.set(Timer::Reconcile, next);
+        self.examine_host();
         let handle = self.handle.clone();
         self.effects.plumber.observe_then(move |observed| {
             handle.tell_blocking(move |controller| match observed {

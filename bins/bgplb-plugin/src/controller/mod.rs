@@ -8,6 +8,7 @@
 pub(crate) mod addresses;
 mod drain;
 mod forgotten;
+mod host;
 mod mend;
 mod observe;
 pub(crate) mod requests;
@@ -29,6 +30,7 @@ use tracing::info;
 
 use crate::datapath::Spread;
 use crate::facts::Containers;
+use crate::hostcheck::Code;
 use crate::numbers::Numbers;
 use crate::options::{ServiceOptions, Site};
 use crate::plumber::Plumber;
@@ -156,6 +158,8 @@ pub(crate) struct Controller {
     numbers: Numbers,
     site: Site,
     timers: Timers,
+    /// What of the host is in the way of the services.
+    findings: BTreeMap<Code, String>,
     policy: Policy,
     effects: Effects,
     /// For news that come back from other threads.
@@ -293,6 +297,7 @@ impl Controller {
             numbers,
             site,
             timers: Timers::default(),
+            findings: BTreeMap::new(),
             policy,
             effects,
             handle: handle.clone(),

@@ -35,6 +35,7 @@ use crate::store::{self, State, Store};
 use crate::{datapath, naming};
 
 mod forgotten;
+mod hostcheck;
 mod pools;
 mod replay;
 
