@@ -30,7 +30,6 @@ use tracing::info;
 
 use crate::datapath::Spread;
 use crate::facts::Containers;
-use crate::hostcheck::Code;
 use crate::numbers::Numbers;
 use crate::options::{ServiceOptions, Site};
 use crate::plumber::Plumber;
@@ -158,8 +157,8 @@ pub(crate) struct Controller {
     numbers: Numbers,
     site: Site,
     timers: Timers,
-    /// What of the host is in the way of the services.
-    findings: BTreeMap<Code, String>,
+    /// What was seen of the host itself.
+    host: host::Host,
     policy: Policy,
     effects: Effects,
     /// For news that come back from other threads.
@@ -297,7 +296,7 @@ impl Controller {
             numbers,
             site,
             timers: Timers::default(),
-            findings: BTreeMap::new(),
+            host: host::Host::default(),
             policy,
             effects,
             handle: handle.clone(),

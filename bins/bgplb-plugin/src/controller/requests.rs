@@ -47,7 +47,7 @@ impl Controller {
         }
         self.networks.insert(id.to_owned(), network);
         info!(network = id, "network created");
-        self.examine_host();
+        self.examine_host_for(id);
         Ok(plumbed)
     }
 

@@ -3,10 +3,14 @@
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use healthwatch::Observation;
+
 use super::{Directory, NETWORK, Policy, SharedKernel, World, slow};
+use crate::hostcheck::Finding;
 
 /// Runs `test` on a thread of its own in a new network namespace, which the
 /// plugin's threads inherit. Says so and does nothing without the right to.
@@ -32,11 +36,21 @@ fn set(switch: &str, value: &str) {
     fs::write(format!("/proc/sys/net/{switch}"), value).unwrap();
 }
 
+/// A plugin that looks at the host all the time.
+fn watchful(name: &str) -> World {
+    let policy = Policy {
+        reconcile_every: Duration::from_millis(20),
+        ..slow()
+    };
+    let directory = Arc::new(Directory::new(name));
+    World::resume(directory, SharedKernel::default(), policy)
+}
+
 /// Waits until exactly this is found.
 async fn found(world: &World, wanted: &'static [&'static str]) {
     let check = move |controller: &super::Controller| {
-        let codes = controller.findings().keys();
-        let now: Vec<&str> = codes.map(|code| code.name()).collect();
+        let findings = controller.findings().iter();
+        let now: Vec<&str> = findings.map(Finding::code).collect();
         if now == wanted {
             Ok(())
         } else {
@@ -54,12 +68,7 @@ fn forwarding_that_is_off_is_found_and_forgotten_once_it_is_on() {
     in_namespace(|| async {
         set(V4, "0");
         set(V6, "0");
-        let directory = Arc::new(Directory::new("forwarding"));
-        let policy = Policy {
-            reconcile_every: Duration::from_millis(20),
-            ..slow()
-        };
-        let world = World::resume(directory, SharedKernel::default(), policy);
+        let world = watchful("forwarding");
         assert_eq!(world.create_network(NETWORK, "10.0.0.101/32").await.0, 200);
         found(&world, &["forwarding-ipv4-off", "forwarding-ipv6-off"]).await;
         set(V4, "1");
@@ -90,5 +99,49 @@ fn only_families_of_services_matter() {
         let world = World::new("forwarding-v6");
         assert_eq!(world.create_network(NETWORK, "0.0.0.0/32").await.0, 200);
         found(&world, &["forwarding-ipv6-off"]).await;
+    });
+}
+
+/// A bridge as Docker makes it for a network of this id.
+fn bridge(id: &str) -> String {
+    let name = format!("br-{}", &id[..12]);
+    let mut ip = Command::new("ip");
+    let made = ip.args(["link", "add", &name, "type", "bridge"]).status();
+    assert!(made.unwrap().success(), "{name}");
+    format!("ipv4/conf/{name}/rp_filter")
+}
+
+#[test]
+fn a_strict_reverse_path_filter_of_a_gateway_bridge_is_found() {
+    in_namespace(|| async {
+        const GATEWAY: &str = "90dba0e0c1b2a3d4";
+        const UNKNOWN: &str = "a17ebc5a9d8c7b6a";
+        const ALL: &str = "ipv4/conf/all/rp_filter";
+        set(V4, "1");
+        set(V6, "1");
+        set(ALL, "0");
+        let own = bridge(GATEWAY);
+        set(&own, "1");
+        // A bridge that is none of Docker's is nobody's gateway.
+        set(&bridge(UNKNOWN), "1");
+        let world = watchful("rp-filter");
+        let network = healthwatch::Network {
+            id: GATEWAY.to_owned(),
+            name: "gateway".to_owned(),
+            driver: "bridge".to_owned(),
+            labels: Default::default(),
+            subnets: Vec::new(),
+        };
+        world.observe(Observation::Network(network)).await;
+        assert_eq!(world.create_network(NETWORK, "10.0.0.101/32").await.0, 200);
+        found(&world, &["rp-filter-strict"]).await;
+        // The command of the finding.
+        set(&own, "2");
+        found(&world, &[]).await;
+        set(&own, "0");
+        set(ALL, "1");
+        found(&world, &["rp-filter-strict"]).await;
+        set(&own, "2");
+        found(&world, &[]).await;
     });
 }
