@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
+use std::net::IpAddr;
 use std::path::Path;
 
 use tracing::{debug, info, warn};
@@ -23,6 +24,13 @@ pub(crate) enum Finding {
         /// The bridge's name.
         bridge: String,
     },
+    /// The host asks a service of its own for names. Engines before 27 ask for
+    /// a pool again and again if one without `--subnet` holds a name server, and
+    /// while no container serves, the host resolves nothing.
+    NameServerIsService {
+        /// The address of both.
+        address: IpAddr,
+    },
 }
 
 impl Finding {
@@ -32,6 +40,7 @@ impl Finding {
             Self::ForwardingV4Off => "forwarding-ipv4-off",
             Self::ForwardingV6Off => "forwarding-ipv6-off",
             Self::RpFilterStrict { .. } => "rp-filter-strict",
+            Self::NameServerIsService { .. } => "name-server-is-service",
         }
     }
 }
@@ -53,6 +62,10 @@ impl fmt::Display for Finding {
                 f,
                 "reverse path filter of {bridge} is strict: this host drops the answers of services whose containers have their gateway there; mend it with: sysctl -w net.ipv4.conf.{bridge}.rp_filter=2"
             ),
+            Self::NameServerIsService { address } => write!(
+                f,
+                "name server {address} of {RESOLV_CONF} is a service's address: this host resolves no names while no container of it serves, Docker's pulls included; mend it by replacing the line “nameserver {address}” there"
+            ),
         }
     }
 }
@@ -60,12 +73,20 @@ impl fmt::Display for Finding {
 const FORWARDING_V4: &str = "net.ipv4.ip_forward";
 const FORWARDING_V6: &str = "net.ipv6.conf.all.forwarding";
 
+/// resolv.conf(5).
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// How much of it is read. The C library takes three servers, a line each.
+const RESOLV_CONF_LIMIT: u64 = 64 * 1024;
+
 /// `rp_filter` as RFC 3704's strict filter.
 const STRICT: u8 = 1;
 
 /// What services depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct InUse {
+    /// The services' addresses.
+    pub(crate) addresses: BTreeSet<IpAddr>,
     /// Services have IPv4 addresses.
     pub(crate) v4: bool,
     /// Services have IPv6 addresses.
@@ -90,7 +111,27 @@ pub(crate) fn look(in_use: &InUse) -> BTreeSet<Finding> {
             bridge: bridge.clone(),
         }));
     }
+    let servers = name_servers().into_iter();
+    let ours = servers.filter(|server| in_use.addresses.contains(server));
+    found.extend(ours.map(|address| Finding::NameServerIsService { address }));
     found
+}
+
+/// The host's name servers; none if the file can't be read.
+fn name_servers() -> Vec<IpAddr> {
+    let mut text = String::new();
+    let read = fs::File::open(RESOLV_CONF)
+        .and_then(|file| file.take(RESOLV_CONF_LIMIT).read_to_string(&mut text));
+    if let Err(error) = read {
+        debug!(path = RESOLV_CONF, %error, "the name servers can't be read");
+    }
+    let servers = text.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        // A zone follows a link-local address, which no service has.
+        words.next().filter(|word| *word == "nameserver")?;
+        words.next()?.parse().ok()
+    });
+    servers.collect()
 }
 
 /// Tells what has come and what has gone between two looks.
@@ -126,6 +167,8 @@ fn switch(name: &str) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use expect_test::expect;
 
     use super::Finding;
@@ -135,9 +178,13 @@ mod tests {
         let strict = Finding::RpFilterStrict {
             bridge: "docker0".to_owned(),
         };
-        let sentences = format!("{}\n{strict}", Finding::ForwardingV4Off);
+        let server = Finding::NameServerIsService {
+            address: IpAddr::from([10, 0, 0, 101]),
+        };
+        let sentences = format!("{}\n{strict}\n{server}", Finding::ForwardingV4Off);
         expect![[r#"
             net.ipv4.ip_forward is 0: this host drops the IPv4 packets that routers send for services; mend it with: sysctl -w net.ipv4.ip_forward=1
-            reverse path filter of docker0 is strict: this host drops the answers of services whose containers have their gateway there; mend it with: sysctl -w net.ipv4.conf.docker0.rp_filter=2"#]].assert_eq(&sentences);
+            reverse path filter of docker0 is strict: this host drops the answers of services whose containers have their gateway there; mend it with: sysctl -w net.ipv4.conf.docker0.rp_filter=2
+            name server 10.0.0.101 of /etc/resolv.conf is a service's address: this host resolves no names while no container of it serves, Docker's pulls included; mend it by replacing the line “nameserver 10.0.0.101” there"#]].assert_eq(&sentences);
     }
 }

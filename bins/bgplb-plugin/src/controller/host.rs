@@ -39,6 +39,8 @@ impl Controller {
         for network in self.networks.values() {
             in_use.v4 |= network.record.v4.is_some();
             in_use.v6 |= network.record.v6.is_some();
+            let addresses = network.record.prefixes().map(|prefix| prefix.addr());
+            in_use.addresses.extend(addresses);
         }
         self.host.looked_at_v4 = in_use.v4;
         self.host.looked_at_v6 = in_use.v6;

@@ -1,4 +1,4 @@
-//! Faults of the host, made in a network namespace of the test's own.
+//! Faults of the host, made in namespaces of the test's own.
 #![allow(unsafe_code)]
 
 use std::fs;
@@ -12,16 +12,16 @@ use healthwatch::Observation;
 use super::{Directory, NETWORK, Policy, SharedKernel, World, slow};
 use crate::hostcheck::Finding;
 
-/// Runs `test` on a thread of its own in a new network namespace, which the
-/// plugin's threads inherit. Says so and does nothing without the right to.
+/// Runs `test` on a thread of its own in new namespaces of network and
+/// mounts, which the plugin's threads inherit. Says so and does nothing without the right to.
 fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     let thread = std::thread::spawn(move || {
-        // SAFETY: `unshare` takes no pointers; it changes the namespace of
+        // SAFETY: `unshare` takes no pointers; it changes the namespaces of
         // this thread alone, which ends with the closure.
-        if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+        if unsafe { libc::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWNS) } != 0 {
             let why = io::Error::last_os_error();
             // Not by `print!`, which the test harness keeps to itself.
-            writeln!(io::stderr(), "skipped: no network namespace: {why}").unwrap();
+            writeln!(io::stderr(), "skipped: no namespaces: {why}").unwrap();
             return;
         }
         let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -143,5 +143,35 @@ fn a_strict_reverse_path_filter_of_a_gateway_bridge_is_found() {
         found(&world, &["rp-filter-strict"]).await;
         set(&own, "2");
         found(&world, &[]).await;
+    });
+}
+
+/// Runs `mount` in this thread's namespace.
+fn mount(args: &[&str]) {
+    let status = Command::new("mount").args(args).status().unwrap();
+    assert!(status.success(), "mount {args:?}");
+}
+
+#[test]
+fn a_name_server_that_is_a_service_is_found() {
+    in_namespace(|| async {
+        set(V4, "1");
+        set(V6, "1");
+        // Nothing of this reaches the machine's own mounts.
+        mount(&["--make-rprivate", "/"]);
+        let directory = Arc::new(Directory::new("resolv-file"));
+        fs::create_dir_all(&directory.path).unwrap();
+        let file = directory.path.join("resolv.conf");
+        fs::write(&file, "# nameserver 10.0.0.101\nnameserver 192.0.2.53\n").unwrap();
+        mount(&["--bind", file.to_str().unwrap(), "/etc/resolv.conf"]);
+
+        let world = watchful("resolv");
+        assert_eq!(world.create_network(NETWORK, "10.0.0.101/32").await.0, 200);
+        for server in ["10.0.0.101", "2001:db8::101"] {
+            fs::write(&file, format!("nameserver {server}\n")).unwrap();
+            found(&world, &["name-server-is-service"]).await;
+            fs::write(&file, "nameserver 192.0.2.53\n").unwrap();
+            found(&world, &[]).await;
+        }
     });
 }
