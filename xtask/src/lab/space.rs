@@ -35,7 +35,7 @@ impl Space {
         let mounts = engine.mounts(dir);
         let script = format!(
             "set -e\necho {name} > /proc/sys/kernel/hostname\n{mounts}echo {READY}\n\
-             exec sleep infinity"
+             exec sleep infinity >/dev/null 2>&1"
         );
         let mut holder = netns
             .command("unshare")
