@@ -13,7 +13,7 @@ use bgp_speaker::{
 use bgp_wire::{Asn, BgpIdentifier};
 use docker_plugin_api as api;
 use healthwatch::{DockerClient, DockerConfig, DockerWatch};
-use netplumb::{Kernel as _, Netlink, Observed};
+use netplumb::Netlink;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -29,20 +29,16 @@ use crate::controller::{Beginning, Controller, Effects, Handle, Policy};
 use crate::datapath::{self, Spread};
 use crate::driver::Driver;
 use crate::ipam::Ipam;
-use crate::naming;
 use crate::numbers::Numbers;
 use crate::options::Site;
 use crate::plumber::Plumber;
-use crate::settings::Settings;
+use crate::resume;
+use crate::settings::{Settings, StopAction};
 use crate::stopper::StopperTask;
-use crate::store::{self, State, Store, StoreError};
+use crate::store::Store;
 
 /// How long one answer of Docker's may take.
 const DOCKER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long routers hold what an earlier run announced while Docker does not
-/// answer.
-const DEFERRAL_TIME: Duration = Duration::from_secs(120);
 
 /// How long the end may take: Docker kills after ten seconds.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -61,23 +57,25 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
             .with_context(|| format!("can't listen on {}", args.socket.display()))?,
     };
     let state_dir = args.state_dir();
-    let (state, sweep) = remembered(&state_dir)?;
-    let site = Site {
-        local_as: settings.local_as,
-        peers: settings.peers.clone(),
-    };
+    let (state, instance) = resume::state(&state_dir)?;
+    let site = site(&settings);
     let mut kernel = Netlink::open().context("the kernel can't be reached")?;
-    let observed = kernel
-        .observe()
-        .context("the kernel's objects can't be read")?;
-    let restarting = restarting(&state, &observed);
-    let beginning = beginning(state, &observed, site.clone());
-    let plumber = Plumber::start(kernel, datapath::owned(sweep)).context("can't start a thread")?;
+    let observed = resume::links(&mut kernel, instance, &state)?;
+    let restarting = resume::restarting(instance, &state, &observed);
+    let owned = datapath::owned(instance);
+    let numbers = Numbers::beside(&observed, &owned, instance);
+    let beginning = Beginning {
+        state,
+        numbers,
+        site: site.clone(),
+    };
+    let plumber = Plumber::start(kernel, owned).context("can't start a thread")?;
     let (speaker, speaker_handle) = speaker(&settings, restarting, addresses::follow()?)?;
     let docker = docker_socket(settings.docker_socket.clone());
     let (stopper_task, stopper) = StopperTask::new(DockerClient::new(&docker, DOCKER_TIMEOUT));
     let (docker_watch, observations) = DockerWatch::new(DockerConfig::new(&docker));
     let effects = Effects {
+        instance,
         speaker: speaker_handle.clone(),
         plumber,
         store: Store::start(state_dir).context("can't start the store")?,
@@ -119,7 +117,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         () = drain_by_signal(&handle)? => true,
         () = failed.cancelled() => true,
     };
-    withdraw(&handle, &speaker_handle).await;
+    prepare_stop(settings.stop, &handle, &speaker_handle).await;
     stop.cancel();
     tracker.close();
     if timeout(STOP_LIMIT, tracker.wait()).await.is_err() {
@@ -172,52 +170,6 @@ impl Tasks {
 async fn quiet(work: impl Future<Output = ()>) -> std::io::Result<()> {
     work.await;
     Ok(())
-}
-
-/// What an earlier run left, and whether the kernel may be swept by it. A file
-/// that is not understood is kept, and then nothing is deleted: links that are
-/// not remembered may belong to containers that run.
-fn remembered(directory: &std::path::Path) -> Result<(State, bool)> {
-    match store::load(directory) {
-        Ok(state) => Ok((state, true)),
-        Err(error @ StoreError::Content { .. }) => {
-            let kept = store::set_aside(directory)
-                .with_context(|| format!("{error}, and it can't be set aside"))?;
-            error!(kept = %kept.display(), "{error}; starting without it and deleting nothing");
-            Ok((State::new(Default::default()), false))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Whether an earlier run announced something that routers may still send us
-/// packets for. They are asked to go on with that until the first verdicts are
-/// in. Without our links, as after the machine's own restart, there is nobody
-/// to deliver to, and they are told so.
-fn restarting(state: &State, observed: &Observed) -> Option<Restarting> {
-    if state.networks.is_empty() {
-        return None;
-    }
-    let ours = |alias: &String| alias.starts_with(naming::MARK);
-    Some(Restarting {
-        deferral_time: DEFERRAL_TIME,
-        forwarding_kept: observed.links.values().any(|link| ours(&link.alias)),
-    })
-}
-
-/// What the controller begins with. Numbers of next hops that are there are
-/// given out anew only to whom the state says they belong: without a state that
-/// is understood they may be in use.
-fn beginning(state: State, observed: &Observed, site: Site) -> Beginning {
-    let mut numbers = Numbers::default();
-    if state.networks.is_empty() {
-        numbers.avoid(observed);
-    }
-    Beginning {
-        state,
-        numbers,
-        site,
-    }
 }
 
 fn speaker(
@@ -279,6 +231,22 @@ fn drain_by_signal(controller: &Handle) -> Result<impl Future<Output = ()>> {
             }
         }
     })
+}
+
+/// The site that networks' options may speak of.
+fn site(settings: &Settings) -> Site {
+    Site {
+        local_as: settings.local_as,
+        peers: settings.peers.clone(),
+    }
+}
+
+/// Does with the routes what the operator wants at a stop.
+async fn prepare_stop(stop: StopAction, controller: &Handle, speaker: &SpeakerHandle) {
+    match stop {
+        StopAction::Withdraw => withdraw(controller, speaker).await,
+        StopAction::Restart => speaker.set_restarting(true),
+    }
 }
 
 /// Takes everything back from the peers before the sessions end.

@@ -13,53 +13,53 @@ use netplumb::{
 pub(crate) use self::delivery::{
     Spread, deliver, delivers_to, forget, spreads_by_address, stop_delivering,
 };
+use crate::instance::Instance;
 use crate::naming;
 use crate::numbers;
 use crate::store::{EndpointRecord, NetworkRecord};
 
-/// What may be deleted: links with our mark, and what hangs on them. Without
-/// `sweep` nothing is.
-pub(crate) fn owned(sweep: bool) -> Owned {
-    let mark = if sweep { naming::MARK } else { "" };
-    let owned = Owned::new(mark, RouteSpec::PROTOCOL_BGP);
-    if sweep {
-        owned.with_next_hops(numbers::next_hop_ids())
-    } else {
-        owned
-    }
+/// What may be deleted: links with our mark, and what hangs on them.
+pub(crate) fn owned(instance: Instance) -> Owned {
+    Owned::new(instance.mark(), RouteSpec::PROTOCOL_BGP).with_next_hops(numbers::next_hop_ids())
 }
 
 /// Makes a network's bridge.
-pub(crate) fn network(network: &str) -> Vec<Op> {
-    vec![Op::CreateLink(bridge(network))]
+pub(crate) fn network(instance: Instance, network: &str) -> Vec<Op> {
+    vec![Op::CreateLink(bridge(instance, network))]
 }
 
 /// Removes a network's bridge, and the links of endpoints left on it.
 pub(crate) fn remove_network<'a>(
+    instance: Instance,
     network: &str,
     endpoints: impl Iterator<Item = &'a str>,
 ) -> Vec<Op> {
     endpoints
-        .map(remove_veth)
+        .map(move |endpoint| remove_veth(instance, endpoint))
         .chain([Op::DeleteLink {
             name: naming::bridge(network),
-            alias: naming::bridge_alias(network),
+            alias: instance.bridge_alias(network),
         }])
         .collect()
 }
 
 /// Makes an endpoint's pair of links. The bridge is asked for as well: it is
 /// gone after a reboot, and asking for what is there changes nothing.
-pub(crate) fn attach(network: &str, endpoint: &str, record: &EndpointRecord) -> Vec<Op> {
+pub(crate) fn attach(
+    instance: Instance,
+    network: &str,
+    endpoint: &str,
+    record: &EndpointRecord,
+) -> Vec<Op> {
     vec![
-        Op::CreateLink(bridge(network)),
-        Op::CreateLink(veth(network, endpoint, record)),
+        Op::CreateLink(bridge(instance, network)),
+        Op::CreateLink(veth(instance, network, endpoint, record)),
     ]
 }
 
 /// Removes an endpoint's pair of links.
-pub(crate) fn detach(endpoint: &str) -> Vec<Op> {
-    vec![remove_veth(endpoint)]
+pub(crate) fn detach(instance: Instance, endpoint: &str) -> Vec<Op> {
+    vec![remove_veth(instance, endpoint)]
 }
 
 /// The prefixes an endpoint holds.
@@ -75,11 +75,11 @@ pub(crate) fn prefixes(
 }
 
 /// Whether the outside link of an endpoint is there and ours.
-pub(crate) fn has_links(observed: &Observed, endpoint: &str) -> bool {
+pub(crate) fn has_links(instance: Instance, observed: &Observed, endpoint: &str) -> bool {
     observed
         .links
         .get(&naming::veth_outside(endpoint))
-        .is_some_and(|link| link.alias == naming::veth_alias(endpoint))
+        .is_some_and(|link| link.alias == instance.veth_alias(endpoint))
 }
 
 /// Whether an endpoint's container end is in our namespace.
@@ -92,33 +92,34 @@ pub(crate) fn has_inside(observed: &Observed, endpoint: &str) -> bool {
 /// missing; and delivery.
 pub(crate) fn desire(
     desired: &mut Desired,
+    instance: Instance,
     network: &str,
     record: &NetworkRecord,
     linked: impl Fn(&str) -> Option<WhenMissing>,
     spread: Spread,
     delivered: &Delivery,
 ) {
-    desired.insert_link(bridge(network));
+    desired.insert_link(bridge(instance, network));
     for (endpoint, record) in &record.endpoints {
         if let Some(when_missing) = linked(endpoint) {
             desired.insert_link(LinkSpec {
                 when_missing,
-                ..veth(network, endpoint, record)
+                ..veth(instance, network, endpoint, record)
             });
         }
     }
     delivery::desire(desired, spread, network, record, delivered);
 }
 
-fn bridge(network: &str) -> LinkSpec {
+fn bridge(instance: Instance, network: &str) -> LinkSpec {
     LinkSpec::new(
         naming::bridge(network),
         LinkKind::Bridge(BridgeSpec::default()),
-        naming::bridge_alias(network),
+        instance.bridge_alias(network),
     )
 }
 
-fn veth(network: &str, endpoint: &str, record: &EndpointRecord) -> LinkSpec {
+fn veth(instance: Instance, network: &str, endpoint: &str, record: &EndpointRecord) -> LinkSpec {
     let kind = LinkKind::Veth {
         peer: naming::veth_inside(endpoint),
         peer_mac: Some(MacAddr::new(record.mac)),
@@ -126,15 +127,15 @@ fn veth(network: &str, endpoint: &str, record: &EndpointRecord) -> LinkSpec {
     LinkSpec::new(
         naming::veth_outside(endpoint),
         kind,
-        naming::veth_alias(endpoint),
+        instance.veth_alias(endpoint),
     )
     .with_master(naming::bridge(network))
 }
 
-fn remove_veth(endpoint: &str) -> Op {
+fn remove_veth(instance: Instance, endpoint: &str) -> Op {
     Op::DeleteLink {
         name: naming::veth_outside(endpoint),
-        alias: naming::veth_alias(endpoint),
+        alias: instance.veth_alias(endpoint),
     }
 }
 
@@ -146,7 +147,12 @@ mod tests {
     use netplumb::{Desired, Observed, WhenMissing};
 
     use super::{Spread, desire, owned};
+    use crate::instance::Instance;
     use crate::store::{EndpointRecord, NetworkRecord};
+
+    fn instance() -> Instance {
+        "00000001".parse().unwrap()
+    }
 
     #[test]
     fn the_link_of_a_container_that_has_just_ended_is_not_made_anew() {
@@ -168,13 +174,14 @@ mod tests {
             let nobody = Delivery::new();
             desire(
                 &mut desired,
+                instance(),
                 "n1",
                 &record,
                 linked,
                 Spread::Resilient,
                 &nobody,
             );
-            netplumb::plan(&desired, &Observed::default(), &owned(true))
+            netplumb::plan(&desired, &Observed::default(), &owned(instance()))
         };
         assert_eq!(made(WhenMissing::Ignore).len(), 1);
         assert_eq!(made(WhenMissing::Create).len(), 2);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use bgp_speaker::{RibVersion, SpeakerHandle};
 use docker_plugin_api as api;
 use docker_plugin_api::{NetworkCapabilities, NetworkDriver, PluginError};
+use netplumb::LinkName;
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -218,13 +219,17 @@ impl Steps {
             .controller
             .ask(move |c| c.begin_network(&name, record, options))
             .await??;
-        if let Err(error) = done(plumbed).await {
+        let mut result = made(plumbed, &naming::bridge(&id)).await;
+        if result.is_ok() {
+            result = self.save().await;
+        }
+        if result.is_err() {
+            // Docker will not have it, so nothing of it may stay.
             self.controller
                 .ask(move |c| c.drop_network(&id).map(|leaving| c.plumb(leaving.ops)))
                 .await?;
-            return Err(error);
         }
-        self.save().await
+        result
     }
 
     async fn delete_network(&self, id: String) -> Result<(), PluginError> {
@@ -249,10 +254,17 @@ impl Steps {
         endpoint: String,
         record: crate::store::EndpointRecord,
     ) -> Result<(), PluginError> {
+        let (n, e) = (network.clone(), endpoint.clone());
         self.controller
-            .ask(move |c| c.begin_endpoint(&network, &endpoint, record))
+            .ask(move |c| c.begin_endpoint(&n, &e, record))
             .await??;
-        self.save().await
+        let saved = self.save().await;
+        if saved.is_err() {
+            self.controller
+                .ask(move |c| c.drop_endpoint(&network, &endpoint))
+                .await?;
+        }
+        saved
     }
 
     async fn join(&self, network: String, endpoint: String) -> Result<(), PluginError> {
@@ -265,10 +277,15 @@ impl Steps {
                 .await?;
             return Err(error);
         }
+        let (n, e) = (network.clone(), endpoint.clone());
         self.controller
-            .ask(move |c| c.commit_join(&network, &endpoint))
+            .ask(move |c| c.commit_join(&n, &e))
             .await??;
-        self.save().await
+        let saved = self.save().await;
+        if saved.is_err() {
+            self.detach(network, endpoint).await?;
+        }
+        saved
     }
 
     /// Withdraws, waits until that has left, then takes the links away.
@@ -311,6 +328,18 @@ async fn done(plumbed: Plumbed) -> Result<(), PluginError> {
     match plumbed.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(PluginError::internal(error.to_string())),
+        Err(_) => Err(Stopping.into()),
+    }
+}
+
+/// [`done`] for a bridge that is made: those of docker-bgp-lb have the same
+/// names and no mark.
+async fn made(plumbed: Plumbed, bridge: &LinkName) -> Result<(), PluginError> {
+    match plumbed.await {
+        Ok(Err(error)) if error.is_not_ours() => Err(PluginError::conflict(format!(
+            "{error}; if no container uses it, `ip link delete {bridge}` on the host removes it"
+        ))),
+        Ok(result) => result.map_err(|error| PluginError::internal(error.to_string())),
         Err(_) => Err(Stopping.into()),
     }
 }

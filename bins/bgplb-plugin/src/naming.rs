@@ -1,10 +1,6 @@
-//! Names and marks of the kernel objects the plugin makes.
+//! Names and addresses of the kernel objects the plugin makes.
 
 use netplumb::LinkName;
-
-/// Every link alias of ours begins with this; nothing without it is ever
-/// changed or deleted.
-pub(crate) const MARK: &str = "bgplb:";
 
 /// `bgplb-` and the first nine characters of the network id, as operators of
 /// docker-bgp-lb know it from their firewall rules.
@@ -20,16 +16,6 @@ pub(crate) fn veth_outside(endpoint: &str) -> LinkName {
 /// The container's end until Docker moves and renames it.
 pub(crate) fn veth_inside(endpoint: &str) -> LinkName {
     link("vlb", endpoint, 8)
-}
-
-/// The alias of a network's bridge.
-pub(crate) fn bridge_alias(network: &str) -> String {
-    format!("{MARK}network:{network}")
-}
-
-/// The alias of an endpoint's outside link.
-pub(crate) fn veth_alias(endpoint: &str) -> String {
-    format!("{MARK}endpoint:{endpoint}")
 }
 
 /// A MAC address that follows from the endpoint id, so that it can be known
@@ -58,7 +44,7 @@ fn link(prefix: &str, id: &str, count: usize) -> LinkName {
 
 #[cfg(test)]
 mod tests {
-    use super::{bridge, bridge_alias, mac, veth_inside, veth_outside};
+    use super::{bridge, mac, veth_inside, veth_outside};
 
     const ID: &str = "1201b136aae33ee4925f2e7b1c4ac2258cb0a511546d71945cdfc11880b2a922";
 
@@ -66,7 +52,6 @@ mod tests {
     fn names_are_those_of_docker_bgp_lb() {
         assert_eq!(bridge(ID).as_str(), "bgplb-1201b136a");
         assert_eq!(veth_outside(ID).as_str(), "veth1201b136");
-        assert_eq!(bridge_alias("n1"), "bgplb:network:n1");
     }
 
     #[test]

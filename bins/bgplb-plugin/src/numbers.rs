@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
-use netplumb::{NextHopId, Observed};
+use netplumb::{NextHopId, Observed, Owned};
 use serde::{Deserialize, Serialize};
+
+use crate::instance::Instance;
 
 /// The numbers of our next hops in the kernel begin here.
 const BASE: u32 = 0x4247_0000;
@@ -78,41 +80,65 @@ pub(crate) fn next_hop_ids() -> RangeInclusive<NextHopId> {
 
 /// The numbers that are taken.
 #[derive(Debug, Default)]
-pub(crate) struct Numbers(BTreeSet<Number>);
+pub(crate) struct Numbers {
+    taken: BTreeSet<Number>,
+    /// Where the search for a free one begins.
+    start: u16,
+}
 
 impl Numbers {
-    /// Takes one that is known; `false` if it is taken already.
-    pub(crate) fn insert(&mut self, number: Number) -> bool {
-        self.0.insert(number)
+    /// Those of an instance beside what others have in the kernel.
+    pub(crate) fn beside(observed: &Observed, owned: &Owned, instance: Instance) -> Self {
+        let mut numbers = Self::of_instance(instance);
+        numbers.avoid(observed, owned);
+        numbers
     }
 
-    /// Takes those of the next hops that are there, whoever had them made.
-    pub(crate) fn avoid(&mut self, observed: &Observed) {
-        for id in observed.next_hops.keys() {
-            let number = id.get().checked_sub(BASE).map(|above| above / EACH);
+    /// Numbers from a place of the instance's own on, so that several plugins
+    /// of a host do not take the same.
+    fn of_instance(instance: Instance) -> Self {
+        Self {
+            taken: BTreeSet::new(),
+            start: instance.below(Number::LAST),
+        }
+    }
+
+    /// Takes one that is known; `false` if it is taken already.
+    pub(crate) fn insert(&mut self, number: Number) -> bool {
+        self.taken.insert(number)
+    }
+
+    /// Takes those of the next hops that are there and not `owned`: another
+    /// plugin's, or those of a state that was lost.
+    fn avoid(&mut self, observed: &Observed, owned: &Owned) {
+        let foreign = observed.next_hops.values();
+        for it in foreign.filter(|it| !owned.owns_next_hop(observed, it)) {
+            let number = it.id.get().checked_sub(BASE).map(|above| above / EACH);
             let number = number.and_then(|number| u16::try_from(number).ok());
-            self.0
+            self.taken
                 .extend(number.and_then(|it| Number::try_from(it).ok()));
         }
     }
 
-    /// Takes the lowest that is free; `None` when all are taken.
+    /// Takes the first that is free; `None` when all are taken.
     pub(crate) fn take(&mut self) -> Option<Number> {
-        let taken = self.0.iter().map(|number| number.0);
-        let gap = (0..).zip(taken).find(|(free, taken)| free != taken);
-        let free = match gap {
-            Some((free, _)) => free,
-            None => self.0.last().map_or(0, |last| last.0 + 1),
-        };
-        let number = Number::try_from(free).ok()?;
-        self.0.insert(number);
+        let free = self.free(self.start..=Number::LAST);
+        let number = Number(free.or_else(|| self.free(0..=self.start))?);
+        self.taken.insert(number);
         Some(number)
+    }
+
+    fn free(&self, among: RangeInclusive<u16>) -> Option<u16> {
+        let (first, last) = among.clone().into_inner();
+        let taken = self.taken.range(Number(first)..=Number(last));
+        let taken_in_a_row = taken.zip(among.clone()).take_while(|(it, n)| it.0 == *n);
+        among.into_iter().nth(taken_in_a_row.count())
     }
 
     /// Gives one back.
     pub(crate) fn release(&mut self, number: Option<Number>) {
         if let Some(number) = number {
-            self.0.remove(&number);
+            self.taken.remove(&number);
         }
     }
 }
@@ -133,6 +159,15 @@ mod tests {
             assert!(numbers.insert(Number(number)));
         }
         assert_eq!(numbers.take(), None);
+    }
+
+    #[test]
+    fn numbers_begin_where_the_instance_says_and_go_round() {
+        let mut numbers = Numbers::of_instance("0000fffe".parse().unwrap());
+        let taken: Vec<_> = (0..3).map(|_| numbers.take().unwrap().0).collect();
+        assert_eq!(taken, [Number::LAST - 1, Number::LAST, 0]);
+        let rest = std::iter::from_fn(|| numbers.take()).count();
+        assert_eq!(rest, usize::from(Number::LAST) + 1 - 3);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) bfd: Option<BfdSettings>,
     /// `SIGUSR2_HANDLER` and `SIGUSR2_ACTION`.
     pub(crate) drain: DrainAction,
+    /// `STOP_ACTION`.
+    pub(crate) stop: StopAction,
     /// `GLOBAL_SCOPE`.
     pub(crate) scope: Scope,
     /// `NEXT_HOP_IPV6`: overrides the next hop found on the uplink.
@@ -74,6 +76,17 @@ pub(crate) enum DrainAction {
     Withdraw,
     /// Withdraw, wait, then stop the container with SIGTERM.
     Stop,
+}
+
+/// What becomes of the routes when the plugin is told to stop. Docker tells it
+/// the same way before an upgrade as for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopAction {
+    /// They are withdrawn.
+    Withdraw,
+    /// They stay: the sessions end as by a crash, and routers that know of
+    /// graceful restarts (RFC 4724) wait for the plugin to come back.
+    Restart,
 }
 
 /// The scope the network driver tells Docker.
@@ -139,6 +152,7 @@ impl Settings {
                 (true, None | Some("stop")) => DrainAction::Stop,
                 (true, Some(_)) => DrainAction::Withdraw,
             },
+            stop: stop_action(get("STOP_ACTION"))?,
             scope: if exactly_true("GLOBAL_SCOPE", get("GLOBAL_SCOPE"), &mut warnings) {
                 Scope::Global
             } else {
@@ -317,6 +331,18 @@ fn exactly_true(name: &str, value: Option<String>, warnings: &mut Vec<String>) -
             warnings.push(format!("{name}={other} counts as off: only `true` is on"));
             false
         }
+    }
+}
+
+fn stop_action(value: Option<String>) -> Result<StopAction, SettingsError> {
+    match value.as_deref() {
+        None | Some("withdraw") => Ok(StopAction::Withdraw),
+        Some("restart") => Ok(StopAction::Restart),
+        Some(other) => Err(SettingsError::Invalid {
+            name: "STOP_ACTION",
+            value: other.to_owned(),
+            accepted: "withdraw, or restart for routers to keep the routes until the plugin is back",
+        }),
     }
 }
 

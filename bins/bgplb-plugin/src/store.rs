@@ -13,9 +13,12 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use crate::instance::Instance;
 use crate::numbers::Number;
 
 const FILE: &str = "state.json";
+/// The same once more, should somebody remove or damage the first.
+const COPY: &str = "state.json.copy";
 const VERSION: u32 = 1;
 
 /// One network of ours.
@@ -66,10 +69,28 @@ pub(crate) struct EndpointRecord {
     pub(crate) draining: bool,
 }
 
+#[cfg(test)]
+impl EndpointRecord {
+    /// One that holds both addresses and has its links.
+    pub(crate) const fn sample() -> Self {
+        Self {
+            v4: true,
+            v6: true,
+            mac: [2, 0, 0, 0, 0, 1],
+            number: Some(Number::FIRST),
+            attached: true,
+            draining: false,
+        }
+    }
+}
+
 /// Everything remembered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     version: u32,
+    /// Whose objects in the kernel these are; earlier versions had none.
+    #[serde(default)]
+    pub(crate) instance: Option<Instance>,
     /// By network id.
     pub(crate) networks: BTreeMap<String, NetworkRecord>,
     /// The whole host is being drained.
@@ -81,9 +102,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) const fn new(networks: BTreeMap<String, NetworkRecord>) -> Self {
+    pub(crate) const fn new(
+        instance: Option<Instance>,
+        networks: BTreeMap<String, NetworkRecord>,
+    ) -> Self {
         Self {
             version: VERSION,
+            instance,
             networks,
             drained: false,
             requests: BTreeMap::new(),
@@ -103,35 +128,72 @@ pub(crate) enum StoreError {
     Directory { path: PathBuf, source: io::Error },
     #[error("state file {} can't be read: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("state file {} is gone", path.display())]
+    Missing { path: PathBuf },
     #[error("state file {} is not understood ({reason})", path.display())]
     Content { path: PathBuf, reason: String },
 }
 
-/// Reads what an earlier run left; nothing there is an empty state.
-pub(crate) fn load(directory: &Path) -> Result<State, StoreError> {
+/// What an earlier run left.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) state: State,
+    /// Why it comes from the copy, if it does.
+    pub(crate) damage: Option<StoreError>,
+}
+
+/// Reads what an earlier run left, or its copy where that is missing or not
+/// understood; nothing there is an empty state.
+pub(crate) fn load(directory: &Path) -> Result<Loaded, StoreError> {
     fs::create_dir_all(directory).map_err(|source| StoreError::Directory {
         path: directory.to_owned(),
         source,
     })?;
     let path = directory.join(FILE);
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(State::new(BTreeMap::new()));
+    let damage = match read(&path) {
+        Ok(Some(state)) => {
+            return Ok(Loaded {
+                state,
+                damage: None,
+            });
         }
-        Err(source) => return Err(StoreError::Read { path, source }),
+        Ok(None) => StoreError::Missing { path },
+        Err(error @ StoreError::Content { .. }) => error,
+        Err(error) => return Err(error),
     };
-    let state: State = serde_json::from_slice(&text).map_err(|error| StoreError::Content {
-        path: path.clone(),
-        reason: error.to_string(),
-    })?;
+    match (read(&directory.join(COPY)), damage) {
+        (Ok(Some(state)), damage) => Ok(Loaded {
+            state,
+            damage: Some(damage),
+        }),
+        (_, StoreError::Missing { .. }) => Ok(Loaded {
+            state: State::new(None, BTreeMap::new()),
+            damage: None,
+        }),
+        (_, damage) => Err(damage),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<State>, StoreError> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            let path = path.to_owned();
+            return Err(StoreError::Read { path, source });
+        }
+    };
+    let not_understood = |reason: String| StoreError::Content {
+        path: path.to_owned(),
+        reason,
+    };
+    let state: State =
+        serde_json::from_slice(&text).map_err(|error| not_understood(error.to_string()))?;
     if state.version == VERSION {
-        Ok(state)
+        Ok(Some(state))
     } else {
-        Err(StoreError::Content {
-            path,
-            reason: format!("version {} instead of {VERSION}", state.version),
-        })
+        let reason = format!("version {} instead of {VERSION}", state.version);
+        Err(not_understood(reason))
     }
 }
 
@@ -201,12 +263,34 @@ impl Store {
 /// Replaces the file whole: readers see the old state or the new one.
 pub(crate) fn write(directory: &Path, state: &State) -> io::Result<()> {
     let text = serde_json::to_vec(state)?;
-    let temporary = directory.join(format!("{FILE}.new"));
-    let mut file = File::create(&temporary)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    fs::rename(&temporary, directory.join(FILE))?;
-    File::open(directory)?.sync_all()
+    replace(&directory.join(FILE), &text, File::sync_all)?;
+    File::open(directory)?.sync_all()?;
+    // The copy need not survive a loss of power, which spares the file; an old
+    // one would be worse than none.
+    let copy = directory.join(COPY);
+    if replace(&copy, &text, |_| Ok(())).is_err() {
+        drop(fs::remove_file(copy));
+    }
+    Ok(())
+}
+
+fn replace(
+    path: &Path,
+    text: &[u8],
+    settle: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
+    let temporary = path.with_added_extension("new");
+    let written = File::create(&temporary)
+        .and_then(|mut file| {
+            file.write_all(text)?;
+            settle(&file)
+        })
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // What was written of it may be the room that is lacking.
+        drop(fs::remove_file(&temporary));
+    }
+    written
 }
 
 #[cfg(test)]
@@ -216,7 +300,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::{
-        EndpointRecord, FILE, NetworkRecord, Number, State, Store, StoreError, load, set_aside,
+        COPY, EndpointRecord, FILE, NetworkRecord, State, Store, StoreError, load, set_aside, write,
     };
 
     struct Directory(PathBuf);
@@ -237,14 +321,7 @@ mod tests {
     }
 
     fn sample() -> State {
-        let endpoint = EndpointRecord {
-            v4: true,
-            v6: true,
-            mac: [2, 0, 0, 0, 0, 1],
-            number: Some(Number::FIRST),
-            attached: true,
-            draining: false,
-        };
+        let endpoint = EndpointRecord::sample();
         let network = NetworkRecord {
             v4: Some([10, 0, 0, 101].into()),
             v6: Some("2001:db8::101".parse().unwrap()),
@@ -252,10 +329,12 @@ mod tests {
             number: None,
             endpoints: BTreeMap::from([("e1".to_owned(), endpoint)]),
         };
-        State::new(BTreeMap::from([("n1".to_owned(), network)])).with_requests(BTreeMap::from([
-            ([10, 0, 0, 101].into(), 2),
-            ("2001:db8::101".parse().unwrap(), 1),
-        ]))
+        State::new(None, BTreeMap::from([("n1".to_owned(), network)])).with_requests(
+            BTreeMap::from([
+                ([10, 0, 0, 101].into(), 2),
+                ("2001:db8::101".parse().unwrap(), 1),
+            ]),
+        )
     }
 
     #[tokio::test]
@@ -263,20 +342,23 @@ mod tests {
         let directory = Directory::new("round-trip");
         let store = Store::start(directory.0.clone()).unwrap();
         store.save(sample()).await.unwrap().unwrap();
-        assert_eq!(load(&directory.0).unwrap(), sample());
+        assert_eq!(load(&directory.0).unwrap().state, sample());
         store
-            .save(State::new(BTreeMap::new()))
+            .save(State::new(None, BTreeMap::new()))
             .await
             .unwrap()
             .unwrap();
-        assert_eq!(load(&directory.0).unwrap().networks.len(), 0);
+        assert_eq!(load(&directory.0).unwrap().state.networks.len(), 0);
     }
 
     #[test]
     fn nothing_there_is_an_empty_state_in_a_new_directory() {
         let directory = Directory::new("empty");
         let below = directory.0.join("a/b");
-        assert_eq!(load(&below).unwrap(), State::new(BTreeMap::new()));
+        assert_eq!(
+            load(&below).unwrap().state,
+            State::new(None, BTreeMap::new())
+        );
         assert!(below.is_dir());
     }
 
@@ -286,7 +368,7 @@ mod tests {
         let text =
             r#"{"version":1,"networks":{"n1":{"v4":"10.0.0.101","v6":null,"endpoints":{}}}}"#;
         fs::write(directory.0.join(FILE), text).unwrap();
-        let state = load(&directory.0).unwrap();
+        let state = load(&directory.0).unwrap().state;
         assert_eq!((state.networks.len(), state.requests.len()), (1, 0));
     }
 
@@ -307,6 +389,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_copy_stands_in_for_a_file_that_is_gone_or_damaged() {
+        let directory = Directory::new("copy");
+        write(&directory.0, &sample()).unwrap();
+        assert!(load(&directory.0).unwrap().damage.is_none());
+        fs::remove_file(directory.0.join(FILE)).unwrap();
+        let loaded = load(&directory.0).unwrap();
+        assert_eq!(loaded.state, sample());
+        assert!(matches!(loaded.damage, Some(StoreError::Missing { .. })));
+        fs::write(directory.0.join(FILE), "{").unwrap();
+        let loaded = load(&directory.0).unwrap();
+        assert_eq!(loaded.state, sample());
+        assert!(matches!(loaded.damage, Some(StoreError::Content { .. })));
+        fs::write(directory.0.join(COPY), "").unwrap();
+        assert!(load(&directory.0).is_err(), "the first file is the news");
+    }
+
     #[tokio::test]
     async fn a_directory_that_is_gone_is_reported_to_every_waiter() {
         let directory = Directory::new("gone");
@@ -323,7 +422,7 @@ mod tests {
         let text = r#"{"version":1,"networks":{"n1":{"v4":"10.0.0.101","v6":null,"endpoints":
             {"e1":{"v4":true,"v6":false,"mac":[2,0,0,0,0,1],"attached":true,"draining":false}}}}}"#;
         fs::write(directory.0.join(FILE), text).unwrap();
-        let state = load(&directory.0).unwrap();
+        let state = load(&directory.0).unwrap().state;
         let network = &state.networks["n1"];
         assert!(!state.drained && network.options.is_empty());
         assert_eq!(

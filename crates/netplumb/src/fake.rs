@@ -70,6 +70,7 @@ impl FakeKernel {
             Op::CreateLink(spec) => self.create_link(spec),
             Op::SetLink(spec) => self.set_link(spec),
             Op::DeleteLink { name, alias } => self.delete_link(name, alias),
+            Op::SetAlias { name, from, to } => self.set_alias(name, from, to),
             Op::AddAddr(spec) => self.add_addr(spec),
             Op::DeleteAddr(spec) => {
                 self.delete_addr(spec);
@@ -203,6 +204,19 @@ impl FakeKernel {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn set_alias(&mut self, name: &LinkName, from: &str, to: &str) -> Result<(), Cause> {
+        let link = self.state.links.get_mut(name);
+        let link = link.ok_or_else(|| Cause::NoLink(name.to_string()))?;
+        if to.is_empty() {
+            return Err(Cause::Misuse("a link needs an ownership mark"));
+        }
+        if link.alias != from && link.alias != to {
+            return Err(Cause::NotOurs("a link of that name exists".to_owned()));
+        }
+        to.clone_into(&mut link.alias);
         Ok(())
     }
 

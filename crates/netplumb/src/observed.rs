@@ -149,7 +149,7 @@ impl LinkState {
 /// * Routes of [`Owned::route_protocol`] that carry one of
 ///   [`Owned::route_marks`].
 /// * Numbered next hops of [`Owned::route_protocol`] among
-///   [`Owned::next_hop_ids`].
+///   [`Owned::next_hop_ids`] that leave by no links but such.
 ///
 /// A route with the very key of a wanted one, protocol included, is replaced
 /// without such a mark: two owners who share a protocol number must not share
@@ -200,12 +200,16 @@ impl Owned {
         self
     }
 
-    /// Whether the numbered next hop is ours.
+    /// Whether the numbered next hop is ours: others may use the same protocol
+    /// and the same numbers for theirs.
     #[must_use]
-    pub fn owns_next_hop(&self, next_hop: &NextHopObject) -> bool {
+    pub fn owns_next_hop(&self, observed: &Observed, next_hop: &NextHopObject) -> bool {
         let ids = self.next_hop_ids.as_ref();
+        let hops = NextHops::by_object(next_hop.id);
+        let mut links = observed.links_of(&hops).into_iter();
         next_hop.protocol == self.route_protocol
             && ids.is_some_and(|ids| ids.contains(&next_hop.id))
+            && links.all(|link| self.owns_link(observed, link))
     }
 
     /// Owns also the routes of the protocol in this table with this metric,

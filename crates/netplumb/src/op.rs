@@ -26,6 +26,17 @@ pub enum Op {
         /// The ownership mark it must carry.
         alias: String,
     },
+    /// Gives a link another ownership mark, provided that it has exactly the
+    /// first one, which may be none. One that has the second is as it should
+    /// be.
+    SetAlias {
+        /// Its name.
+        name: LinkName,
+        /// The mark it must carry; empty for none.
+        from: String,
+        /// The mark it gets.
+        to: String,
+    },
     /// Adds an address to a link.
     AddAddr(AddrSpec),
     /// Takes an address from a link.
@@ -61,6 +72,7 @@ impl fmt::Display for Op {
             }
             Self::SetLink(link) => write!(f, "set {} {}", link.kind.name(), link.name),
             Self::DeleteLink { name, .. } => write!(f, "delete link {name}"),
+            Self::SetAlias { name, to, .. } => write!(f, "mark link {name} as {to}"),
             Self::AddAddr(AddrSpec { link, addr }) => write!(f, "add {addr} to {link}"),
             Self::DeleteAddr(AddrSpec { link, addr }) => write!(f, "delete {addr} from {link}"),
             Self::ReplaceRoute(route) => write!(f, "replace route {}", route.key()),

@@ -232,7 +232,7 @@ fn delete_next_hops(links: &LinkPlan<'_>, ops: &mut Vec<Op>) {
     let unwanted = links.observed.next_hops.values().filter(|next_hop| {
         let wanted = links.desired.next_hops.contains_key(&next_hop.id);
         let stays = next_hop.link().is_none_or(|link| links.stays(link));
-        !wanted && stays && links.owned.owns_next_hop(next_hop)
+        !wanted && stays && links.owned.owns_next_hop(links.observed, next_hop)
     });
     let (groups, single): (Vec<_>, Vec<_>) = unwanted.partition(|it| is_group(it));
     for next_hop in groups.into_iter().chain(single) {

@@ -74,7 +74,7 @@ impl Controller {
         for (id, network) in &self.networks {
             let attached = network.record.endpoints.iter().filter(|(_, e)| e.attached);
             for (endpoint, _) in attached {
-                let gone = !datapath::has_links(observed, endpoint);
+                let gone = !datapath::has_links(self.effects.instance, observed, endpoint);
                 let back = datapath::has_inside(observed, endpoint);
                 let since = self.returned.get(endpoint).copied().unwrap_or(now);
                 if gone || (back && now - since >= policy.second_look) {
@@ -109,8 +109,17 @@ impl Controller {
                 .delivering
                 .as_ref()
                 .unwrap_or(&network.actual.delivered);
-            let spread = self.effects.spread;
-            datapath::desire(&mut desired, id, &network.record, linked, spread, delivered);
+            let (instance, spread) = (self.effects.instance, self.effects.spread);
+            let record = &network.record;
+            datapath::desire(
+                &mut desired,
+                instance,
+                id,
+                record,
+                linked,
+                spread,
+                delivered,
+            );
         }
         debug!(
             links = desired.links.len(),

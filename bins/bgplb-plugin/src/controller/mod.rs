@@ -5,6 +5,7 @@
 //! [`timers`]. Nothing here waits for the kernel, a peer, Docker or the disk:
 //! those answer by themselves.
 
+mod abandoned;
 pub(crate) mod addresses;
 mod drain;
 mod forgotten;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use bgp_speaker::{PeerKey, SpeakerHandle};
 use bgp_wire::PathAttributes;
 use healthwatch::Observation;
+use ipnet::IpNet;
 use lb_plan::{Actual, Announcements, Delivery, Drain, FlapHistory, Proof, Reason};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,7 @@ use tracing::info;
 
 use crate::datapath::Spread;
 use crate::facts::Containers;
+use crate::instance::Instance;
 use crate::numbers::Numbers;
 use crate::options::{ServiceOptions, Site};
 use crate::plumber::Plumber;
@@ -115,6 +118,8 @@ impl Handle {
 
 /// What the controller acts through.
 pub(crate) struct Effects {
+    /// Whose objects in the kernel are ours.
+    pub(crate) instance: Instance,
     pub(crate) speaker: SpeakerHandle,
     pub(crate) plumber: Plumber,
     pub(crate) store: Store,
@@ -147,11 +152,16 @@ pub(crate) struct Controller {
     drained: bool,
     /// Names of all networks Docker has, for messages.
     network_names: BTreeMap<String, String>,
+    /// Subnets of all networks Docker has, other drivers' included.
+    network_subnets: BTreeMap<String, Vec<IpNet>>,
     announcements: Announcements<Source, Route>,
     addresses: Addresses,
     /// Endpoints whose container's end is outside of the container, and since
     /// when that was seen.
     returned: BTreeMap<String, Instant>,
+    /// Endpoints without links that no container of Docker's list has, and
+    /// since when.
+    doubtful: BTreeMap<String, Instant>,
     /// The attributes a prefix without options is originated with.
     attributes: Arc<PathAttributes>,
     numbers: Numbers,
@@ -289,9 +299,11 @@ impl Controller {
             told_everything: false,
             drained,
             network_names: BTreeMap::new(),
+            network_subnets: BTreeMap::new(),
             announcements: Announcements::default(),
             addresses,
             returned: BTreeMap::new(),
+            doubtful: BTreeMap::new(),
             attributes: Arc::new(PathAttributes::originated()),
             numbers,
             site,
@@ -332,7 +344,7 @@ impl Controller {
 
     /// Every prefix that is announced.
     #[cfg(test)]
-    pub(crate) fn announced(&self) -> impl Iterator<Item = ipnet::IpNet> + '_ {
+    pub(crate) fn announced(&self) -> impl Iterator<Item = IpNet> + '_ {
         self.announcements.prefixes()
     }
 
@@ -363,7 +375,8 @@ impl Controller {
             .iter()
             .map(|(id, network)| (id.clone(), network.record.clone()))
             .collect();
-        let mut state = State::new(records).with_requests(self.addresses.requests());
+        let mut state = State::new(Some(self.effects.instance), records)
+            .with_requests(self.addresses.requests());
         state.drained = self.drained;
         state
     }

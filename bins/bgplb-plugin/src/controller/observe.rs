@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use healthwatch::{Network, Observation};
 use ipnet::IpNet;
@@ -25,6 +26,7 @@ impl Controller {
                 let touched = self.containers.replace(&containers);
                 self.settle_endpoints(&touched);
                 self.list_networks(&networks);
+                self.give_up_abandoned(Instant::now());
                 self.finish_restart();
             }
             Observation::Container(container) => {
@@ -91,6 +93,10 @@ impl Controller {
             .iter()
             .map(|network| (network.id.clone(), network.name.clone()))
             .collect::<BTreeMap<_, _>>();
+        self.network_subnets = networks
+            .iter()
+            .map(|network| (network.id.clone(), network.subnets.clone()))
+            .collect();
         let present: BTreeSet<&str> = networks.iter().map(|n| n.id.as_str()).collect();
         self.forget_absent(&present);
         let gone: Vec<String> = self
@@ -113,11 +119,14 @@ impl Controller {
     fn see_network(&mut self, network: &Network) {
         self.network_names
             .insert(network.id.clone(), network.name.clone());
+        self.network_subnets
+            .insert(network.id.clone(), network.subnets.clone());
         self.advertise(network);
     }
 
     fn lose_network(&mut self, id: &str) {
         self.network_names.remove(id);
+        self.network_subnets.remove(id);
         self.set_announced(Source::Labelled(id.to_owned()), BTreeMap::new());
     }
 

@@ -37,10 +37,19 @@ impl Controller {
                 self.name_of(&other)
             )));
         }
+        if let Some((prefix, other)) = self.holder_elsewhere(id, &record) {
+            return Err(PluginError::conflict(format!(
+                "{prefix} belongs to network {} of another driver: a host delivers an address once, so remove that network or choose another address",
+                self.name_of(&other)
+            )));
+        }
         self.addresses.check(&record)?;
         record.number = Some(self.take_number()?);
         self.addresses.hold(&record);
-        let plumbed = self.effects.plumber.apply(datapath::network(id));
+        let plumbed = self
+            .effects
+            .plumber
+            .apply(datapath::network(self.effects.instance, id));
         let mut network = Network::new(record, options);
         if self.drained {
             network.drain = Drain::Withdrawn;
@@ -71,6 +80,7 @@ impl Controller {
         let version = self.set_announced(Source::Service(id.to_owned()), [].into());
         let record = self.networks.remove(id)?.record;
         self.addresses.let_go(&record);
+        self.network_subnets.remove(id);
         let numbers = record.endpoints.values().map(|it| it.number);
         for number in numbers.chain([record.number]) {
             self.numbers.release(number);
@@ -86,6 +96,7 @@ impl Controller {
         info!(network = id, "network deleted");
         let mut ops = datapath::stop_delivering(self.effects.spread, id, &record);
         ops.extend(datapath::remove_network(
+            self.effects.instance,
             id,
             endpoints.iter().map(String::as_str),
         ));
@@ -128,7 +139,7 @@ impl Controller {
         endpoint: &str,
     ) -> Result<Plumbed, PluginError> {
         let record = self.endpoint(network, endpoint)?;
-        let ops = datapath::attach(network, endpoint, record);
+        let ops = datapath::attach(self.effects.instance, network, endpoint, record);
         if let Some(entry) = self.networks.get_mut(network) {
             entry.joining.insert(endpoint.to_owned());
         }
@@ -170,7 +181,10 @@ impl Controller {
     /// endpoint is not known, so this is asked of the kernel in any case.
     pub(crate) fn finish_leave(&mut self, network: &str, endpoint: &str) -> Plumbed {
         let Some(entry) = self.networks.get_mut(network) else {
-            return self.effects.plumber.apply(datapath::detach(endpoint));
+            return self
+                .effects
+                .plumber
+                .apply(datapath::detach(self.effects.instance, endpoint));
         };
         entry.joining.remove(endpoint);
         let current = entry.delivering.as_ref().unwrap_or(&entry.actual.delivered);
@@ -191,7 +205,7 @@ impl Controller {
         let entry = self.networks.get(network);
         let record = entry.and_then(|entry| entry.record.endpoints.get(endpoint));
         let mut ops = record.map_or_else(Vec::new, |it| datapath::forget(network, it));
-        ops.extend(datapath::detach(endpoint));
+        ops.extend(datapath::detach(self.effects.instance, endpoint));
         self.effects.plumber.apply(ops)
     }
 
@@ -272,6 +286,20 @@ impl Controller {
                 .prefixes()
                 .find(|prefix| wanted.contains(prefix))?;
             Some((shared, id.clone()))
+        })
+    }
+
+    /// A network that Docker has and we have not with one of the addresses:
+    /// another plugin's, most likely.
+    fn holder_elsewhere(&self, id: &str, record: &NetworkRecord) -> Option<(IpNet, String)> {
+        let wanted: Vec<IpNet> = record.prefixes().collect();
+        let mut foreign = self
+            .network_subnets
+            .iter()
+            .filter(|(other, _)| *other != id && !self.networks.contains_key(*other));
+        foreign.find_map(|(other, subnets)| {
+            let shared = subnets.iter().find(|subnet| wanted.contains(subnet))?;
+            Some((*shared, other.clone()))
         })
     }
 

@@ -25,6 +25,7 @@ use crate::background::Background;
 use crate::controller::addresses::Addresses;
 use crate::controller::{Beginning, Controller, Effects, Handle, Policy};
 use crate::datapath::Spread;
+use crate::instance::Instance;
 use crate::ipam::Ipam;
 use crate::numbers::Numbers;
 use crate::options::Site;
@@ -34,8 +35,12 @@ use crate::stopper::StopperTask;
 use crate::store::{self, State, Store};
 use crate::{datapath, naming};
 
+mod abandoned;
+mod disk;
+mod elsewhere;
 mod forgotten;
 mod hostcheck;
+mod killed;
 mod pools;
 mod replay;
 
@@ -44,9 +49,13 @@ const ENDPOINT: &str = "6c7afb574597eeed4200a3739772d275cff79c257d2e73926a376878
 const OTHER: &str = "7d8bfc574597eeed4200a3739772d275cff79c257d2e73926a37687818083c21";
 const CONTAINER: &str = "c0ffee0000000000000000000000000000000000000000000000000000000000";
 
+fn instance() -> Instance {
+    "00000001".parse().unwrap()
+}
+
 /// A kernel in memory that can be looked into while the plumber has it.
 #[derive(Clone, Default)]
-struct SharedKernel(Arc<Mutex<FakeKernel>>);
+struct SharedKernel(Arc<Mutex<FakeKernel>>, Life);
 
 impl SharedKernel {
     fn with<T>(&self, look: impl FnOnce(&mut FakeKernel) -> T) -> T {
@@ -56,7 +65,7 @@ impl SharedKernel {
     fn links(&self) -> BTreeSet<String> {
         self.with(|kernel| {
             let ours = kernel.state().links.values();
-            ours.filter(|link| link.alias.starts_with(naming::MARK))
+            ours.filter(|link| link.alias.starts_with("bgplb:"))
                 .map(|link| link.alias.clone())
                 .collect()
         })
@@ -79,7 +88,39 @@ impl Kernel for SharedKernel {
     }
 
     fn apply(&mut self, op: &Op) -> Result<(), Self::Error> {
-        self.with(|kernel| kernel.apply(op))
+        self.with(|kernel| {
+            if !self.1.goes_on() {
+                kernel.fail(0, EPERM);
+            }
+            kernel.apply(op)
+        })
+    }
+}
+
+/// How many more changes of kernel and disk a plugin lives to see, as if it were
+/// killed then; without an end by default.
+#[derive(Clone, Default)]
+struct Life(Arc<Mutex<Option<u32>>>);
+
+impl Life {
+    fn of(changes: u32) -> Self {
+        Self(Arc::new(Mutex::new(Some(changes))))
+    }
+
+    /// Spends one change, if there is one left.
+    fn goes_on(&self) -> bool {
+        match self.0.lock().unwrap().as_mut() {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        *self.0.lock().unwrap() == Some(0)
     }
 }
 
@@ -111,11 +152,11 @@ impl Directory {
     }
 
     /// A store that writes into the directory. Its thread may outlive the test by a moment.
-    fn store(&self) -> Store {
+    fn store(&self, life: Life) -> Store {
         let (path, is_there) = (self.path.clone(), Arc::clone(&self.is_there));
         let write = move |state: &State| {
             let is_there = is_there.lock().unwrap();
-            if *is_there {
+            if *is_there && life.goes_on() {
                 store::write(&path, state)
             } else {
                 Err(io::ErrorKind::NotFound.into())
@@ -138,7 +179,7 @@ impl Drop for Directory {
 
 impl World {
     fn remembered(&self) -> State {
-        store::load(&self.directory.path).unwrap()
+        store::load(&self.directory.path).unwrap().state
     }
 }
 
@@ -180,7 +221,7 @@ impl World {
         policy: Policy,
         (pools, scope): (Pools, Scope),
     ) -> Self {
-        let state = store::load(&directory.path).unwrap();
+        let state = store::load(&directory.path).unwrap().state;
         let (_addresses, addresses) = watch::channel(Arc::new(LocalAddresses::default()));
         let identifier = BgpIdentifier::from(std::net::Ipv4Addr::new(192, 0, 2, 1));
         let config = SpeakerConfig::new(Asn::new(64512), identifier);
@@ -188,9 +229,10 @@ impl World {
         let client = DockerClient::new("/nowhere", Duration::from_secs(1));
         let (stops, stopper) = StopperTask::new(client);
         let effects = Effects {
+            instance: instance(),
             speaker: speaker.clone(),
-            plumber: Plumber::start(kernel.clone(), datapath::owned(true)).unwrap(),
-            store: directory.store(),
+            plumber: Plumber::start(kernel.clone(), datapath::owned(instance())).unwrap(),
+            store: directory.store(kernel.1.clone()),
             stopper,
             spread: Spread::Resilient,
             by_address: false,
@@ -424,7 +466,7 @@ async fn leaving_removes_everything_the_endpoint_had() {
     world.ok("NetworkDriver.Leave", ids(ENDPOINT)).await;
     world.announced(&[]).await;
     assert_eq!(world.kernel.routes(), 0);
-    let bridge = BTreeSet::from([naming::bridge_alias(NETWORK)]);
+    let bridge = BTreeSet::from([instance().bridge_alias(NETWORK)]);
     assert_eq!(world.kernel.links(), bridge);
     world
         .ok("NetworkDriver.DeleteEndpoint", ids(ENDPOINT))
@@ -487,7 +529,7 @@ async fn after_a_crash_running_containers_are_announced_again() {
     let stray = netplumb::LinkSpec::new(
         naming::bridge("stray"),
         netplumb::LinkKind::Bridge(netplumb::BridgeSpec::default()),
-        naming::bridge_alias("stray"),
+        instance().bridge_alias("stray"),
     );
     kernel.with(|k| k.apply(&Op::CreateLink(stray))).unwrap();
     let world = World::resume(directory, kernel, slow());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bgp_speaker::BfdSettings;
 
-use super::{DrainAction, Scope, Settings, SettingsError};
+use super::{DrainAction, Scope, Settings, SettingsError, StopAction};
 
 const REQUIRED: [(&str, &str); 3] = [
     ("ROUTER_ID", "192.168.8.40"),
@@ -45,6 +45,17 @@ fn empty_values_count_as_not_set() {
     ])
     .unwrap();
     assert_eq!(settings, read(&[]).unwrap());
+}
+
+#[test]
+fn a_stop_withdraws_unless_it_is_to_be_a_restart() {
+    let stop = |text| read(&[("STOP_ACTION", text)]).map(|it| it.stop);
+    for text in ["", "withdraw"] {
+        assert_eq!(stop(text), Ok(StopAction::Withdraw));
+    }
+    assert_eq!(stop("restart"), Ok(StopAction::Restart));
+    let refused = stop("keep").unwrap_err().to_string();
+    assert!(refused.starts_with("STOP_ACTION=keep can't be used: give withdraw, or restart"));
 }
 
 #[test]

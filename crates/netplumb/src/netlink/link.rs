@@ -1,5 +1,7 @@
 //! Links, both directions.
 
+mod mark;
+
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -138,18 +140,6 @@ impl RawLink {
         }
         self.check_alias(&spec.alias)
     }
-
-    pub(super) fn check_alias(&self, alias: &str) -> Result<(), Cause> {
-        if self.alias == alias && !alias.is_empty() {
-            return Ok(());
-        }
-        let mark = if self.alias.is_empty() {
-            "without a mark".to_owned()
-        } else {
-            format!("with the mark `{}`", self.alias)
-        };
-        Err(Cause::NotOurs(format!("a link of that name exists {mark}")))
-    }
 }
 
 /// The names of links by their numbers.
@@ -210,15 +200,6 @@ impl Connection {
                 self.bring_to(link.index, spec, None)
             }
         }
-    }
-
-    /// Deletes the link if it carries this mark.
-    pub(super) fn delete_link(&mut self, name: &LinkName, alias: &str) -> Result<(), Cause> {
-        let Some(link) = self.link(name.as_str())? else {
-            return Ok(());
-        };
-        link.check_alias(alias)?;
-        self.delete_index(link.index)
     }
 
     fn delete_index(&mut self, index: u32) -> Result<(), Cause> {

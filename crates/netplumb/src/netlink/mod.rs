@@ -115,6 +115,7 @@ impl Netlink {
                 self.known.clear();
                 Ok(())
             }
+            Op::SetAlias { name, from, to } => connection.set_alias(name, from, to),
             Op::AddAddr(spec) => connection.add_addr(spec),
             Op::DeleteAddr(spec) => connection.delete_addr(spec),
             Op::ReplaceRoute(spec) => {

@@ -107,3 +107,68 @@ fn a_link_with_another_mark_of_ours_is_made_anew() {
         assert_ne!(kernel.observe().unwrap().links[&name("br0")].index, before);
     });
 }
+
+#[test]
+fn two_owners_in_one_namespace_leave_each_other_alone() {
+    in_namespace(|| {
+        let mut kernel = Netlink::open().unwrap();
+        let owner = |mark: &str| netplumb::Owned::new(mark, netplumb::RouteSpec::PROTOCOL_BGP);
+        let world = |mark: &str, link: &str, dst: &str| {
+            let mut desired = Desired::default();
+            desired.insert_link(netplumb::LinkSpec {
+                alias: format!("{mark}{link}"),
+                ..bridge(link)
+            });
+            let dst = dst.parse().unwrap();
+            desired.insert_route(netplumb::RouteSpec::on_link(dst, name(link)));
+            desired.insert_neigh(crate::world::neigh(link, "10.0.0.9", "02:00:00:00:00:01"));
+            desired
+        };
+        let one = (owner("mark:1:"), world("mark:1:", "br1", "10.0.0.1/32"));
+        let two = (owner("mark:2:"), world("mark:2:", "br2", "10.0.0.2/32"));
+        for (owned, desired) in [&one, &two, &one, &two] {
+            assert!(
+                reconcile(&mut kernel, desired, owned)
+                    .unwrap()
+                    .is_complete()
+            );
+        }
+        for (owned, desired) in [&one, &two] {
+            assert_eq!(plan(desired, &kernel.observe().unwrap(), owned), []);
+        }
+        // One that wants nothing any more takes away its own.
+        let nothing = Desired::default();
+        assert!(
+            reconcile(&mut kernel, &nothing, &one.0)
+                .unwrap()
+                .is_complete()
+        );
+        assert_eq!(plan(&two.1, &kernel.observe().unwrap(), &two.0), []);
+        assert!(!ip("link").contains("br1"));
+    });
+}
+
+#[test]
+fn a_mark_changes_hands_only_if_it_is_the_expected_one() {
+    in_namespace(|| {
+        let mut kernel = Netlink::open().unwrap();
+        let mark = |from: &str, to: &str| Op::SetAlias {
+            name: name("br0"),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        };
+        assert!(kernel.apply(&mark("", "new")).is_err(), "there is no br0");
+        ip("link add br0 type bridge");
+        kernel.apply(&mark("", "new")).unwrap();
+        assert!(ip("link show br0").contains("alias new"));
+        let refused = kernel.apply(&mark("old", "newer")).unwrap_err();
+        assert!(refused.to_string().contains("`new`"), "{refused}");
+        assert!(
+            kernel.apply(&mark("new", "")).is_err(),
+            "no mark is no owner"
+        );
+        kernel.apply(&mark("new", "newer")).unwrap();
+        kernel.apply(&mark("new", "newer")).unwrap();
+        assert!(ip("link show br0").contains("alias newer"));
+    });
+}

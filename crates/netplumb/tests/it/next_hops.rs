@@ -226,3 +226,19 @@ fn a_next_hop_that_is_as_it_should_be_is_left_in_peace() {
         assert!(news.unwrap().contains("id 8 "), "nothing else changed");
     });
 }
+
+#[test]
+fn next_hops_on_links_of_another_owner_are_left_alone() {
+    in_namespace(|| {
+        let mut kernel = Netlink::open().unwrap();
+        links(&mut kernel);
+        settle(&mut kernel, &world());
+        let other = Owned {
+            alias_prefix: "another:".to_owned(),
+            ..ours()
+        };
+        let observed = kernel.observe().unwrap();
+        assert_eq!(plan(&Desired::default(), &observed, &other), []);
+        assert_ne!(plan(&Desired::default(), &observed, &ours()), []);
+    });
+}

@@ -57,7 +57,7 @@ fn full(ids: &[&str]) -> Delivery {
 fn kernel() -> FakeKernel {
     let mut kernel = FakeKernel::new();
     let kind = LinkKind::Bridge(BridgeSpec::default());
-    let bridge = LinkSpec::new(naming::bridge("n"), kind, naming::bridge_alias("n"));
+    let bridge = LinkSpec::new(naming::bridge("n"), kind, "bgplb:00000001:network:n");
     kernel.apply(&Op::CreateLink(bridge)).unwrap();
     kernel
 }

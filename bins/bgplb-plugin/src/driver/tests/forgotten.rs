@@ -23,7 +23,10 @@ async fn a_network_that_docker_creates_anew_after_a_restart_is_taken() {
     // Whatever was on it is gone from Docker with it.
     let (status, answer) = world.create_network(NETWORK, "10.0.0.101/32").await;
     assert_eq!(status, 200, "{answer}");
-    assert_eq!(world.kernel.links(), [naming::bridge_alias(NETWORK)].into());
+    assert_eq!(
+        world.kernel.links(),
+        [instance().bridge_alias(NETWORK)].into()
+    );
     assert_eq!(world.kernel.routes(), 0);
     let remembered = world.remembered().networks;
     assert!(remembered[NETWORK].endpoints.is_empty(), "{remembered:?}");

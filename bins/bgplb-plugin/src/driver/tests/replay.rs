@@ -16,8 +16,7 @@ use expect_test::{Expect, expect};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::{Directory, SharedKernel, World, slow};
-use crate::naming;
+use super::{Directory, SharedKernel, World, instance, slow};
 
 mod recording;
 
@@ -191,7 +190,10 @@ impl Engine {
         let remembered = self.world().remembered().networks;
         let known: BTreeSet<String> = remembered.keys().cloned().collect();
         assert_eq!(known, wanted, "{about}");
-        let bridges = wanted.iter().map(|id| naming::bridge_alias(id)).collect();
+        let bridges = wanted
+            .iter()
+            .map(|id| instance().bridge_alias(id))
+            .collect();
         assert_eq!(self.world().kernel.links(), bridges, "{about}");
     }
 }
