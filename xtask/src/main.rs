@@ -8,6 +8,7 @@
 
 mod artifacts;
 mod bench;
+mod chaos;
 mod cmd;
 mod demo;
 mod e2e;
@@ -71,6 +72,15 @@ enum Task {
         engine: Option<EngineKind>,
         /// Only tests whose name contains this.
         filter: Option<String>,
+    },
+    /// Faults at random under load: what must hold is looked at after each round of them.
+    Chaos {
+        /// How many rounds.
+        #[arg(long, default_value_t = 20)]
+        rounds: u32,
+        /// Draws the same faults again.
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Try `bgplb-speaker` with other BGP programs and write docs/interoperability.md.
     InteropTable,
@@ -172,21 +182,21 @@ fn run(task: Task) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Task::Chaos { rounds, seed } => {
+            sys::catch_termination();
+            chaos::run(rounds, seed)?;
+        }
         Task::InteropTable => {
             sys::catch_termination();
             e2e::interop::write_table()?;
         }
         Task::Fuzz { seconds, filter } => {
             sys::catch_termination();
-            if !fuzz::run(filter.as_deref(), seconds)? {
-                return Ok(ExitCode::FAILURE);
-            }
+            return fuzz::run(filter.as_deref(), seconds).map(outcome);
         }
         Task::Publishable => {
             sys::catch_termination();
-            if !release::publishable()? {
-                return Ok(ExitCode::FAILURE);
-            }
+            return release::publishable().map(outcome);
         }
         Task::Tidy => {
             let findings = tidy::findings()?;
@@ -229,11 +239,15 @@ fn run(task: Task) -> Result<ExitCode> {
 fn bench_program(words: &[&str]) -> Result<ExitCode> {
     let args = ["run", "--release", "--quiet", "--package", "bgplb-benches"];
     let held = artifacts::cargo(&args).arg("--").args(words).show(&[])?;
-    Ok(if held {
+    Ok(outcome(held))
+}
+
+const fn outcome(held: bool) -> ExitCode {
+    if held {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
 }
 
 fn clean_lab() -> Result<()> {

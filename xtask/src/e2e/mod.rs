@@ -3,6 +3,7 @@
 mod attributes;
 mod bfd;
 mod cases;
+mod crash;
 pub(crate) mod interop;
 pub(crate) mod matrix;
 mod options;

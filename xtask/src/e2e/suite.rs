@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 
 use super::tally::Tally;
-use super::{cases, full_name, options, pools, refusals, several, socket, versions};
+use super::{cases, crash, full_name, options, pools, refusals, several, socket, versions};
 use crate::artifacts::{self, Artifacts};
 use crate::lab::engine::{Engine, EngineKind, Version};
 use crate::lab::host::{self, Host};
@@ -122,6 +122,9 @@ pub(super) fn of_machine() -> Vec<Suite> {
         }
         if matches!(router, RouterKind::Bird | RouterKind::Frr) {
             tests.extend(of(options::CASES));
+        }
+        if router == RouterKind::Bird {
+            tests.extend(of(&crash::CASES));
         }
         suites.push(Suite {
             name: router.name().to_owned(),

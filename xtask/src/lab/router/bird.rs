@@ -179,6 +179,15 @@ impl Router for Bird {
         Ok(parse_paths(&self.route(prefix)?))
     }
 
+    fn restart_session(&self, neighbour: &str) -> Result<()> {
+        // Without `-r`, which allows nothing but questions.
+        Cmd::new("birdc")
+            .arg("-s")
+            .arg(&self.control)
+            .args(["restart", neighbour])
+            .run()
+    }
+
     fn look(&self) -> Vec<String> {
         vec![format!(
             "birdc -s {} show route all",

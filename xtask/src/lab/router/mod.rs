@@ -121,6 +121,18 @@ pub(crate) trait Router: Debug {
         bail!("{} shows no attributes of {prefix}", self.name())
     }
 
+    /// Ends a neighbour's session and lets it come back.
+    ///
+    /// # Errors
+    ///
+    /// When the router does not take the command, or cannot do so.
+    fn restart_session(&self, neighbour: &str) -> Result<()> {
+        bail!(
+            "{} is not asked to end the session with {neighbour}",
+            self.name()
+        )
+    }
+
     /// The commands, in words for the user, that show the router's own view.
     fn look(&self) -> Vec<String>;
 

@@ -1,0 +1,165 @@
+//! `cargo xtask chaos`: faults at random under load, and what has to hold after each round of them.
+
+mod check;
+mod draw;
+mod fault;
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use self::draw::{Draw, Draws};
+use self::fault::Fault;
+use crate::artifacts;
+use crate::e2e;
+use crate::lab::client::RunningClient;
+use crate::lab::engine::Engine;
+use crate::lab::router::RouterKind;
+use crate::lab::{Lab, Options, service_addresses};
+use crate::{packages, scenario, sys};
+
+/// Runs `rounds` rounds in a laboratory of their own. `seed` reproduces the draws; without it, they
+/// are others each time.
+///
+/// # Errors
+///
+/// When the laboratory does not come up, or at the first round after which something does not hold.
+pub(crate) fn run(rounds: u32, seed: Option<u64>) -> Result<()> {
+    let router = RouterKind::Bird;
+    packages::ensure(&scenario::packages(router))?;
+    let artifacts = artifacts::build(&e2e::plugin_dir()?)?;
+    let options = Options {
+        router: Some(router),
+        password: None,
+        narrate: false,
+        engine: Engine::default(),
+    };
+    let lab = scenario::bring_up(&options, &artifacts, &[]).context("start the laboratory")?;
+    let seed = seed.unwrap_or_else(draw::any_seed);
+    println!("chaos: {rounds} rounds, seed {seed}");
+    let plan = Plan {
+        rounds,
+        seed,
+        faults: &Fault::ALL,
+    };
+    let seen = in_lab(&lab, plan)?;
+    println!("chaos: {seen}");
+    Ok(())
+}
+
+/// What is drawn, and how often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    rounds: u32,
+    seed: u64,
+    faults: &'static [Fault],
+}
+
+impl Plan {
+    /// A few rounds for the tests, without the faults that only the plugin's comparison with the
+    /// kernel finds, once a minute.
+    pub(crate) const fn short() -> Self {
+        Self {
+            rounds: 5,
+            seed: 1,
+            faults: Fault::QUICK,
+        }
+    }
+}
+
+/// What a run saw beside the invariants, which held.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    rounds: u32,
+    faults: u32,
+    answered: u32,
+    failed: usize,
+}
+
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            rounds,
+            faults,
+            answered,
+            failed,
+        } = self;
+        write!(
+            f,
+            "{rounds} rounds held, {faults} faults, {answered} requests answered during them, {failed} not"
+        )
+    }
+}
+
+/// Runs the rounds in a laboratory in which no service runs; afterwards none does.
+///
+/// # Errors
+///
+/// With the seed, the round, its faults and what did not hold.
+pub(crate) fn in_lab(lab: &Lab, plan: Plan) -> Result<Seen> {
+    let Plan {
+        rounds,
+        seed,
+        faults,
+    } = plan;
+    let before: Vec<_> = lab
+        .hosts
+        .iter()
+        .map(scenario::traces)
+        .collect::<Result<_>>()?;
+    scenario::serve(lab)?;
+    lab.wait_answers(&lab.all())?;
+    let mut seen = Seen::default();
+    for (number, draws) in (1..=rounds).zip(Draws::new(seed, lab.hosts.len(), faults)) {
+        let begin = Instant::now();
+        round(lab, &draws, &mut seen)
+            .with_context(|| format!("seed {seed}, round {number}: {}", words(&draws)))
+            .with_context(|| lab.logs())?;
+        println!(
+            "round {number}: {} ({:.1} s)",
+            words(&draws),
+            begin.elapsed().as_secs_f64()
+        );
+    }
+    for (host, before) in lab.hosts.iter().zip(&before) {
+        host.clear_services()?;
+        scenario::expect_traces(host, before)?;
+    }
+    Ok(seen)
+}
+
+fn words(draws: &[Draw]) -> String {
+    let mut text = String::new();
+    for Draw { fault, host } in draws {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        write!(text, "h{}: {fault}", host + 1).expect("writing to a string cannot fail");
+    }
+    text
+}
+
+/// One round: load, faults, invariants, repair, invariants.
+fn round(lab: &Lab, draws: &[Draw], seen: &mut Seen) -> Result<()> {
+    if sys::interrupted() {
+        bail!("interrupted");
+    }
+    let client = RunningClient::start(&lab.client_netns, &service_addresses()?, lab.hosts.len())?;
+    for draw in draws {
+        draw.fault.inflict(lab, &lab.hosts[draw.host])?;
+        seen.faults += 1;
+    }
+    check::holds(lab).context("after the faults")?;
+    let load = client.finish()?;
+    seen.answered += load.answered();
+    seen.failed += load.failures.len();
+    for host in &lab.hosts {
+        fault::repair(host)?;
+    }
+    check::holds(lab).context("after the repair")?;
+    lab.wait_service(&lab.all(), check::BOUND)?;
+    lab.wait_answers(&lab.all())?;
+    seen.rounds += 1;
+    Ok(())
+}
