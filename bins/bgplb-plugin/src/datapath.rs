@@ -117,6 +117,9 @@ fn bridge(instance: Instance, network: &str) -> LinkSpec {
         LinkKind::Bridge(BridgeSpec::default()),
         instance.bridge_alias(network),
     )
+    // With one of its ports' it would change with them, and the kernel would
+    // forget the containers' neighbour entries.
+    .with_mac(MacAddr::new(naming::mac(network)))
 }
 
 fn veth(instance: Instance, network: &str, endpoint: &str, record: &EndpointRecord) -> LinkSpec {

@@ -167,6 +167,7 @@ impl FakeKernel {
             *group_fwd_mask = want.group_fwd_mask.unwrap_or(*group_fwd_mask);
         }
         link.mtu = spec.mtu.unwrap_or(link.mtu);
+        link.mac = spec.mac.or(link.mac);
         link.master.clone_from(&spec.master);
         let goes_down = link.up && !spec.up;
         link.up = spec.up;

@@ -69,6 +69,11 @@ pub struct LinkSpec {
     /// Largest packet in octets; `None` leaves what the kernel chose. At
     /// creation a veth's inner end gets the same.
     pub mtu: Option<u32>,
+    /// Its hardware address (`IFLA_ADDRESS`); `None` leaves what the kernel
+    /// chose. A bridge without one takes the lowest of its ports' whenever a
+    /// port comes or goes, and each change takes all neighbours of the bridge
+    /// along, permanent ones too.
+    pub mac: Option<MacAddr>,
     /// The ownership mark, kept by the kernel as the link's alias
     /// (`IFLA_IFALIAS`, at most 255 octets). It must not be empty.
     pub alias: String,
@@ -99,6 +104,7 @@ impl LinkSpec {
             up: true,
             master: None,
             mtu: None,
+            mac: None,
             alias: alias.into(),
             when_missing: WhenMissing::Create,
         }
@@ -108,6 +114,13 @@ impl LinkSpec {
     #[must_use]
     pub const fn if_there(mut self) -> Self {
         self.when_missing = WhenMissing::Ignore;
+        self
+    }
+
+    /// The same link with a hardware address of its own.
+    #[must_use]
+    pub const fn with_mac(mut self, mac: MacAddr) -> Self {
+        self.mac = Some(mac);
         self
     }
 

@@ -138,6 +138,7 @@ impl LinkState {
             && self.up == spec.up
             && self.master == spec.master
             && spec.mtu.is_none_or(|mtu| mtu == self.mtu)
+            && spec.mac.is_none_or(|mac| Some(mac) == self.mac)
             && self.alias == spec.alias
     }
 }

@@ -180,14 +180,14 @@ impl Connection {
         }
         if let Some(link) = self.link(spec.name.as_str())? {
             link.check(spec)?;
-            return self.bring_to(link.index, spec, None);
+            return self.bring_to(&link, spec, None);
         }
-        let index = self.create_marked(spec)?;
-        self.bring_to(index, spec, Some(&spec.name))
+        let link = self.create_marked(spec)?;
+        self.bring_to(&link, spec, Some(&spec.name))
             .inspect_err(|_| {
                 // All or nothing. If this fails too, the mark is left for the
                 // next look.
-                _ = self.delete_index(index);
+                _ = self.delete_index(link.index);
             })
     }
 
@@ -197,7 +197,7 @@ impl Connection {
             None => Err(Cause::NoLink(spec.name.to_string())),
             Some(link) => {
                 link.check(spec)?;
-                self.bring_to(link.index, spec, None)
+                self.bring_to(&link, spec, None)
             }
         }
     }
@@ -210,13 +210,14 @@ impl Connection {
         }
     }
 
-    /// Makes the link under a random name with its mark, and yields its number.
-    fn create_marked(&mut self, spec: &LinkSpec) -> Result<u32, Cause> {
+    /// Makes the link under a random name with its mark, and yields it.
+    fn create_marked(&mut self, spec: &LinkSpec) -> Result<RawLink, Cause> {
         let name = random_name();
         let mut attrs = RtBuffer::new();
         attrs.push(attr_text(Ifla::Ifname, &name)?);
         attrs.push(link_info(spec)?);
         push_mtu(&mut attrs, spec)?;
+        push_mac(&mut attrs, spec.mac)?;
         let create = NlmF::ACK | NlmF::CREATE | NlmF::EXCL;
         let mut mark = RtBuffer::new();
         mark.push(attr_text(Ifla::Ifname, &name)?);
@@ -233,7 +234,7 @@ impl Connection {
         let made = answers.remove_first();
         let link = made.map(|payload| payload.and_then(|payload| RawLink::read(&payload)));
         match (marked, link) {
-            (Ok(_), Ok(Some(link))) => Ok(link.index),
+            (Ok(_), Ok(Some(link))) => Ok(link),
             (marked, link) => {
                 if let Ok(Some(link)) = &link {
                     _ = self.delete_index(link.index);
@@ -248,7 +249,7 @@ impl Connection {
     /// One message that sets everything but the mark, and the name if given.
     fn bring_to(
         &mut self,
-        index: u32,
+        link: &RawLink,
         spec: &LinkSpec,
         name: Option<&LinkName>,
     ) -> Result<(), Cause> {
@@ -262,10 +263,12 @@ impl Connection {
         }
         attrs.push(attr_u32(Ifla::Master, master)?);
         push_mtu(&mut attrs, spec)?;
+        // The same one again would take the neighbours along, too.
+        push_mac(&mut attrs, spec.mac.filter(|mac| Some(*mac) != link.mac))?;
         if let LinkKind::Bridge(_) = spec.kind {
             attrs.push(link_info(spec)?);
         }
-        let mut header = header(index, attrs);
+        let mut header = header(link.index, attrs);
         header = if spec.up { header.up() } else { header.down() };
         let header = header.build().map_err(|_| UNBUILDABLE)?;
         // RTM_SETLINK would ignore what belongs to the type.
@@ -310,6 +313,13 @@ fn push_mtu(attrs: &mut RtBuffer<Ifla, Buffer>, spec: &LinkSpec) -> Result<(), C
     Ok(())
 }
 
+fn push_mac(attrs: &mut RtBuffer<Ifla, Buffer>, mac: Option<MacAddr>) -> Result<(), Cause> {
+    if let Some(mac) = mac {
+        attrs.push(attr(Ifla::Address, &mac.octets())?);
+    }
+    Ok(())
+}
+
 /// The type, and what belongs to it.
 fn link_info(spec: &LinkSpec) -> Result<Rtattr<Ifla, Buffer>, Cause> {
     let mut info = vec![attr(IFLA_INFO_KIND, spec.kind.name().as_bytes())?];
@@ -343,9 +353,7 @@ fn peer_message(
 ) -> Result<Ifinfomsg, Cause> {
     let mut attrs = RtBuffer::new();
     attrs.push(attr_text(Ifla::Ifname, peer.as_str())?);
-    if let Some(mac) = mac {
-        attrs.push(attr(Ifla::Address, &mac.octets())?);
-    }
+    push_mac(&mut attrs, mac)?;
     push_mtu(&mut attrs, spec)?;
     header(0, attrs).build().map_err(|_| UNBUILDABLE)
 }
