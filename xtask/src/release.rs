@@ -1,6 +1,8 @@
 //! What a release needs beside passing tests: documentation and packages without a warning.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, fs, io};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -18,6 +20,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    version: String,
     /// The registries it may go to; `None` is all of them.
     publish: Option<Vec<String>>,
 }
@@ -62,6 +65,9 @@ fn packages(manifest: &str) -> Result<Vec<String>> {
         .iter()
         .filter(|package| package.publish.as_ref().is_some_and(Vec::is_empty))
         .flat_map(|package| ["--exclude", &package.name]);
+    if let Some(home) = cargo_home() {
+        forget_unpacked(&home, &metadata.packages)?;
+    }
     // What is to be tested has been built, so nothing has to be asked of a registry.
     let finished = cargo(&["package", "--workspace", "--allow-dirty", "--offline"])
         .args(["--manifest-path", manifest])
@@ -73,6 +79,35 @@ fn packages(manifest: &str) -> Result<Vec<String>> {
     } else {
         Ok(vec![finished.complaint()])
     }
+}
+
+/// Where cargo keeps what it has unpacked.
+fn cargo_home() -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cargo"));
+    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home)
+}
+
+/// Has cargo unpack our packages anew. It takes a version for unchangeable, and would build with
+/// those of an earlier run; they come from a registry in the build directory, which has no host.
+fn forget_unpacked(home: &Path, packages: &[Package]) -> Result<()> {
+    let registries = match fs::read_dir(home.join("registry/src")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        registries => registries.context("look for packages of an earlier run")?,
+    };
+    for registry in registries {
+        let registry = registry.context("look for packages of an earlier run")?;
+        if !registry.file_name().to_string_lossy().starts_with('-') {
+            continue;
+        }
+        for Package { name, version, .. } in packages {
+            let unpacked = registry.path().join(format!("{name}-{version}"));
+            match fs::remove_dir_all(&unpacked) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.with_context(|| format!("remove {}", unpacked.display()))?,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The warnings in what cargo printed. That a package lacks tests its manifest leaves out is none.
@@ -102,5 +137,29 @@ mod tests {
                 "warning: `a` (lib) generated 1 warning"
             ]
         );
+    }
+    #[test]
+    fn packages_of_an_earlier_run_are_forgotten_and_no_others() {
+        let home = env::temp_dir().join(format!("bgplb-release-{}", std::process::id()));
+        let source = home.join("registry/src");
+        let ours = source.join("-0123/bfd-0.1.0");
+        let others = ["-0123/bytes-1.0.0", "crates.example-4567/bfd-0.1.0"];
+        let others = others.map(|it| source.join(it));
+        for directory in others.iter().chain([&ours]) {
+            fs::create_dir_all(directory).unwrap();
+        }
+        let package = Package {
+            name: "bfd".to_owned(),
+            version: "0.1.0".to_owned(),
+            publish: None,
+        };
+        // The second time there is nothing left to forget.
+        for _ in 0..2 {
+            forget_unpacked(&home, std::slice::from_ref(&package)).unwrap();
+            assert!(!ours.exists());
+        }
+        assert!(others.iter().all(|it| it.exists()));
+        fs::remove_dir_all(&home).unwrap();
+        forget_unpacked(&home, &[package]).unwrap();
     }
 }

@@ -9,7 +9,7 @@ use crate::route::{RouteKey, kernel_metric};
 pub struct RoutePlace {
     /// The routing table.
     pub table: u32,
-    /// The metric as in [`RouteSpec::metric`].
+    /// The metric as in [`RouteSpec::metric`](crate::RouteSpec::metric).
     pub metric: u32,
     /// Who makes the routes.
     pub protocol: u8,
