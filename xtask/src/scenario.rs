@@ -136,10 +136,11 @@ pub(crate) fn traces(host: &Host) -> Result<Vec<String>> {
     }
     let next_hops = host.netns.ip("nexthop show")?;
     traces.extend(next_hops.lines().map(|line| format!("nexthop {line}")));
-    // What the kernel gives a bridge itself comes with its first carrier and stays.
+    // What the kernel gives a bridge itself comes with its first carrier and stays as long as the
+    // bridge, which is a trace by its link.
     let of_kernel = |trace: &String| {
         let made = trace.contains("fe80::") || trace.contains("ff00::");
-        made && trace.contains("bgplb_gwbridge") && trace.contains("proto kernel")
+        made && trace.contains("dev bgplb") && trace.contains("proto kernel")
     };
     traces.retain(|trace| !trace.contains("docker_gwbridge") && !of_kernel(trace));
     Ok(traces)
