@@ -19,8 +19,6 @@ const CACHE_VARIABLE: &str = "BGPLB_ENGINES";
 /// The file written last: a tree without it, or with another content, is built anew.
 const MARKER: &str = "bgplb-engine";
 
-const MIRROR: &str = "http://deb.debian.org/debian";
-
 /// The tree with this kind of engine.
 ///
 /// # Errors
@@ -70,10 +68,10 @@ fn build(kind: EngineKind, tree: &Path) -> Result<()> {
     packages::ensure(&[packages::DEBOOTSTRAP])?;
     remove(tree)?;
     let include = format!("--include={}", kind.packages());
+    // From the mirror it takes by itself.
     let bootstrap = Cmd::new("debootstrap")
         .args(["--variant=minbase", &include, kind.suite()])
         .arg(tree)
-        .arg(MIRROR)
         .timeout(secs(1200))
         .finish()?;
     if bootstrap.code != Some(0) {
