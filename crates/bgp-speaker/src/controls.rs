@@ -1,9 +1,8 @@
 //! What the peers' tasks are told while they run, beside what is announced.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
-use crate::SpeakerHandle;
+use crate::{PeerKey, SpeakerHandle};
 
 /// Wishes that hold from when they are uttered; each task reads those that
 /// are its own.
@@ -18,11 +17,11 @@ pub(crate) struct Controls {
     /// Every session is about to be shut down.
     shutting_down: bool,
     /// The sessions with these peers are.
-    peers_shutting_down: BTreeSet<IpAddr>,
+    peers_shutting_down: BTreeSet<PeerKey>,
     /// How often each peer was asked for its routes.
-    refreshes: BTreeMap<IpAddr, u64>,
+    refreshes: BTreeMap<PeerKey, u64>,
     /// Peers that shall have no session.
-    down: BTreeMap<IpAddr, AdministrativelyDown>,
+    down: BTreeMap<PeerKey, AdministrativelyDown>,
 }
 
 /// The wish that there be no session.
@@ -33,17 +32,16 @@ pub(crate) struct AdministrativelyDown {
 }
 
 impl Controls {
-    pub(crate) fn shutting_down(&self, peer: IpAddr) -> bool {
-        self.shutting_down || self.peers_shutting_down.contains(&peer.to_canonical())
+    pub(crate) fn shutting_down(&self, peer: &PeerKey) -> bool {
+        self.shutting_down || self.peers_shutting_down.contains(peer)
     }
 
-    pub(crate) fn down(&self, peer: IpAddr) -> Option<&AdministrativelyDown> {
-        self.down.get(&peer.to_canonical())
+    pub(crate) fn down(&self, peer: &PeerKey) -> Option<&AdministrativelyDown> {
+        self.down.get(peer)
     }
 
-    pub(crate) fn refreshes(&self, peer: IpAddr) -> u64 {
-        let asked = self.refreshes.get(&peer.to_canonical());
-        asked.copied().unwrap_or_default()
+    pub(crate) fn refreshes(&self, peer: &PeerKey) -> u64 {
+        self.refreshes.get(peer).copied().unwrap_or_default()
     }
 }
 
@@ -64,35 +62,39 @@ impl SpeakerHandle {
         self.control(|controls| controls.shutting_down = shutting_down);
     }
 
-    /// The same for one peer; `false` if there is none with this address. Both
+    /// The same for one peer; `false` if there is none with this key. Both
     /// wishes are kept apart: a route is marked if either says so.
-    pub fn set_peer_graceful_shutdown(&self, peer: IpAddr, shutting_down: bool) -> bool {
+    pub fn set_peer_graceful_shutdown(
+        &self,
+        peer: impl Into<PeerKey>,
+        shutting_down: bool,
+    ) -> bool {
         self.control_peer(peer, |controls, peer| {
             if shutting_down {
-                controls.peers_shutting_down.insert(peer);
+                controls.peers_shutting_down.insert(peer.clone());
             } else {
-                controls.peers_shutting_down.remove(&peer);
+                controls.peers_shutting_down.remove(peer);
             }
         })
     }
 
     /// Ends the session with a peer by Cease / Administrative Shutdown, and has
     /// none until [`set_peer_up`](Self::set_peer_up), whatever its settings
-    /// become meanwhile; `false` if there is none with this address. The peer's
+    /// become meanwhile; `false` if there is none with this key. The peer's
     /// operators are told `communication` (RFC 9003); what is beyond 255 octets
     /// is cut off. Nothing happens to a peer that is down already.
-    pub fn set_peer_down(&self, peer: IpAddr, communication: Option<String>) -> bool {
+    pub fn set_peer_down(&self, peer: impl Into<PeerKey>, communication: Option<String>) -> bool {
         self.control_peer(peer, |controls, peer| {
             let down = AdministrativelyDown { communication };
-            controls.down.entry(peer).or_insert(down);
+            controls.down.entry(peer.clone()).or_insert(down);
         })
     }
 
     /// Takes [`set_peer_down`](Self::set_peer_down) back; `false` if there is
-    /// no peer with this address.
-    pub fn set_peer_up(&self, peer: IpAddr) -> bool {
+    /// no peer with this key.
+    pub fn set_peer_up(&self, peer: impl Into<PeerKey>) -> bool {
         self.control_peer(peer, |controls, peer| {
-            controls.down.remove(&peer);
+            controls.down.remove(peer);
         })
     }
 
@@ -112,20 +114,24 @@ impl SpeakerHandle {
 
     /// Asks a peer for all its routes again (ROUTE-REFRESH, RFC 2918), if a
     /// session with it is up and allows that; `false` if there is no peer with
-    /// this address.
-    pub fn request_refresh(&self, peer: IpAddr) -> bool {
+    /// this key.
+    pub fn request_refresh(&self, peer: impl Into<PeerKey>) -> bool {
         self.control_peer(peer, |controls, peer| {
-            *controls.refreshes.entry(peer).or_default() += 1;
+            *controls.refreshes.entry(peer.clone()).or_default() += 1;
         })
     }
 
-    fn control_peer(&self, peer: IpAddr, change: impl FnOnce(&mut Controls, IpAddr)) -> bool {
-        let peer = peer.to_canonical();
+    fn control_peer(
+        &self,
+        peer: impl Into<PeerKey>,
+        change: impl FnOnce(&mut Controls, &PeerKey),
+    ) -> bool {
+        let peer = peer.into();
         let statuses = self.shared.statuses.borrow();
-        let known = statuses.iter().any(|it| it.address.to_canonical() == peer);
+        let known = statuses.iter().any(|it| it.key() == peer);
         drop(statuses);
         if known {
-            self.control(|controls| change(controls, peer));
+            self.control(|controls| change(controls, &peer));
         }
         known
     }

@@ -101,6 +101,7 @@ mod learned;
 mod listener;
 #[allow(unsafe_code)]
 mod md5;
+mod naming;
 mod next_hop;
 mod peer_task;
 mod prefix;
@@ -127,6 +128,7 @@ pub use config::{
 };
 pub use gateway::Gateway;
 pub use learned::{LearnedChange, LearnedRoutes};
+pub use naming::NameError;
 pub use next_hop::{LocalAddresses, NextHops};
 pub use prefix::unroutable;
 pub use reachability::ReachableNextHops;

@@ -1,23 +1,21 @@
 //! `POST /v1/down`, `/v1/up` and `/v1/graceful-shutdown`: what operators want
 //! of peers for the time being.
 
-use std::net::IpAddr;
-
 use axum::Json;
 use axum::extract::rejection::{QueryRejection, StringRejection};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bgp_speaker::SpeakerHandle;
+use bgp_speaker::{PeerKey, SpeakerHandle};
 use serde::{Deserialize, Serialize};
 
-use super::{VERSION, refusal};
+use super::{VERSION, named, refusal};
 
 /// Which peer.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OnePeer {
-    peer: IpAddr,
+    peer: String,
 }
 
 /// Whether routes are about to go, with one peer or with all.
@@ -25,7 +23,7 @@ pub(crate) struct OnePeer {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Shutdown {
     state: Switch,
-    peer: Option<IpAddr>,
+    peer: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -39,7 +37,7 @@ enum Switch {
 struct Done {
     version: u32,
     /// `null` for all.
-    peer: Option<IpAddr>,
+    peer: Option<String>,
 }
 
 /// Ends the session with a peer until it is wanted up again; the body is what
@@ -61,7 +59,7 @@ pub(crate) async fn down(
         return refusal(StatusCode::BAD_REQUEST, &why);
     }
     let message = Some(message).filter(|message| !message.is_empty());
-    one(asked, |peer| speaker.set_peer_down(peer, message))
+    one(&speaker, asked, |peer| speaker.set_peer_down(peer, message))
 }
 
 /// Has a session with it again.
@@ -69,7 +67,7 @@ pub(crate) async fn up(
     State(speaker): State<SpeakerHandle>,
     asked: Result<Query<OnePeer>, QueryRejection>,
 ) -> Response {
-    one(asked, |peer| speaker.set_peer_up(peer))
+    one(&speaker, asked, |peer| speaker.set_peer_up(peer))
 }
 
 /// Marks routes as about to go, or no longer so (RFC 8326).
@@ -81,34 +79,47 @@ pub(crate) async fn graceful_shutdown(
         Ok(Query(Shutdown { state, peer })) => (state == Switch::On, peer),
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.body_text()),
     };
-    let known = match peer {
-        Some(peer) => speaker.set_peer_graceful_shutdown(peer, on),
+    match peer {
+        Some(name) => act(&speaker, &name, |peer| {
+            speaker.set_peer_graceful_shutdown(peer, on)
+        }),
         None => {
             speaker.set_graceful_shutdown(on);
-            true
+            done(None)
         }
-    };
-    answer(peer, known)
+    }
 }
 
 fn one(
+    speaker: &SpeakerHandle,
     asked: Result<Query<OnePeer>, QueryRejection>,
-    act: impl FnOnce(IpAddr) -> bool,
+    what: impl FnOnce(PeerKey) -> bool,
 ) -> Response {
     match asked {
-        Ok(Query(OnePeer { peer })) => answer(Some(peer), act(peer)),
+        Ok(Query(OnePeer { peer })) => act(speaker, &peer, what),
         Err(error) => refusal(StatusCode::BAD_REQUEST, &error.body_text()),
     }
 }
 
-fn answer(peer: Option<IpAddr>, known: bool) -> Response {
-    match peer {
-        Some(peer) if !known => refusal(StatusCode::NOT_FOUND, &format!("{peer} is no peer")),
-        peer => {
-            let version = VERSION;
-            Json(Done { version, peer }).into_response()
-        }
+fn act(speaker: &SpeakerHandle, name: &str, what: impl FnOnce(PeerKey) -> bool) -> Response {
+    let key = match named(speaker, name) {
+        Ok(key) => key,
+        Err(refused) => return *refused,
+    };
+    if what(key.clone()) {
+        done(Some(&key))
+    } else {
+        // It has gone since it was found.
+        refusal(StatusCode::NOT_FOUND, &format!("{key} is no peer"))
     }
+}
+
+fn done(peer: Option<&PeerKey>) -> Response {
+    Json(Done {
+        version: VERSION,
+        peer: peer.map(ToString::to_string),
+    })
+    .into_response()
 }
 
 /// What one NOTIFICATION has room for (RFC 9003 section 2).

@@ -18,7 +18,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use bgp_speaker::SpeakerHandle;
+use bgp_speaker::{NameError, PeerKey, SpeakerHandle};
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -117,6 +117,17 @@ struct Refusal<'a> {
 fn refusal(status: StatusCode, error: &str) -> Response {
     let version = VERSION;
     (status, Json(Refusal { version, error })).into_response()
+}
+
+/// The peer that is meant, or why none is.
+fn named(speaker: &SpeakerHandle, name: &str) -> Result<PeerKey, Box<Response>> {
+    speaker.find_peer(name).map_err(|error| {
+        let status = match error {
+            NameError::Ambiguous { .. } => StatusCode::CONFLICT,
+            _ => StatusCode::NOT_FOUND,
+        };
+        Box::new(refusal(status, &error.to_string()))
+    })
 }
 
 async fn peers(State(speaker): State<SpeakerHandle>) -> Response {

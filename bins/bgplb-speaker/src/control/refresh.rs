@@ -1,7 +1,5 @@
 //! `POST /v1/refresh`: a peer is asked for its routes again.
 
-use std::net::IpAddr;
-
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -11,19 +9,19 @@ use bgp_speaker::{PeerStatus, SpeakerHandle};
 use bgp_wire::Capability;
 use serde::{Deserialize, Serialize};
 
-use super::{VERSION, refusal};
+use super::{VERSION, named, refusal};
 
 /// Which peer.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
-    peer: IpAddr,
+    peer: String,
 }
 
 #[derive(Serialize)]
 struct Done {
     version: u32,
-    peer: IpAddr,
+    peer: String,
 }
 
 /// Sends ROUTE-REFRESH (RFC 2918) for every family of the session.
@@ -31,20 +29,23 @@ pub(crate) async fn refresh(
     State(speaker): State<SpeakerHandle>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
-    let peer = match asked {
+    let name = match asked {
         Ok(Query(Asked { peer })) => peer,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.body_text()),
     };
+    let key = match named(&speaker, &name) {
+        Ok(key) => key,
+        Err(refused) => return *refused,
+    };
     let statuses = speaker.peer_status();
-    let status = statuses
-        .iter()
-        .find(|it| it.address.to_canonical() == peer.to_canonical());
+    let status = statuses.iter().find(|it| it.key() == key);
     match status.map(reason_against) {
-        None => refusal(StatusCode::NOT_FOUND, &format!("{peer} is no peer")),
-        Some(Some(reason)) => refusal(StatusCode::CONFLICT, &format!("peer {peer}: {reason}")),
+        // It has gone since it was found.
+        None => refusal(StatusCode::NOT_FOUND, &format!("{key} is no peer")),
+        Some(Some(reason)) => refusal(StatusCode::CONFLICT, &format!("peer {key}: {reason}")),
         Some(None) => {
-            speaker.request_refresh(peer);
-            let version = VERSION;
+            let (version, peer) = (VERSION, key.to_string());
+            speaker.request_refresh(key);
             Json(Done { version, peer }).into_response()
         }
     }

@@ -110,10 +110,10 @@ impl Rows for Advertised {
         for route in page.iter().filter(|it| filter.wants(it.prefix)) {
             let AnnouncedRoute { prefix, .. } = route;
             let peers = if prefix.addr().is_ipv4() { &v4 } else { &v6 };
-            if filter.peer.is_none() || peers.iter().any(|peer| filter.wants_peer(*peer)) {
+            if filter.peer.is_none() || peers.iter().any(|peer| peer.is_wanted(filter)) {
                 lines.push(&AdvertisedRow {
                     prefix: *prefix,
-                    peers,
+                    peers: peers.iter().map(|peer| peer.name.as_str()).collect(),
                     attributes: AttributesRow::from(&*route.attributes),
                 });
             }
@@ -122,14 +122,31 @@ impl Rows for Advertised {
     }
 }
 
+/// A peer that is told of routes.
+struct Listener {
+    /// Several peers on interfaces have one address, so it is told by its key.
+    name: String,
+    address: IpAddr,
+}
+
+impl Listener {
+    fn is_wanted(&self, filter: &Filter) -> bool {
+        filter.wants_peer(self.address)
+    }
+}
+
 /// The peers that are told of a family's routes.
-fn listeners(statuses: &[PeerStatus], family: Family) -> Vec<IpAddr> {
+fn listeners(statuses: &[PeerStatus], family: Family) -> Vec<Listener> {
     let told = |peer: &&PeerStatus| {
         let negotiated = peer.negotiated.as_ref();
         negotiated.is_some_and(|it| it.families.contains(&family))
             && !peer.withheld.iter().any(|(held, _)| *held == family)
     };
-    statuses.iter().filter(told).map(|it| it.address).collect()
+    let listeners = statuses.iter().filter(told).map(|peer| Listener {
+        name: peer.key().to_string(),
+        address: peer.neighbour.unwrap_or(peer.address),
+    });
+    listeners.collect()
 }
 
 #[derive(Serialize)]
@@ -161,7 +178,7 @@ impl<'a> From<&'a LearnedRoute> for LearnedRow<'a> {
 #[derive(Serialize)]
 struct AdvertisedRow<'a> {
     prefix: IpNet,
-    peers: &'a [IpAddr],
+    peers: Vec<&'a str>,
     #[serde(flatten)]
     attributes: AttributesRow<'a>,
 }

@@ -27,6 +27,8 @@ impl<'a> Peers<'a> {
 
 #[derive(Serialize)]
 struct PeerRow<'a> {
+    /// What the commands call it.
+    peer: String,
     address: IpAddr,
     interface: Option<&'a str>,
     neighbour: Option<IpAddr>,
@@ -83,6 +85,7 @@ impl<'a> From<&'a PeerStatus> for PeerRow<'a> {
             _ => peer.negotiated.as_ref().map(|session| session.peer_as),
         };
         Self {
+            peer: peer.key().to_string(),
             address: peer.address,
             interface: peer.interface.as_deref(),
             neighbour: peer.neighbour,

@@ -93,7 +93,8 @@ fn what_cannot_be_done_is_refused_in_a_sentence() {
         &["up", "192.0.2.99"],
         &["graceful-shutdown", "on", "192.0.2.99"],
     ] {
-        assert_eq!(program.refusal(command), "192.0.2.99 is no peer");
+        let why = format!("192.0.2.99 is no peer: there are {peer}");
+        assert_eq!(program.refusal(command), why);
     }
     let long = "x".repeat(256);
     assert_eq!(

@@ -91,13 +91,6 @@ fn two_speakers_show_each_others_bfd_session() {
         let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
         answer["peers"][0]["bfd"].clone()
     };
-    let alone = peer(&one);
-    assert_eq!(alone["state"], "Down", "{alone}");
-    assert_eq!(alone["remote"], serde_json::Value::Null, "{alone}");
-
-    let other = Running::start("bfd-other", &config("127.77.3.2", "127.77.3.1"));
-    // At its own speed once the other side has taken the times over.
-    let quick = |bfd: &serde_json::Value| bfd["detection_time"] == 1400.0;
     let soon = |speaker: &Running, there: &dyn Fn(&serde_json::Value) -> bool| {
         let limit = Instant::now() + Duration::from_secs(20);
         loop {
@@ -109,6 +102,13 @@ fn two_speakers_show_each_others_bfd_session() {
             std::thread::sleep(Duration::from_millis(20));
         }
     };
+    // The socket answers before the session has begun.
+    let alone = soon(&one, &|bfd| bfd["state"] == "Down");
+    assert_eq!(alone["remote"], serde_json::Value::Null, "{alone}");
+
+    let other = Running::start("bfd-other", &config("127.77.3.2", "127.77.3.1"));
+    // At its own speed once the other side has taken the times over.
+    let quick = |bfd: &serde_json::Value| bfd["detection_time"] == 1400.0;
     let (ours, theirs) = (soon(&one, &quick), soon(&other, &quick));
     for (ours, theirs) in [(&ours, &theirs), (&theirs, &ours)] {
         assert_eq!(ours["state"], "Up");
@@ -160,7 +160,7 @@ fn only_a_peer_with_a_session_can_be_asked_for_its_routes() {
     let speaker = Running::start("refresh", CONFIG);
     for (peer, wanted) in [
         ("127.77.1.2", "peer 127.77.1.2: there is no session with it"),
-        ("127.77.1.9", "127.77.1.9 is no peer"),
+        ("127.77.1.9", "127.77.1.9 is no peer: there are 127.77.1.2"),
     ] {
         let output = speaker.ask(&["refresh", peer]);
         assert_eq!(output.status.code(), Some(1));
@@ -168,6 +168,58 @@ fn only_a_peer_with_a_session_can_be_asked_for_its_routes() {
             text(&output.stderr),
             format!("bgplb-speaker: the speaker refuses: {wanted}\n")
         );
+    }
+    speaker.terminate();
+}
+
+#[test]
+fn peers_on_interfaces_are_told_apart_by_what_they_are_called() {
+    // Links that are not there: what is wanted of their peers holds all the same.
+    let peer = |address: &str, interface: &str| {
+        format!("[[peers]]\n{address}interface = \"{interface}\"\nas = 65501\n")
+    };
+    let config = [
+        "[local]\nas = 65500\nrouter-id = \"192.0.2.1\"\n".to_owned(),
+        peer("", "absent0"),
+        peer("", "absent1&2"),
+        peer("address = \"fe80::1\"\n", "absent2"),
+        peer("address = \"fe80::1\"\n", "absent3"),
+    ];
+    let speaker = Running::start("naming", &config.concat());
+    let shown = || {
+        let said = speaker.said(&["peers", "-o", "json"]);
+        let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let peers = answer["peers"].as_array().unwrap().iter();
+        let shown = peers.map(|it| (it["peer"].clone(), it["administratively_down"].clone()));
+        shown.collect::<Vec<_>>()
+    };
+    let names = ["absent0", "absent1&2", "fe80::1%absent2", "fe80::1%absent3"];
+    // Each is taken down alone, and comes up again before the next one's turn.
+    for name in names {
+        speaker.said(&["down", name]);
+        speaker.soon(|| {
+            let wanted: Vec<_> = names.map(|it| (it.into(), (it == name).into())).into();
+            shown() == wanted
+        });
+        speaker.said(&["up", name]);
+    }
+    speaker.said(&["graceful-shutdown", "on", "absent2"]);
+    for (name, why) in [
+        (
+            "fe80::1",
+            "fe80::1 may be fe80::1%absent2 or fe80::1%absent3",
+        ),
+        (
+            "absent9",
+            "absent9 is no peer: there are absent0, absent1&2, fe80::1%absent2, fe80::1%absent3",
+        ),
+    ] {
+        for command in [&["refresh", name][..], &["graceful-shutdown", "on", name]] {
+            let output = speaker.ask(command);
+            assert_eq!(output.status.code(), Some(1));
+            let said = format!("bgplb-speaker: the speaker refuses: {why}\n");
+            assert_eq!(text(&output.stderr), said);
+        }
     }
     speaker.terminate();
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::{ConfigFile, text};
 
@@ -74,6 +75,20 @@ impl Running {
         let said = self.said(&["peers", "-o", "json"]);
         let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
         answer["peers"][0].clone()
+    }
+
+    /// Asks until it is so, which it comes to be soon.
+    pub fn soon(&self, mut is_so: impl FnMut() -> bool) {
+        let limit = Instant::now() + Duration::from_secs(30);
+        while !is_so() {
+            let shown = || self.said(&["peers"]);
+            assert!(
+                Instant::now() < limit,
+                "it did not come to be:\n{}",
+                shown()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub fn terminate(mut self) {

@@ -14,12 +14,12 @@ use crate::controls::AdministrativelyDown;
 impl PeerTask {
     /// Takes the newest wishes over.
     pub(super) fn follow_controls(&mut self) {
-        let peer = self.settings.address;
+        let peer = self.settings.key();
         let controls = self.controls.borrow_and_update();
         let complete = controls.table_complete;
-        let shutting_down = controls.shutting_down(peer);
-        let refreshes = controls.refreshes(peer);
-        let down = controls.down(peer).cloned();
+        let shutting_down = controls.shutting_down(&peer);
+        let refreshes = controls.refreshes(&peer);
+        let down = controls.down(&peer).cloned();
         drop(controls);
         let now = Instant::now();
         self.start_or_stop(now, down);
@@ -89,7 +89,7 @@ impl PeerTask {
     /// What is held is judged anew at once; for what was refused so far, or is
     /// to be seen in another light, the peer is asked (RFC 2918).
     fn change_import(&mut self, now: Instant) {
-        let peer = self.settings.address;
+        let peer = self.settings.key();
         self.adj_rib_in.set_import(&self.settings);
         self.note_accepted();
         let Some(negotiated) = self.machine.negotiated() else {
@@ -107,6 +107,6 @@ impl PeerTask {
 
     /// Whether the sessions with this peer are about to be shut down.
     pub(super) fn shutting_down(&self) -> bool {
-        self.controls.borrow().shutting_down(self.settings.address)
+        self.controls.borrow().shutting_down(&self.settings.key())
     }
 }
