@@ -29,9 +29,10 @@ impl Icmp {
     ///
     /// # Errors
     ///
-    /// What the kernel said.
+    /// What the kernel said, and which capability it misses.
     pub(crate) fn open() -> io::Result<Self> {
-        let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
+        let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6));
+        let socket = socket.map_err(name_capability)?;
         // Before anything else: nothing but these two types is of use.
         pass_only(&socket, &[SOLICITATION, ADVERTISEMENT])?;
         socket.set_nonblocking(true)?;
@@ -98,6 +99,17 @@ impl Icmp {
                 });
             }
         }
+    }
+}
+
+/// The kernel says only that it is not permitted.
+fn name_capability(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => {
+            let text = format!("the program lacks the capability CAP_NET_RAW: {error}");
+            io::Error::new(error.kind(), text)
+        }
+        _ => error,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Peers that are found on their interfaces, in a network namespace of the test's own.
+#![allow(unsafe_code)]
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 use std::sync::Arc;
 
 use bgp_fsm::State;
-use bgp_speaker::{PeerLink, PeerLinks, PeerSettings, PeerStatus, RemoteAs};
+use bgp_speaker::{PeerLink, PeerLinks, PeerSettings, PeerStatus, PeerStatuses, RemoteAs};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpSocket;
@@ -54,6 +55,16 @@ fn tell(node: &Node, link: &str, now: PeerLink) {
     node.handle.set_peer_links(Arc::new(links));
 }
 
+/// Two speakers that have been told of their ends of the link.
+async fn on_both_ends() -> (Node, Node) {
+    let a = unnumbered(64512, "near", "fe80::1").start().await;
+    let b = unnumbered(64513, "far", "fe80::2").start().await;
+    tell(&a, "near", running("near", "fe80::1"));
+    tell(&b, "far", running("far", "fe80::2"));
+    a.established().await;
+    (a, b)
+}
+
 async fn found(node: &Node, address: &str) -> PeerStatus {
     let address: IpAddr = address.parse().unwrap();
     node.peer(|peer| peer.neighbour == Some(address)).await
@@ -75,17 +86,42 @@ fn advertise(source: &str, hop_limit: u32) {
 #[test]
 fn two_speakers_on_a_link_find_each_other() {
     on_a_link(|| async {
-        let a = unnumbered(64512, "near", "fe80::1").start().await;
-        let mut b = unnumbered(64513, "far", "fe80::2").start().await;
-        tell(&a, "near", running("near", "fe80::1"));
-        tell(&b, "far", running("far", "fe80::2"));
-        a.established().await;
+        let (a, mut b) = on_both_ends().await;
         b.established().await;
         a.announce(&["198.51.100.0/24"]);
         assert_eq!(b.learns().await, "198.51.100.0/24 via [fe80::1%far]");
         let status = found(&a, "fe80::2").await;
         assert_eq!(status.key().to_string(), "near");
         assert_eq!(status.local_address, Some("fe80::1".parse().unwrap()));
+        a.stop().await;
+        b.stop().await;
+    });
+}
+
+#[test]
+fn peers_on_interfaces_are_taken_down_one_by_one() {
+    on_a_link(|| async {
+        let mut plan = unnumbered(64512, "near", "fe80::1");
+        plan.add_peer(PeerSettings::on_interface("other", RemoteAs::External));
+        let a = plan.start().await;
+        let b = unnumbered(64513, "far", "fe80::2").start().await;
+        tell(&a, "near", running("near", "fe80::1"));
+        tell(&b, "far", running("far", "fe80::2"));
+        a.peer(|peer| peer.state == State::Established).await;
+        for (name, down) in [("other", [false, true]), ("fe80::2", [true, true])] {
+            let key = a.handle.find_peer(name).unwrap();
+            assert!(a.handle.set_peer_down(key, None));
+            let mut peers = a.handle.peers();
+            let so = |peers: &PeerStatuses| {
+                let is_down = peers.iter().map(|it| it.administratively_down);
+                is_down.eq(down)
+            };
+            soon(peers.wait_for(so)).await.unwrap();
+        }
+        a.peer(|peer| peer.state == State::Idle).await;
+        let near = a.handle.find_peer("near").unwrap();
+        assert!(a.handle.set_peer_up(near));
+        a.peer(|peer| peer.state == State::Established).await;
         a.stop().await;
         b.stop().await;
     });
@@ -144,11 +180,7 @@ fn one_that_the_kernel_knows_as_a_router_needs_no_advertisement() {
 #[test]
 fn the_session_follows_the_link_down_and_up_and_to_another_address() {
     on_a_link(|| async {
-        let a = unnumbered(64512, "near", "fe80::1").start().await;
-        let b = unnumbered(64513, "far", "fe80::2").start().await;
-        tell(&a, "near", running("near", "fe80::1"));
-        tell(&b, "far", running("far", "fe80::2"));
-        a.established().await;
+        let (a, b) = on_both_ends().await;
         tell(&a, "near", PeerLink::default());
         let down = a.peer(|peer| peer.state != State::Established).await;
         assert_eq!(down.neighbour, None);
@@ -171,11 +203,7 @@ fn the_session_follows_the_link_down_and_up_and_to_another_address() {
 #[test]
 fn the_session_moves_to_another_router_when_the_first_one_does_not_answer() {
     on_a_link(|| async {
-        let a = unnumbered(64512, "near", "fe80::1").start().await;
-        let b = unnumbered(64513, "far", "fe80::2").start().await;
-        tell(&a, "near", running("near", "fe80::1"));
-        tell(&b, "far", running("far", "fe80::2"));
-        a.established().await;
+        let (a, b) = on_both_ends().await;
         ip("addr add fe80::3/64 dev far nodad");
         let c = unnumbered(64514, "far", "fe80::3").start().await;
         let silent = PeerLink {
@@ -212,11 +240,7 @@ fn what_came_from_beyond_the_link_is_not_believed() {
 #[test]
 fn a_second_router_on_the_link_is_not_let_in() {
     on_a_link(|| async {
-        let a = unnumbered(64512, "near", "fe80::1").start().await;
-        let b = unnumbered(64513, "far", "fe80::2").start().await;
-        tell(&a, "near", running("near", "fe80::1"));
-        tell(&b, "far", running("far", "fe80::2"));
-        a.established().await;
+        let (a, b) = on_both_ends().await;
         ip("addr add fe80::3/64 dev far nodad");
         let socket = TcpSocket::new_v6().unwrap();
         let scope = index("far");
@@ -254,5 +278,52 @@ fn an_interface_may_get_a_peer_while_the_speaker_runs_and_lose_it() {
         drop(none);
         a.stop().await;
         b.stop().await;
+    });
+}
+
+/// Takes CAP_NET_RAW from this thread, which ends with its test.
+fn drop_net_raw() {
+    // linux/capability.h: the header of version 3, and the two words of each set.
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Sets {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    const CAP_NET_RAW: u32 = 13;
+    let header = Header {
+        version: 0x2008_0522,
+        pid: 0,
+    };
+    let mut sets = [Sets::default(); 2];
+    // SAFETY: the kernel reads and writes two structures of that layout, of this thread alone.
+    let done = unsafe {
+        let got = libc::syscall(libc::SYS_capget, &raw const header, &raw mut sets);
+        sets[0].effective &= !(1 << CAP_NET_RAW);
+        sets[0].permitted &= !(1 << CAP_NET_RAW);
+        got | libc::syscall(libc::SYS_capset, &raw const header, &raw const sets)
+    };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn without_the_right_to_hear_routers_the_capability_is_named() {
+    on_a_link(|| async {
+        drop_net_raw();
+        let a = unnumbered(64512, "near", "fe80::1").start().await;
+        tell(&a, "near", running("near", "fe80::1"));
+        let status = a.peer(|peer| peer.last_error.is_some()).await;
+        assert_eq!(
+            status.last_error.unwrap().text,
+            "the peer cannot be looked for: the program lacks the capability CAP_NET_RAW: \
+             Operation not permitted (os error 1)"
+        );
+        a.stop().await;
     });
 }
