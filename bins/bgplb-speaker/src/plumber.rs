@@ -39,6 +39,8 @@ pub(crate) struct AddressReader {
 struct Installation {
     routes: Routes<Netlink>,
     learned: LearnedRoutes,
+    /// Whether the speaker waits for its peers before it selects.
+    deferred: watch::Receiver<bool>,
     peers: watch::Receiver<PeerStatuses>,
     /// Which peers' first transfers the sweep waits for.
     importing: BTreeSet<PeerKey>,
@@ -61,6 +63,8 @@ enum Wake {
     /// `None` when nothing is learned any more.
     Learned(Option<Vec<LearnedChange>>),
     NextHopsChanged,
+    /// What is learned is selected from here on.
+    SelectionBegun,
     SweepDue,
     RepairDue,
 }
@@ -86,6 +90,7 @@ impl Plumber {
                 Some(Installation {
                     routes,
                     learned: speaker.learned(),
+                    deferred: speaker.selection_deferred(),
                     peers: speaker.peers(),
                     importing: peers
                         .iter()
@@ -184,6 +189,10 @@ pub(crate) fn watch_kernel(mut watch: Watch, changes: &watch::Sender<()>) {
 
 impl Installation {
     async fn wait(&mut self) -> Wake {
+        if *self.deferred.borrow() {
+            // The kernel keeps what an earlier run left, and all of it.
+            return self.wait_for_selection().await;
+        }
         let first_transfers = first_transfers(&mut self.peers, &self.importing);
         let sweep = async {
             match self.sweep_by {
@@ -203,10 +212,23 @@ impl Installation {
         }
     }
 
+    /// Nothing is read before the ways to all next hops are known by which
+    /// peers have announced something: a route whose ways come to be known one
+    /// by one would lead by a part of them for a moment.
+    async fn wait_for_selection(&mut self) -> Wake {
+        tokio::select! {
+            biased;
+            Ok(()) = self.next_hops.changed() => Wake::NextHopsChanged,
+            // There is a sender as long as there is `self.speaker`.
+            _ = self.deferred.wait_for(|deferred| !deferred) => Wake::SelectionBegun,
+            () = sleep_until(self.repair_at) => Wake::RepairDue,
+        }
+    }
+
     fn react(&mut self, wake: Wake) {
         let outcome = match wake {
             Wake::Learned(Some(changes)) => self.routes.apply(&changes, &self.ways),
-            Wake::NextHopsChanged => return self.find_ways(),
+            Wake::NextHopsChanged | Wake::SelectionBegun => return self.find_ways(),
             Wake::SweepDue => {
                 self.sweep_by = None;
                 // What was confirmed at the last moment is not swept.

@@ -36,7 +36,8 @@ pub struct LearnedChange {
 ///
 /// It begins with every prefix there is and goes on with changes. A slow
 /// reader gets the newest set of a prefix and none of those in between, so
-/// nothing queues up behind it.
+/// nothing queues up behind it. After a restart it begins later, see
+/// [`SpeakerHandle::selection_deferred`](crate::SpeakerHandle::selection_deferred).
 #[derive(Debug)]
 pub struct LearnedRoutes {
     shared: Arc<LearnedShared>,
@@ -106,10 +107,16 @@ pub(crate) struct LearnedShared {
 }
 
 impl LearnedShared {
-    pub(crate) fn new(multipath: Multipath, track_next_hops: bool) -> Self {
+    /// An empty table; while it is `held` readers get nothing.
+    pub(crate) fn new(multipath: Multipath, track_next_hops: bool, held: bool) -> Self {
         Self {
-            routes: Mutex::new(Learned::new(multipath, track_next_hops)),
+            routes: Mutex::new(Learned::new(multipath, track_next_hops, held)),
         }
+    }
+
+    /// Readers get the routes of this table from here on.
+    pub(crate) fn release(&self, table: Table) {
+        self.lock().release(table);
     }
 
     /// A reader that begins with everything.

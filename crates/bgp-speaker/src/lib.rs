@@ -37,7 +37,10 @@
 //! time is over, and its routes stay in use for the restart time after that.
 //!
 //! What a peer that restarts has announced stays in use until it has told
-//! everything again, or its time is over.
+//! everything again, or its time is over. After a restart of ours nobody reads
+//! learned routes before every peer has told what it has
+//! ([`SpeakerHandle::selection_deferred`]): who has kept those of before goes on
+//! with them meanwhile.
 //!
 //! ```
 //! use std::net::IpAddr;

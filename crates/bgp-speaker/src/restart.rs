@@ -33,7 +33,9 @@ impl Default for GracefulRestart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restarting {
     /// How long End-of-RIB waits at most for
-    /// [`SpeakerHandle::initial_table_complete`](crate::SpeakerHandle::initial_table_complete).
+    /// [`SpeakerHandle::initial_table_complete`](crate::SpeakerHandle::initial_table_complete),
+    /// and the selection of learned routes for the peers
+    /// ([`SpeakerHandle::selection_deferred`](crate::SpeakerHandle::selection_deferred)).
     pub deferral_time: Duration,
     /// Whether packets were forwarded all the while, as they are when only the
     /// program has restarted. If not, peers drop our old routes at once.

@@ -2,6 +2,7 @@
 
 mod admission;
 mod changes;
+mod deferral;
 mod doors;
 mod found;
 
@@ -18,6 +19,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::deferral::Deferral;
 use self::doors::Doors;
 use self::found::Found;
 use crate::dismissal::Dismissal;
@@ -63,6 +65,8 @@ pub(crate) struct Roster {
     guests: Arc<Guests>,
     shared: Arc<Shared>,
     local_addresses: watch::Receiver<Arc<LocalAddresses>>,
+    /// Until learned routes are selected after a restart.
+    deferral: Option<Deferral>,
     tasks: JoinSet<Ended>,
     cancel: CancellationToken,
 }
@@ -118,6 +122,7 @@ impl Roster {
             slots: BTreeSet::new(),
             doors: Doors::default(),
             guests: Arc::default(),
+            deferral: None,
             shared,
             local_addresses,
             tasks: JoinSet::new(),
@@ -159,6 +164,7 @@ impl Roster {
             Ended::Listener
         });
         let mut links = self.shared.unnumbered.links.subscribe();
+        self.begin_deferral();
         let mut result = loop {
             tokio::select! {
                 biased;
@@ -172,6 +178,7 @@ impl Roster {
                 Some(connection) = accepted.recv() => self.admit(connection),
                 Ok(()) = links.changed() => self.follow_links(),
                 Some(news) = heard.recv() => self.note(news),
+                () = Deferral::turn(self.deferral.as_mut()) => self.follow_deferral(),
             }
         };
         self.cancel.cancel();

@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     sent: RwLock<Vec<watch::Sender<Option<RibVersion>>>>,
     pub(crate) statuses: watch::Sender<PeerStatuses>,
     pub(crate) learned: Arc<LearnedShared>,
+    /// Whether readers of some learned routes still get nothing.
+    pub(crate) selection_deferred: watch::Sender<bool>,
     pub(crate) bfd: Bfd,
     pub(crate) controls: watch::Sender<Controls>,
     pub(crate) listening: watch::Sender<Vec<SocketAddr>>,
@@ -69,7 +71,12 @@ impl Speaker {
             versions: watch::Sender::new(RibVersion::default()),
             sent: RwLock::new(peers.iter().map(|_| watch::Sender::new(None)).collect()),
             statuses: watch::Sender::new(PeerStatuses::new(peers)),
-            learned: Arc::new(LearnedShared::new(config.multipath, config.track_next_hops)),
+            learned: Arc::new(LearnedShared::new(
+                config.multipath,
+                config.track_next_hops,
+                config.restarting.is_some(),
+            )),
+            selection_deferred: watch::Sender::new(config.restarting.is_some()),
             controls: watch::Sender::new(Controls::default()),
             bfd: Bfd::default(),
             listening: watch::Sender::new(Vec::new()),
@@ -206,6 +213,7 @@ struct CloseOnDrop(Arc<Shared>);
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         self.0.learned.close();
+        self.0.selection_deferred.send_replace(false);
         self.0.listening.send_replace(Vec::new());
     }
 }

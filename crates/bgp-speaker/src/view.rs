@@ -16,7 +16,8 @@ pub struct LearnedRoute {
     /// The prefix.
     pub prefix: IpNet,
     /// Whether the decision process prefers it to every other one (RFC 4271
-    /// section 9.1.2).
+    /// section 9.1.2); no route is while selection is deferred
+    /// ([`SpeakerHandle::selection_deferred`]).
     pub best: bool,
     /// Whether packets take it, as the best one or beside that.
     pub used: bool,

@@ -7,7 +7,6 @@ mod bench;
 mod feature;
 mod ours;
 mod peers;
-mod route_log;
 mod session;
 mod table;
 

@@ -9,6 +9,8 @@ pub(crate) mod matrix;
 mod options;
 pub(crate) mod pools;
 mod refusals;
+mod restart;
+mod route_log;
 mod settings;
 mod several;
 mod socket;
@@ -38,6 +40,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     interop::run(wanted, &mut tally);
     run_bfd(wanted, &mut tally);
     run_unnumbered(wanted, &mut tally);
+    run_restart(wanted, &mut tally);
     if suites.is_empty() && programs.is_empty() {
         return tally;
     }
@@ -123,6 +126,19 @@ fn run_unnumbered(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
                 String::new,
             ),
         }
+    }
+}
+
+/// Nor does this.
+fn run_restart(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
+    let (case, test) = restart::CASE;
+    let name = full_name("restart", case);
+    if !wanted(&name) {
+        return;
+    }
+    match restart::able() {
+        Err(reason) => tally.skip(&name, &format!("{reason:#}")),
+        Ok(()) => tally.note(&name, Instant::now(), test(), String::new),
     }
 }
 

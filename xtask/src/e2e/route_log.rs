@@ -1,6 +1,7 @@
 //! What a kernel says of its routes, so that one that was away for a moment is noticed too.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -41,6 +42,20 @@ impl RouteLog {
             let deleted = format!("Deleted {prefix} ");
             let line = text.lines().find(|line| line.contains(&deleted));
             ensure!(line.is_none(), "the kernel says {line:?}");
+        }
+        Ok(())
+    }
+
+    /// An error unless each word of the kernel of this prefix was of a route by all of these.
+    pub(super) fn always_by(&self, prefix: &str, gateways: &[IpAddr]) -> Result<()> {
+        self.stayed(&[prefix])?;
+        let text = self.read()?;
+        let of_it = format!("{prefix} ");
+        for line in text.lines().filter(|line| line.contains(&of_it)) {
+            for gateway in gateways {
+                let by = format!("via {gateway} ");
+                ensure!(line.contains(&by), "the kernel says {line:?}");
+            }
         }
         Ok(())
     }

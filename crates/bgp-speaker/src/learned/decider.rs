@@ -197,7 +197,10 @@ impl Decider {
             let paths: Vec<_> = self.paths_of(table, route).cloned().collect();
             let candidates = paths.iter().map(AsRef::as_ref);
             let choice = choose(candidates, self.multipath, &self.next_hops);
-            let used = self.gateways(table.set_of(route));
+            let (choice, used) = match table.is_held() {
+                true => (None, &[][..]),
+                false => (choice, self.gateways(table.set_of(route))),
+            };
             look(prefix.into(), &paths, choice, used);
         }
         looked

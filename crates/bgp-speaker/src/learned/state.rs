@@ -39,10 +39,10 @@ pub(crate) struct Counts {
 }
 
 impl Learned {
-    pub(super) fn new(multipath: Multipath, track_next_hops: bool) -> Self {
+    pub(super) fn new(multipath: Multipath, track_next_hops: bool, held: bool) -> Self {
         Self {
-            v4: RouteTable::new(),
-            v6: RouteTable::new(),
+            v4: RouteTable::new(held),
+            v6: RouteTable::new(held),
             decider: Decider::new(multipath, track_next_hops),
             readers: BTreeMap::new(),
             next_reader: 0,
@@ -178,6 +178,17 @@ impl Learned {
             left -= self.decider.page(&self.v4, from, left, &mut look);
         }
         self.decider.page(&self.v6, v6, left, &mut look);
+    }
+
+    /// Readers get the routes of this table from here on.
+    pub(super) fn release(&mut self, table: Table) {
+        match table {
+            Table::V4 => self.v4.release(),
+            Table::V6 => self.v6.release(),
+        }
+        if let Some(wake) = &self.wake {
+            wake.send_replace(());
+        }
     }
 
     /// Nothing is learned any more.

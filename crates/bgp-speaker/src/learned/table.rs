@@ -26,6 +26,8 @@ pub(super) struct RouteTable<P> {
     tombstones: BTreeMap<u64, Place>,
     /// What each reader reads next; [`NOWHERE`] if it has read all.
     readers: BTreeMap<u64, Place>,
+    /// Nobody reads before the restart is over.
+    held: bool,
 }
 
 /// The number of a peer.
@@ -86,7 +88,8 @@ pub(super) struct Told<P> {
 }
 
 impl<P: Copy + Ord> RouteTable<P> {
-    pub(super) const fn new() -> Self {
+    /// An empty one; `held` until [`release`](Self::release).
+    pub(super) const fn new(held: bool) -> Self {
         Self {
             by_prefix: BTreeMap::new(),
             routes: Slab::new(),
@@ -95,7 +98,18 @@ impl<P: Copy + Ord> RouteTable<P> {
             log: Chain::EMPTY,
             tombstones: BTreeMap::new(),
             readers: BTreeMap::new(),
+            held,
         }
+    }
+
+    /// Whether readers get nothing yet.
+    pub(super) const fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Readers get what there is now, and what changes.
+    pub(super) const fn release(&mut self) {
+        self.held = false;
     }
 
     /// Puts the path of `peer` behind the other candidates of the prefix.
@@ -208,6 +222,11 @@ impl<P: Copy + Ord> RouteTable<P> {
             return;
         };
         changed.set = set.unwrap_or(NO_SET);
+        if self.held && set.is_none() {
+            // Nobody was told of it: a peer whose routes come and go before
+            // anybody reads leaves nothing behind.
+            return;
+        }
         changed.version = version;
         changed.previous = last;
         match self.routes.get_mut(last) {
@@ -253,6 +272,9 @@ impl<P: Copy + Ord> RouteTable<P> {
 
     /// What the reader gets next.
     pub(super) fn read(&mut self, reader: u64) -> Option<Told<P>> {
+        if self.held {
+            return None;
+        }
         let next = self.readers.get_mut(&reader)?;
         let route = self.routes.get(*next)?;
         *next = route.next;

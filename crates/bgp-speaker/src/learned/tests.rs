@@ -27,6 +27,8 @@ enum Step {
     Read(usize),
     /// A reader begins in the place of the other.
     Subscribe,
+    /// Selections of this table are held back no longer.
+    Release(Table),
 }
 
 const PEERS: usize = 4;
@@ -97,6 +99,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(Step::Reachable),
         4 => (0..4_usize).prop_map(Step::Read),
         1 => Just(Step::Subscribe),
+        1 => prop_oneof![Just(Table::V4), Just(Table::V6)].prop_map(Step::Release),
     ]
 }
 
@@ -111,6 +114,8 @@ struct Model {
     generations: [u32; PEERS],
     reachable: Option<BTreeMap<IpAddr, u32>>,
     multipath: Multipath,
+    /// The tables that are held back.
+    held: Vec<Table>,
 }
 
 impl Model {
@@ -168,9 +173,17 @@ impl Model {
 
     fn selected(&self) -> BTreeMap<IpNet, Vec<IpAddr>> {
         let all = self.candidates.iter();
-        all.map(|(prefix, paths)| (*prefix, self.next_hops(paths)))
+        all.filter(|(prefix, _)| !self.held.contains(&table_of(prefix)))
+            .map(|(prefix, paths)| (*prefix, self.next_hops(paths)))
             .filter(|(_, next_hops)| !next_hops.is_empty())
             .collect()
+    }
+}
+
+fn table_of(prefix: &IpNet) -> Table {
+    match prefix {
+        IpNet::V4(_) => Table::V4,
+        IpNet::V6(_) => Table::V6,
     }
 }
 
@@ -183,14 +196,19 @@ struct World {
 }
 
 impl World {
-    fn new(multipath: Multipath) -> Self {
-        let shared = Arc::new(LearnedShared::new(multipath, false));
+    fn new(multipath: Multipath, held: bool) -> Self {
+        let shared = Arc::new(LearnedShared::new(multipath, false, held));
         Self {
             reader: shared.subscribe(),
             shared,
             known: BTreeMap::new(),
             model: Model {
                 multipath,
+                held: if held {
+                    vec![Table::V4, Table::V6]
+                } else {
+                    Vec::new()
+                },
                 ..Model::default()
             },
         }
@@ -217,6 +235,10 @@ impl World {
             Step::Subscribe => {
                 self.reader = self.shared.subscribe();
                 self.known.clear();
+            }
+            Step::Release(table) => {
+                self.shared.release(table);
+                self.model.held.retain(|it| *it != table);
             }
         }
     }
@@ -325,19 +347,20 @@ proptest! {
         same_path in any::<bool>(),
         max_next_hops in 1..4_usize,
         internal in any::<bool>(),
+        held in any::<bool>(),
     ) {
         let beside_best = match same_path {
             true => BesideBest::SamePath,
             false => BesideBest::SameLength,
         };
-        let mut world = World::new(Multipath { beside_best, max_next_hops, internal });
+        let mut world = World::new(Multipath { beside_best, max_next_hops, internal }, held);
         for step in steps {
             world.take(step);
             world.check();
         }
         world.read(usize::MAX);
         prop_assert_eq!(&world.known, &world.model.selected());
-        // Nothing is kept of what is gone and was heard of.
+        // Nothing is kept of what is gone and was heard of, or never told.
         for peer in 0..PEERS {
             world.take(Step::Lose(peer));
         }

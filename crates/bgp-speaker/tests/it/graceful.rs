@@ -13,7 +13,7 @@ use crate::node::{Node, Plan, introduce, net, soon};
 use crate::raw_peer::Identity;
 
 /// Both families, kept.
-fn graceful(notification: bool) -> Capability {
+pub fn graceful(notification: bool) -> Capability {
     let mut capability = bgp_wire::GracefulRestart::new(60);
     capability.notification = notification;
     capability.families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST]
@@ -153,7 +153,7 @@ fn offered(capabilities: &[Capability]) -> &bgp_wire::GracefulRestart {
     found.expect("graceful restart is offered")
 }
 
-fn restarting(deferral_time: Duration) -> impl FnOnce(&mut Plan) {
+pub fn restarting(deferral_time: Duration) -> impl FnOnce(&mut Plan) {
     move |plan| {
         plan.config.restarting = Some(Restarting {
             deferral_time,

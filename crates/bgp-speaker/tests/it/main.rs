@@ -7,6 +7,7 @@ mod announce;
 mod bfd;
 mod bfd_peer;
 mod bfd_restart;
+mod deferral;
 mod flush;
 mod graceful;
 mod import;

@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::feature::Feature;
 use super::ours::Ours;
 use super::peers::{Kind, Lack, Opponent, Seen, Sign};
-use super::route_log::RouteLog;
 use super::session::{
     Announced, GRACEFUL_SHUTDOWN, LINK, LINK_WITHOUT_V4, OUR_AS, OURS, Session, THEIR_AS, THEIRS,
 };
+use crate::e2e::route_log::RouteLog;
 use crate::lab::two_nodes::{Medium, TwoNodes};
 use crate::wait::{secs, until};
 

@@ -20,7 +20,7 @@ impl Peer {
     fn with(numbers: &[u8]) -> Self {
         let mut peer = Self {
             accepted: Accepted::default(),
-            learned: LearnedShared::new(Multipath::default(), false),
+            learned: LearnedShared::new(Multipath::default(), false, false),
         };
         numbers.iter().for_each(|it| peer.insert(net(*it)));
         peer

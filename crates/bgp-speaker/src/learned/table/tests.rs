@@ -15,7 +15,7 @@ fn pulled(table: &mut RouteTable<u8>) -> Vec<(u64, u8, Option<Id>)> {
 
 #[test]
 fn a_route_stands_once_in_the_log_at_its_latest_change() {
-    let mut table = RouteTable::new();
+    let mut table = RouteTable::new(false);
     let (ten, eleven) = (announced(&mut table, 10), announced(&mut table, 11));
     table.select(ten, Some(1), 1);
     table.select(eleven, Some(2), 2);
@@ -30,7 +30,7 @@ fn a_route_stands_once_in_the_log_at_its_latest_change() {
 
 #[test]
 fn a_change_of_what_a_reader_is_about_to_read_comes_later() {
-    let mut table = RouteTable::new();
+    let mut table = RouteTable::new(false);
     table.add_reader(READER);
     let routes: Vec<_> = (0..3).map(|it| announced(&mut table, it)).collect();
     for (version, route) in (1..).zip(&routes) {
@@ -43,7 +43,7 @@ fn a_change_of_what_a_reader_is_about_to_read_comes_later() {
 
 #[test]
 fn a_removal_is_heard_until_its_tombstone_is_forgotten() {
-    let mut table = RouteTable::new();
+    let mut table = RouteTable::new(false);
     table.add_reader(READER);
     let route = announced(&mut table, 10);
     table.select(route, Some(1), 1);
@@ -59,7 +59,7 @@ fn a_removal_is_heard_until_its_tombstone_is_forgotten() {
 
 #[test]
 fn a_tombstone_with_candidates_is_only_no_longer_told() {
-    let mut table = RouteTable::new();
+    let mut table = RouteTable::new(false);
     let route = announced(&mut table, 10);
     table.select(route, Some(1), 1);
     table.select(route, None, 2);
@@ -71,7 +71,7 @@ fn a_tombstone_with_candidates_is_only_no_longer_told() {
 
 #[test]
 fn a_route_chosen_again_has_no_tombstone_left() {
-    let mut table = RouteTable::new();
+    let mut table = RouteTable::new(false);
     let route = announced(&mut table, 10);
     table.select(route, Some(1), 1);
     table.select(route, None, 2);
@@ -83,7 +83,7 @@ fn a_route_chosen_again_has_no_tombstone_left() {
 
 #[test]
 fn the_prefixes_of_a_peer_go_in_the_order_of_their_announcement() {
-    let mut table = RouteTable::new();
+    let mut table = RouteTable::new(false);
     for (prefix, generation) in [(1_u8, 0), (2, 0), (3, 0), (2, 1)] {
         table.announce(prefix, 0, u32::from(prefix), generation);
         table.announce(prefix, 9, 99, generation);
@@ -95,4 +95,28 @@ fn the_prefixes_of_a_peer_go_in_the_order_of_their_announcement() {
     assert_eq!(oldest(None), Some(2));
     assert_eq!(oldest(None), None);
     assert_eq!(table.candidates.len(), 3);
+}
+
+#[test]
+fn what_comes_and_goes_while_nobody_reads_leaves_nothing_behind() {
+    let mut table = RouteTable::new(true);
+    table.add_reader(READER);
+    for version in (1..99).step_by(2) {
+        let route = announced(&mut table, 10);
+        table.select(route, Some(1), version);
+        assert_eq!(table.withdraw(10, 0), Some((route, 0)));
+        table.select(route, None, version + 1);
+        table.forget_if_empty(route);
+        assert!(table.is_empty());
+    }
+    let stays = announced(&mut table, 11);
+    table.select(stays, Some(1), 100);
+    assert_eq!(pulled(&mut table), []);
+    table.release();
+    assert_eq!(pulled(&mut table), [(100, 11, Some(1))]);
+    // From here on who has heard of it hears that it goes.
+    table.withdraw(11, 0);
+    table.select(stays, None, 101);
+    table.forget_if_empty(stays);
+    assert_eq!(pulled(&mut table), [(101, 11, None)]);
 }
