@@ -9,6 +9,7 @@ mod found;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bgp_fsm::Support;
 use bgp_wire::NotificationCode;
@@ -81,6 +82,8 @@ struct Member {
     inbox: inbox::Sender<TcpStream>,
     /// The prefix it came from, if it came by itself.
     dynamic: Option<IpNet>,
+    /// When its task began.
+    since: Instant,
     /// Who it is, for one that is whoever is on its interface.
     found: Option<Found>,
     /// Listening sockets that do not check its signatures.
@@ -315,6 +318,7 @@ impl Roster {
             settings: sender,
             inbox,
             dynamic,
+            since: Instant::now(),
             found,
             unprotected: unprotected.into_iter().map(|(door, _)| door).collect(),
             dismissal,

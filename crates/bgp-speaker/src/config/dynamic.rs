@@ -14,7 +14,10 @@ use super::{Initiation, PeerSettings};
 pub struct DynamicPeers {
     /// Who may come.
     pub prefix: IpNet,
-    /// How many may be there at once.
+    /// How many may be there at once. When one more comes, who has been there
+    /// for the longest time without a session is sent away with Cease /
+    /// Connection Rejected (RFC 4486 section 4); if all have one, the newcomer
+    /// is. An address takes one place, however often it connects.
     pub limit: usize,
     /// What each of them is told and allowed. Address, port and who connects
     /// are not looked at; a password holds for the whole prefix.

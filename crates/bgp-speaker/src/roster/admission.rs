@@ -2,10 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use bgp_fsm::State;
+use bgp_wire::NotificationCode;
+use ipnet::IpNet;
 use tracing::{debug, info};
 
-use super::Roster;
 use super::found::anybody_on;
+use super::{Member, Roster};
 use crate::listener::Accepted;
 use crate::{PeerKey, interface};
 
@@ -60,14 +63,41 @@ impl Roster {
             return Err("its signatures are not checked here");
         }
         let prefix = dynamic.prefix;
-        let members = self.members.values();
-        let there = members.filter(|member| member.dynamic == Some(prefix));
-        if there.count() >= dynamic.limit {
-            return Err("as many dynamic peers of its prefix as allowed are there");
-        }
         let settings = dynamic.settings(address);
+        self.make_room(prefix, dynamic.limit)?;
         info!(peer = %key, %prefix, "a dynamic peer");
         self.start(key, settings, Some(prefix));
+        Ok(())
+    }
+
+    /// Finds a place for one more dynamic peer of the prefix. When all are
+    /// taken, who is there for the longest time without ever having had a
+    /// session goes: a host that only connects, whatever it is, takes no place
+    /// that a neighbour needs for longer than that neighbour needs to come.
+    fn make_room(&self, prefix: IpNet, limit: usize) -> Result<(), &'static str> {
+        let members = self.members.iter();
+        let there = members.filter(|(_, member)| member.dynamic == Some(prefix));
+        let (leaving, staying): (Vec<_>, Vec<_>) =
+            there.partition(|(_, member)| member.dismissal.has_come());
+        if staying.len() < limit {
+            return Ok(());
+        }
+        if leaving.len() >= limit {
+            return Err("those that make room in its prefix have not gone yet");
+        }
+        let statuses = self.shared.statuses.borrow();
+        // A dynamic peer goes with its session, so one without has had none.
+        let established = |member: &Member| {
+            let status = statuses.of(member.slot);
+            status.is_some_and(|status| status.state == State::Established)
+        };
+        let idle = staying.into_iter().filter(|(_, it)| !established(it));
+        let Some((key, oldest)) = idle.min_by_key(|(_, member)| member.since) else {
+            return Err("as many dynamic peers of its prefix as allowed are there");
+        };
+        info!(peer = %key, %prefix, "a dynamic peer without a session makes room for another");
+        let code = NotificationCode::CEASE_CONNECTION_REJECTED;
+        oldest.dismissal.dismiss(code);
         Ok(())
     }
 }

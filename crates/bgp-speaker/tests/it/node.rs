@@ -174,6 +174,12 @@ impl Node {
         peers.unwrap()[0].clone()
     }
 
+    /// Waits until there are so many peers.
+    pub async fn peer_count(&self, wanted: usize) {
+        let so = |peers: &PeerStatuses| peers.len() == wanted;
+        soon(self.handle.peers().wait_for(so)).await.unwrap();
+    }
+
     pub async fn established(&self) {
         let all = |peers: &PeerStatuses| peers.iter().all(|p| p.state == State::Established);
         soon(self.handle.peers().wait_for(all)).await.unwrap();

@@ -1,9 +1,14 @@
 //! Who the peers are may change while a speaker runs.
 
 use bgp_fsm::State;
-use bgp_speaker::{ChangeError, ConfigError, DynamicPeers, Initiation, PeerSettings, Secret};
+use bgp_speaker::{
+    ChangeError, ConfigError, DynamicPeers, Initiation, PeerKey, PeerSettings, PeerStatus,
+    PeerStatuses, Secret,
+};
 use bgp_wire::{Asn, Community, NotificationCode};
 use ipnet::IpNet;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 use crate::node::{Node, Plan, net, soon};
 use crate::raw_peer::{Identity, RawPeer};
@@ -115,7 +120,7 @@ async fn other_changes_end_the_session_and_begin_a_new_one() {
     );
     drop(session);
     // The new task is there, in the state in which it accepts.
-    let fresh = |peer: &bgp_speaker::PeerStatus| {
+    let fresh = |peer: &PeerStatus| {
         peer.state == State::Active && peer.negotiated.is_none() && peer.last_error.is_none()
     };
     speaker.peer(fresh).await;
@@ -185,6 +190,64 @@ async fn dynamic_peers_come_and_go_up_to_their_limit() {
     second.notified().await;
     third.notified().await;
     speaker.stop().await;
+}
+
+#[tokio::test]
+async fn a_dynamic_peer_without_a_session_makes_room_for_one_that_comes() {
+    let mut plan = Plan::new(64512);
+    let hosts: [_; 5] = std::array::from_fn(|_| Identity::new(64513));
+    let prefix = IpNet::new(hosts[0].address, 16).unwrap();
+    let template = plan.peer_at(hosts[0].address, Asn::new(64513));
+    let dynamic = DynamicPeers::new(prefix, 2, template);
+    plan.config.dynamic_peers.push(dynamic);
+    let speaker = plan.start().await;
+    let there = |wanted: [PeerKey; 2]| {
+        let mut peers = speaker.handle.peers();
+        async move {
+            let so = |peers: &PeerStatuses| {
+                let mut keys: Vec<_> = peers.iter().map(PeerStatus::key).collect();
+                keys.sort();
+                keys == wanted
+            };
+            soon(peers.wait_for(so)).await.map(drop).unwrap();
+        }
+    };
+    let key = |host: usize| hosts[host].address.into();
+
+    // Two that connect and then say nothing have taken every place.
+    let first = soon(hosts[0].dial(speaker.socket(), None)).await.unwrap();
+    speaker.peer_count(1).await;
+    let second = soon(hosts[1].dial(speaker.socket(), None)).await.unwrap();
+    there([key(0), key(1)]).await;
+    // Who connects once more takes no other one's place.
+    let second_again = soon(hosts[1].dial(speaker.socket(), None)).await.unwrap();
+
+    let mut third = hosts[2].connect(speaker.address).await;
+    third.first_transfer().await;
+    there([key(1), key(2)]).await;
+    assert!(last_words(first).await.ends_with(&CONNECTION_REJECTED));
+    let mut fourth = hosts[3].connect(speaker.address).await;
+    fourth.first_transfer().await;
+    there([key(2), key(3)]).await;
+    drop((second, second_again));
+
+    // Those with a session stay.
+    assert!(hosts[4].is_turned_away(speaker.socket()).await);
+    speaker.announce(&["203.0.113.0/24"]);
+    for mut session in [third, fourth] {
+        assert_eq!(session.told().await.announced, [net("203.0.113.0/24")]);
+    }
+    speaker.stop().await;
+}
+
+/// NOTIFICATION, Cease / Connection Rejected.
+const CONNECTION_REJECTED: [u8; 3] = [3, 6, 5];
+
+/// Everything the speaker says until it closes the connection.
+async fn last_words(mut stream: TcpStream) -> Vec<u8> {
+    let mut words = Vec::new();
+    soon(stream.read_to_end(&mut words)).await.unwrap();
+    words
 }
 
 #[tokio::test]
