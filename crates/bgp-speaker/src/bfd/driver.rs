@@ -15,9 +15,10 @@ use bfd::{Arrival, ControlPacket, Discriminator, Input, PathTaken, Sessions};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::DropGuard;
-use tracing::{debug, trace, warn};
+use tracing::{debug, info, trace, warn};
 
 use self::running::Running;
+use super::punctuality::Punctuality;
 use super::receivers::Receivers;
 use super::{BfdStatus, Request, priority};
 
@@ -29,6 +30,7 @@ pub(super) struct Driver {
     waiting: Vec<(Instant, Request)>,
     deadlines: BTreeSet<(Instant, Discriminator)>,
     receivers: Receivers,
+    punctuality: Punctuality,
 }
 
 impl Driver {
@@ -64,6 +66,7 @@ impl Driver {
             waiting: Vec::new(),
             deadlines: BTreeSet::new(),
             receivers: Receivers::default(),
+            punctuality: Punctuality::new(Instant::now()),
         }
     }
 
@@ -85,10 +88,11 @@ impl Driver {
                 None => {}
             }
             self.read(now);
-            if let Some(late) = deadline.and_then(|at| now.checked_duration_since(at))
-                && late >= OVERSLEPT
-            {
-                self.forgive(now, late);
+            if let Some(late) = deadline.and_then(|at| now.checked_duration_since(at)) {
+                self.punctuality.note(now, late);
+                if late >= OVERSLEPT {
+                    self.forgive(now, late);
+                }
             }
             self.time_out(now);
         }
@@ -240,7 +244,13 @@ impl Driver {
             } else if running.retry.is_some() {
                 self.start_session(now, discriminator);
             } else {
+                let failures = running.failures();
                 running.handle(now, Input::Timeout);
+                if running.failures() > failures {
+                    let (peer, refused) = (running.path.remote, running.take_refused());
+                    let late = self.punctuality.worst(now);
+                    info!(%peer, ?late, refused, "how late the BFD thread was at most before, and how many packets the kernel refused");
+                }
                 let moved = running.has_moved();
                 running.reschedule(discriminator, &mut self.deadlines);
                 if moved && let Some(running) = self.remove(discriminator) {

@@ -4,6 +4,7 @@
 mod driver;
 #[allow(unsafe_code)]
 mod priority;
+mod punctuality;
 mod receivers;
 mod sender;
 mod settings;

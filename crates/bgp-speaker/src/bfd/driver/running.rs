@@ -20,6 +20,9 @@ pub(super) struct Running {
     sender: Option<Sender>,
     /// The newest packet could not be sent.
     unsent: bool,
+    /// How many packets the kernel has not taken since the path was last found
+    /// broken.
+    refused: u64,
     /// When the sockets are tried again.
     pub(super) retry: Option<Instant>,
     /// The peer is told that nobody wants the session any more, until then.
@@ -40,6 +43,7 @@ impl Running {
             request,
             sender: None,
             unsent: false,
+            refused: 0,
             retry: None,
             parting: None,
             deadline: None,
@@ -75,7 +79,8 @@ impl Running {
         let remote = self.session.remote();
         let independent = remote.is_some_and(|remote| remote.control_plane_independent);
         self.session.handle_input(now, input);
-        let (session, sender, unsent) = (&mut self.session, &self.sender, &mut self.unsent);
+        let (session, sender) = (&mut self.session, &self.sender);
+        let (unsent, refused) = (&mut self.unsent, &mut self.refused);
         // What belongs together is told together.
         self.request.status.send_if_modified(|status| {
             let mut news = false;
@@ -85,6 +90,7 @@ impl Running {
                         let Some(sender) = sender else { continue };
                         let sent = sender.send(&packet.encode());
                         *unsent = sent.is_err();
+                        *refused += u64::from(sent.is_err());
                         if let Err(error) = sent {
                             debug!(%peer, %error, "BFD packet not sent");
                         }
@@ -96,6 +102,16 @@ impl Running {
             // Not only with events: the peer may tell something new at any time.
             status.follow(session) || news
         });
+    }
+
+    /// How often the path was found broken.
+    pub(super) fn failures(&self) -> u64 {
+        self.request.status.borrow().failures
+    }
+
+    /// How many packets the kernel has not taken since this was last asked.
+    pub(super) fn take_refused(&mut self) -> u64 {
+        std::mem::take(&mut self.refused)
     }
 
     /// Whether nobody is interested any more.
