@@ -15,6 +15,8 @@ const PACKAGING: Duration = Duration::from_secs(600);
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
+    /// Where packages are built, too.
+    target_directory: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +70,7 @@ fn packages(manifest: &str) -> Result<Vec<String>> {
     if let Some(home) = cargo_home() {
         forget_unpacked(&home, &metadata.packages)?;
     }
+    forget_compiled(&metadata.target_directory.join("debug"), &metadata.packages)?;
     // What is to be tested has been built, so nothing has to be asked of a registry.
     let finished = cargo(&["package", "--workspace", "--allow-dirty", "--offline"])
         .args(["--manifest-path", manifest])
@@ -105,6 +108,30 @@ fn forget_unpacked(home: &Path, packages: &[Package]) -> Result<()> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 removed => removed.with_context(|| format!("remove {}", unpacked.display()))?,
             }
+        }
+    }
+    Ok(())
+}
+
+/// Has cargo compile our packages anew, for the same reason: what it compiled of a version it would
+/// link, whatever the package of that version has become. The fingerprints alone decide about that.
+fn forget_compiled(profile: &Path, packages: &[Package]) -> Result<()> {
+    let look = || format!("look for what was compiled in {}", profile.display());
+    let fingerprints = match fs::read_dir(profile.join(".fingerprint")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        fingerprints => fingerprints.with_context(look)?,
+    };
+    for fingerprint in fingerprints {
+        let fingerprint = fingerprint.with_context(look)?;
+        let name = fingerprint.file_name();
+        let name = name.to_string_lossy();
+        // The package's name and 64 bits in hexadecimal.
+        let ours = name.rsplit_once('-').is_some_and(|(name, hash)| {
+            hash.len() == 16 && packages.iter().any(|package| package.name == name)
+        });
+        if ours {
+            let path = fingerprint.path();
+            fs::remove_dir_all(&path).with_context(|| format!("remove {}", path.display()))?;
         }
     }
     Ok(())
@@ -161,5 +188,33 @@ mod tests {
         assert!(others.iter().all(|it| it.exists()));
         fs::remove_dir_all(&home).unwrap();
         forget_unpacked(&home, &[package]).unwrap();
+    }
+
+    #[test]
+    fn what_was_compiled_of_packages_is_forgotten_and_nothing_else() {
+        let profile = env::temp_dir().join(format!("bgplb-compiled-{}", std::process::id()));
+        let fingerprint = |name: &str| profile.join(".fingerprint").join(name);
+        let ours = ["bfd-0123456789abcdef", "bfd-fedcba9876543210"].map(fingerprint);
+        let others = [
+            "bfd-more-0123456789abcdef",
+            "bfd-0123",
+            "bytes-0123456789abcdef",
+        ];
+        let others = others.map(fingerprint);
+        for directory in ours.iter().chain(&others) {
+            fs::create_dir_all(directory).unwrap();
+        }
+        let package = Package {
+            name: "bfd".to_owned(),
+            version: "0.1.0".to_owned(),
+            publish: None,
+        };
+        for _ in 0..2 {
+            forget_compiled(&profile, std::slice::from_ref(&package)).unwrap();
+            assert!(ours.iter().all(|it| !it.exists()));
+            assert!(others.iter().all(|it| it.exists()));
+        }
+        fs::remove_dir_all(&profile).unwrap();
+        forget_compiled(&profile, &[package]).unwrap();
     }
 }
