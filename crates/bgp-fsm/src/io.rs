@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use bgp_wire::{Family, NotificationCode, RawMessage};
+use bgp_wire::{Family, NotificationCode, RawMessage, RouteRefresh};
 use bytes::{Bytes, BytesMut};
 
 use crate::error::DownReason;
@@ -163,10 +163,18 @@ pub enum Event {
     /// It has repeated them, or took too long: what it announced before
     /// [`Event::RefreshBegun`] and not again is gone.
     RefreshEnded(Family),
+    /// A ROUTE-REFRESH was ignored, as RFC 7313 asks, and should be looked
+    /// into: its subtype is unknown (section 5), or it begins to repeat a
+    /// family whose first transfer was not ended (section 4). Told once a
+    /// session, however many there are.
+    RefreshIgnored(RouteRefresh),
     /// The session ends, but the peer's routes of these families stay in use
     /// for a while (RFC 4724 section 4.2), each until [`Event::StaleEnded`].
     /// Routes of other families go. Without this event before [`Event::Down`]
     /// all routes go.
+    /// It may come again before they ended, where NOTIFICATIONs count as
+    /// restarts (RFC 8538 section 4.1): then what both sessions have left
+    /// stays.
     RoutesRetained {
         /// The families.
         families: BTreeSet<Family>,

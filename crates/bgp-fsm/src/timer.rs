@@ -136,6 +136,11 @@ impl TimerTable {
         self.at(timer).is_some()
     }
 
+    /// How long a timer that is set has to run.
+    pub(crate) fn time_left(&self, timer: Timer, now: Instant) -> Option<Duration> {
+        Some(self.at(timer)?.saturating_duration_since(now))
+    }
+
     fn at(&self, timer: Timer) -> Option<Instant> {
         *self.deadlines.get(timer.index())?
     }

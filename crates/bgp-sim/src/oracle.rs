@@ -78,6 +78,7 @@ pub struct Oracle {
     stale: BTreeSet<Family>,
     stale_since: Duration,
     back_until: Option<Duration>,
+    refresh_ignored: bool,
     /// What belongs to the session.
     end_of_rib_allowed: bool,
     answering: BTreeSet<Family>,
@@ -102,6 +103,7 @@ impl Oracle {
             stale: BTreeSet::new(),
             stale_since: Duration::ZERO,
             back_until: None,
+            refresh_ignored: false,
             end_of_rib_allowed: false,
             answering: BTreeSet::new(),
             repeated: BTreeSet::new(),
@@ -301,12 +303,17 @@ impl Oracle {
             }
             Event::RefreshEnded(family) => self.repeated.remove(family),
             Event::RoutesRetained { families, time } => {
-                let fresh = self.stale.is_empty() && !families.is_empty() && !time.is_zero();
+                // What is stale already may stay, but its time does not begin anew.
+                let fine = families.is_superset(&self.stale) && !families.is_empty();
+                let now = self.solo.now();
+                if self.stale.is_empty() {
+                    self.stale_since = now;
+                }
                 self.stale.clone_from(families);
-                self.stale_since = self.solo.now();
-                self.back_until = Some(self.stale_since + *time);
-                fresh
+                self.back_until = Some(now + *time);
+                fine && !time.is_zero()
             }
+            Event::RefreshIgnored(_) => !std::mem::replace(&mut self.refresh_ignored, true),
             other => panic!("new event {other:?}"),
         };
         assert!(fine, "{event:?}:\n{}", self.solo.transcript());
@@ -318,6 +325,7 @@ impl Oracle {
         self.end_of_rib_allowed = false;
         self.answering.clear();
         self.repeated.clear();
+        self.refresh_ignored = false;
     }
 }
 

@@ -5,7 +5,9 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use bgp_fsm::{Connection, Event, Negotiated, Output, Support};
-use bgp_wire::{AsWidth, Capability, Family, MaxMessageLen, MessageView, OpenView, RawMessage};
+use bgp_wire::{
+    AsWidth, Capability, Family, MaxMessageLen, MessageView, OpenView, RawMessage, RouteRefresh,
+};
 use bytes::BytesMut;
 
 /// Lines of `seconds name what`; `>` marks octets sent, `<` what happened to
@@ -69,6 +71,15 @@ impl Transcript {
             }
             Event::RefreshEnded(family) => {
                 self.line(at, name, format_args!("refresh of {family} ends"));
+            }
+            Event::RefreshIgnored(message) => {
+                let RouteRefresh { family, subtype } = message;
+                let subtype = subtype.0;
+                self.line(
+                    at,
+                    name,
+                    format_args!("ignores refresh of {family}: subtype {subtype}"),
+                );
             }
             Event::RoutesRetained { families, time } => {
                 let families = names(families);

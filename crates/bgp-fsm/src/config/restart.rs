@@ -87,8 +87,9 @@ impl RestartConfig {
     }
 
     /// How long stale routes of a peer are kept at most, counted from the
-    /// session's end, whatever Restart Time the peer asked for and whether or
-    /// not it came back. Default 360 s.
+    /// session's end, or from the first one's where several were lost before
+    /// End-of-RIB, whatever Restart Time the peer asked for and whether or not
+    /// it came back. Default 360 s.
     #[must_use]
     pub const fn stale_time(mut self, time: Duration) -> Self {
         self.stale_time = time;

@@ -81,22 +81,33 @@ impl Peer {
         };
         self.forget_refreshes();
         self.forget_prefixes();
-        // A route that was stale already is not kept over a second restart
-        // (RFC 4724 section 4.2).
-        self.end_stale(StaleEnd::LostAgain);
-        let (Some(ours), Some(theirs)) = (&self.config.restart, &negotiated.graceful_restart)
-        else {
-            return;
+        let restart = self.config.restart.as_ref();
+        let restart = restart.zip(negotiated.graceful_restart.as_ref());
+        let counts = |theirs: &PeerRestart| counts_as_restart(reason, theirs);
+        let Some((ours, theirs)) = restart.filter(|(_, theirs)| counts(theirs)) else {
+            return self.end_stale(StaleEnd::LostAgain);
         };
         let (restart_time, stale_time) = (theirs.restart_time, ours.stale_time);
+        let left = self.timers.time_left(Timer::StalePath, now);
+        // A route that was stale already is not kept over a second restart
+        // (RFC 4724 section 4.2) unless NOTIFICATIONs count as restarts, which
+        // may come one after the other (RFC 8538 section 4.1). Its time goes on.
+        let keeps_on = theirs.notification == Support::Supported && left != Some(Duration::ZERO);
+        if !keeps_on {
+            self.end_stale(StaleEnd::LostAgain);
+        }
+        let limited = !self.graceful.stale.is_empty();
+        let stale_time = left.filter(|_| limited).unwrap_or(stale_time);
         let time = restart_time.min(stale_time);
-        if time.is_zero() || theirs.families.is_empty() || !counts_as_restart(reason, theirs) {
-            return;
+        if time.is_zero() || theirs.families.is_empty() {
+            return self.end_stale(StaleEnd::LostAgain);
         }
         let families: BTreeSet<_> = theirs.families.keys().copied().collect();
         self.graceful.stale.clone_from(&families);
         self.timers.set(Timer::Restart, now, restart_time);
-        self.timers.set(Timer::StalePath, now, stale_time);
+        if !limited {
+            self.timers.set(Timer::StalePath, now, stale_time);
+        }
         self.event(Event::RoutesRetained { families, time });
     }
 

@@ -1,6 +1,7 @@
 //! ROUTE-REFRESH in both directions (RFC 2918, RFC 7313).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::time::Instant;
 
 use bgp_wire::{Capability, Family, RouteRefresh, RouteRefreshSubtype};
@@ -22,6 +23,8 @@ pub(super) struct Refreshes {
     asked: BTreeMap<Family, Answer>,
     /// Families that the peer is repeating, and until when it may.
     repeated: BTreeMap<Family, Instant>,
+    /// It was told that a message was ignored.
+    ignored: bool,
 }
 
 /// Where our answer to a request stands.
@@ -46,9 +49,16 @@ impl Peer {
         let enhanced = negotiated.enhanced_refresh == Support::Supported;
         match message.subtype {
             RouteRefreshSubtype::REQUEST => self.refresh_asked(family, enhanced),
-            RouteRefreshSubtype::BEGIN if enhanced => self.refresh_begins(now, family),
+            RouteRefreshSubtype::BEGIN if enhanced => self.refresh_begins(now, message),
+            RouteRefreshSubtype::BEGIN => {}
             RouteRefreshSubtype::END => self.refresh_ends(family),
-            _ => {}
+            _ => self.ignore_refresh(message),
+        }
+    }
+
+    fn ignore_refresh(&mut self, message: RouteRefresh) {
+        if !mem::replace(&mut self.refreshes.ignored, true) {
+            self.event(Event::RefreshIgnored(message));
         }
     }
 
@@ -121,10 +131,11 @@ impl Peer {
     /// A peer that offers graceful restart ends its first transfer before it
     /// repeats anything: a begin that comes earlier is ignored, so that
     /// End-of-RIB alone says which stale routes go (RFC 7313 section 4).
-    fn refresh_begins(&mut self, now: Instant, family: Family) {
+    fn refresh_begins(&mut self, now: Instant, message: RouteRefresh) {
+        let family = message.family;
         let graceful = self.negotiated().is_some_and(offers_graceful_restart);
         if graceful && !self.refreshes.received.contains(&family) {
-            return;
+            return self.ignore_refresh(message);
         }
         let Some(until) = now.checked_add(self.config.refresh_time) else {
             return;

@@ -166,6 +166,29 @@ fn routes_are_not_kept_over_two_restarts() {
 }
 
 #[test]
+fn with_the_n_bit_routes_are_kept_over_more_restarts_but_for_no_longer() {
+    let mut solo = session(a(), true);
+    for _ in 0..3 {
+        solo.fail(Incoming);
+        solo.run_for(s(100));
+        connect_again(&mut solo, &open_keeping(&KEPT, true));
+    }
+    // 60 s are left of what they may stay from the first loss on.
+    solo.fail(Incoming);
+    solo.run_for(s(61));
+    let all = solo.transcript().take();
+    let told = |line: &&str| line.contains(" keeps ") || line.contains(" drops ");
+    expect![[r#"
+        0.000    a keeps ipv4-unicast,ipv6-unicast for 120 s
+        100.000  a keeps ipv4-unicast,ipv6-unicast for 120 s
+        200.000  a keeps ipv4-unicast,ipv6-unicast for 120 s
+        300.000  a keeps ipv4-unicast,ipv6-unicast for 60 s
+        360.000  a drops stale ipv4-unicast: time is over
+        360.000  a drops stale ipv6-unicast: time is over"#]]
+    .assert_eq(&all.lines().filter(told).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
 fn a_notification_ends_it_all_unless_both_set_the_n_bit() {
     let reset = notification(NotificationCode::CEASE_ADMINISTRATIVE_RESET);
     let mut solo = session(a(), false);

@@ -160,6 +160,7 @@ fn ends_without_begin_and_unknown_subtypes_mean_nothing() {
         0.000    a < outgoing ROUTE-REFRESH begin ipv4-unicast
         0.000    a refresh of ipv4-unicast begins
         0.000    a < outgoing ROUTE-REFRESH subtype-77 ipv4-unicast
+        0.000    a ignores refresh of ipv4-unicast: subtype 77
         0.000    a < outgoing ROUTE-REFRESH end ipv4-unicast
         0.000    a refresh of ipv4-unicast ends
         0.000    a < outgoing ROUTE-REFRESH end ipv4-unicast

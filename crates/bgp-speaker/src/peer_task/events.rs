@@ -43,6 +43,11 @@ impl PeerTask {
                 self.adj_rib_in.end_refresh(family);
                 self.note_accepted();
             }
+            Event::RefreshIgnored(message) => {
+                let (peer, family, subtype) =
+                    (self.settings.key(), message.family, message.subtype.0);
+                warn!(%peer, %family, subtype, "ROUTE-REFRESH ignored (RFC 7313)");
+            }
             Event::PrefixWarning { family, count, max } => {
                 let peer = self.settings.key();
                 warn!(%peer, %family, count, max, "nearly as many prefixes as allowed");

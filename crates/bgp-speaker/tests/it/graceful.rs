@@ -79,6 +79,39 @@ async fn routes_of_a_lost_peer_stay_until_it_has_told_them_again() {
 }
 
 #[tokio::test]
+async fn what_two_lost_sessions_have_left_stays_until_it_is_told_again() {
+    let (mut node, peer) = speaker(|_| {}).await;
+    let mut session = peer.connect_offering(node.address, &[graceful(true)]).await;
+    session
+        .announce(&["203.0.113.1/32", "203.0.113.2/32"])
+        .await;
+    session.end_of_rib().await;
+    assert_eq!(node.learns().await, "203.0.113.1/32 via [192.0.2.77]");
+    assert_eq!(node.learns().await, "203.0.113.2/32 via [192.0.2.77]");
+    drop(session);
+    node.peer(|peer| peer.negotiated.is_none() && !peer.retained.is_empty())
+        .await;
+    // It is lost again before it has told everything.
+    let mut session = peer.connect_offering(node.address, &[graceful(true)]).await;
+    session
+        .announce(&["203.0.113.2/32", "203.0.113.3/32"])
+        .await;
+    assert_eq!(node.learns().await, "203.0.113.3/32 via [192.0.2.77]");
+    drop(session);
+    node.peer(|peer| peer.negotiated.is_none()).await;
+    assert_eq!(stale(&node), [true, true, true]);
+    let mut session = peer.connect_offering(node.address, &[graceful(true)]).await;
+    session.announce(&["203.0.113.2/32"]).await;
+    session.end_of_rib().await;
+    // Nothing was heard of the second loss.
+    let mut gone = [node.learns().await, node.learns().await];
+    gone.sort();
+    assert_eq!(gone, ["203.0.113.1/32 via []", "203.0.113.3/32 via []"]);
+    assert_eq!(stale(&node), [false]);
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn routes_of_a_peer_that_did_not_keep_them_go_when_it_is_back() {
     let (mut node, peer) = speaker(|_| {}).await;
     let mut session = peer.connect_offering(node.address, &[graceful(true)]).await;
