@@ -5,6 +5,8 @@ mod args;
 mod config;
 mod control;
 mod decode;
+#[allow(unsafe_code)]
+mod heap;
 mod peer_links;
 mod plumber;
 mod reload;

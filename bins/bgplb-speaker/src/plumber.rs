@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::config::Config;
+use crate::heap::Heap;
 use crate::routes::{Outcome, Routes};
 use crate::ways::Ways;
 
@@ -38,6 +39,7 @@ pub(crate) struct AddressReader {
 /// Learned routes on their way into the kernel.
 struct Installation {
     routes: Routes<Netlink>,
+    heap: Heap,
     learned: LearnedRoutes,
     /// Whether the speaker waits for its peers before it selects.
     deferred: watch::Receiver<bool>,
@@ -89,6 +91,7 @@ impl Plumber {
                 let now = Instant::now();
                 Some(Installation {
                     routes,
+                    heap: Heap::default(),
                     learned: speaker.learned(),
                     deferred: speaker.selection_deferred(),
                     peers: speaker.peers(),
@@ -250,6 +253,7 @@ impl Installation {
             }
             Wake::Learned(None) | Wake::KernelChanged(_) | Wake::Stopped => return,
         };
+        self.heap.note(self.routes.len());
         if outcome == Outcome::Incomplete {
             self.repair_by(Instant::now() + self.retry);
             self.retry = (self.retry * 2).min(RETRY_MOST);

@@ -76,6 +76,12 @@ impl<K: Kernel> Routes<K> {
         self.inherited > 0
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        let of_each = IpFamily::ALL.map(|family| self.book.len(family));
+        of_each.into_iter().sum()
+    }
+
     /// Carries out changes, each of another prefix.
     pub(crate) fn apply(&mut self, changes: &[LearnedChange], ways: &Ways) -> Outcome {
         let mut concerned = Vec::with_capacity(changes.len());
