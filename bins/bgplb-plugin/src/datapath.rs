@@ -11,7 +11,7 @@ use netplumb::{
 };
 
 pub(crate) use self::delivery::{
-    Spread, deliver, delivers_to, forget, spreads_by_address, stop_delivering,
+    Spread, deliver, desire as desire_delivery, delivers_to, forget, spreads_by_address, stop_delivering,
 };
 use crate::instance::Instance;
 use crate::naming;
@@ -55,6 +55,16 @@ pub(crate) fn attach(
         Op::CreateLink(bridge(instance, network)),
         Op::CreateLink(veth(instance, network, endpoint, record)),
     ]
+}
+
+/// Brings a network's links to what they should be: the bridge, made again if
+/// it is not there, and the pairs of attached endpoints. Those that are gone
+/// have gone with their containers, and stay so.
+pub(crate) fn links(instance: Instance, network: &str, record: &NetworkRecord) -> Vec<Op> {
+    let attached = record.endpoints.iter().filter(|(_, it)| it.attached);
+    let veths = attached.map(|(endpoint, it)| Op::SetLink(veth(instance, network, endpoint, it)));
+    let bridge = Op::CreateLink(bridge(instance, network));
+    std::iter::once(bridge).chain(veths).collect()
 }
 
 /// Removes an endpoint's pair of links.

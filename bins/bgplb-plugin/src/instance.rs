@@ -18,6 +18,20 @@ use crate::store::NetworkRecord;
 /// Every link alias of a plugin's begins with this.
 const MARK: &str = "bgplb:";
 
+/// What follows the instance in a mark: a bridge is a network's, and the
+/// outside link of a pair an endpoint's.
+const NETWORK: &str = "network:";
+const ENDPOINT: &str = "endpoint:";
+
+/// What a link of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marked<'a> {
+    /// The network of this id.
+    Network(&'a str),
+    /// The endpoint of this id.
+    Endpoint(&'a str),
+}
+
 /// One plugin of a host; eight hexadecimal digits in marks and in the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -35,6 +49,13 @@ impl Instance {
     /// What the alias of every link of this plugin's begins with.
     pub(crate) fn mark(self) -> String {
         format!("{MARK}{self}:")
+    }
+
+    /// What a link with this alias is for, if it is this plugin's.
+    pub(crate) fn owner(self, alias: &str) -> Option<Marked<'_>> {
+        let (_, object) = split(alias).filter(|(instance, _)| *instance == Some(self))?;
+        let network = object.strip_prefix(NETWORK).map(Marked::Network);
+        network.or_else(|| object.strip_prefix(ENDPOINT).map(Marked::Endpoint))
     }
 
     /// A number from 0 to `last` that another plugin is unlikely to get.
@@ -102,11 +123,11 @@ fn split(alias: &str) -> Option<(Option<Instance>, &str)> {
 }
 
 fn of_network(network: &str) -> String {
-    format!("network:{network}")
+    format!("{NETWORK}{network}")
 }
 
 fn of_endpoint(endpoint: &str) -> String {
-    format!("endpoint:{endpoint}")
+    format!("{ENDPOINT}{endpoint}")
 }
 
 impl fmt::Display for Instance {
@@ -183,6 +204,12 @@ mod tests {
         assert_eq!(ours.mark(), "bgplb:00c0ffee:");
         assert_eq!(ours.bridge_alias("n1"), "bgplb:00c0ffee:network:n1");
         assert_eq!(ours.veth_alias("e1"), "bgplb:00c0ffee:endpoint:e1");
+        let owner = |alias: &str| ours.owner(alias).map(|it| format!("{it:?}"));
+        assert_eq!(owner(&ours.bridge_alias("n1")).unwrap(), "Network(\"n1\")");
+        assert_eq!(owner(&ours.veth_alias("e1")).unwrap(), "Endpoint(\"e1\")");
+        for alias in ["bgplb:00000001:network:n1", "bgplb:network:n1", "bgplb:00c0ffee:x", ""] {
+            assert_eq!(owner(alias), None, "{alias}");
+        }
         for text in ["", "network", "0c0ffee", "000c0ffee", "+0c0ffee"] {
             assert!(text.parse::<Instance>().is_err(), "{text}");
         }

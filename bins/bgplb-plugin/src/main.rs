@@ -13,6 +13,7 @@ mod facts;
 mod hostcheck;
 mod instance;
 mod ipam;
+mod kernel_news;
 mod naming;
 mod numbers;
 mod options;

@@ -41,6 +41,12 @@ impl Number {
         NextHopId::new(BASE + u32::from(self.0) * EACH + n)
     }
 
+    /// Whose next hop has this number.
+    pub(crate) fn of(next_hop: NextHopId) -> Option<Self> {
+        let above = next_hop.get().checked_sub(BASE)?;
+        Self::try_from(u16::try_from(above / EACH).ok()?).ok()
+    }
+
     /// The address by which the host tells containers apart that all hold the
     /// same one: link-local, and known to nobody else.
     pub(crate) fn gateway(self, v6: bool) -> IpAddr {
@@ -113,10 +119,7 @@ impl Numbers {
     fn avoid(&mut self, observed: &Observed, owned: &Owned) {
         let foreign = observed.next_hops.values();
         for it in foreign.filter(|it| !owned.owns_next_hop(observed, it)) {
-            let number = it.id.get().checked_sub(BASE).map(|above| above / EACH);
-            let number = number.and_then(|number| u16::try_from(number).ok());
-            self.taken
-                .extend(number.and_then(|it| Number::try_from(it).ok()));
+            self.taken.extend(Number::of(it.id));
         }
     }
 

@@ -15,7 +15,8 @@
 //! on [`Netlink`], which asks for the links concerned and reads no table; an
 //! owner of very many routes makes and looks after them with
 //! [`Kernel::change_routes`] and [`Kernel::visit_routes`].
-//! [`Watch`] tells when to look again.
+//! [`Watch`] tells when to look again, [`ObjectWatch`] which of one owner's
+//! objects others have touched.
 //!
 //! An [`Error`] names the operation, the object, the kernel's error and, from
 //! the extended acknowledgement, the kernel's own reason.
@@ -115,7 +116,7 @@ pub use model::{
     AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighKey, NeighSpec, WhenMissing,
 };
 pub use name::{InvalidLinkName, InvalidMacAddr, LinkName, MacAddr};
-pub use netlink::{Netlink, RouterLink, Wake, Watch};
+pub use netlink::{LinkNews, LinkNow, Netlink, ObjectNews, ObjectWatch, RouterLink, Wake, Watch};
 pub use next_hop::{NextHopId, NextHopKind, NextHopObject, ResilientGroup};
 pub use observed::{LinkKindState, LinkState, Observed, Owned, RouteMark};
 pub use op::{Kernel, Op, RouteChange};

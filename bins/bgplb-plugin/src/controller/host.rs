@@ -1,19 +1,32 @@
 //! What of the host itself is in the way of the services.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use super::Controller;
+use super::{Controller, Timer};
 use crate::hostcheck::{self, Finding, InUse};
 
 /// What was looked for, and what was found.
 #[derive(Debug, Default)]
 pub(super) struct Host {
+    looked_at: Option<Instant>,
     looked_at_v4: bool,
     looked_at_v6: bool,
     findings: BTreeSet<Finding>,
 }
 
+/// How far apart two looks are that changes ask for.
+const PAUSE: Duration = Duration::from_secs(1);
+
 impl Controller {
+    /// Has the host looked at because something has changed there, unless that
+    /// was done just now.
+    pub(super) fn examine_host_soon(&mut self) {
+        let now = Instant::now();
+        let at = self.host.looked_at.map_or(now, |last| now.max(last + PAUSE));
+        self.timers.set_by(Timer::Host, at);
+    }
+
     /// Has the host looked at if the network is the first of a family; for the
     /// others that is done already.
     pub(super) fn examine_host_for(&mut self, network: &str) {
@@ -32,6 +45,8 @@ impl Controller {
     /// namespace that is meant, and files are read there without holding up
     /// anybody.
     pub(super) fn examine_host(&mut self) {
+        self.host.looked_at = Some(Instant::now());
+        self.timers.clear(&Timer::Host);
         let mut in_use = InUse {
             bridges: self.docker_bridges(),
             ..InUse::default()

@@ -12,8 +12,10 @@ use crate::datapath;
 impl Controller {
     /// Looks at the kernel; [`mend`](Self::mend) follows with what is there.
     pub(super) fn reconcile(&mut self) {
-        let next = Instant::now() + self.policy.reconcile_every;
-        self.timers.set(Timer::Reconcile, next);
+        let now = Instant::now();
+        self.compared = Some(now);
+        self.timers
+            .set(Timer::Reconcile, now + self.policy.reconcile_every);
         self.examine_host();
         let handle = self.handle.clone();
         self.effects.plumber.observe_then(move |observed| {
@@ -34,15 +36,20 @@ impl Controller {
                 network,
                 endpoint, "the container is gone and left its link behind"
             );
-            self.begin_leave(network, endpoint);
-            // Nothing to wait for: nobody is served any more.
-            drop(self.finish_leave(network, endpoint));
-            self.drop_endpoint(network, endpoint);
+            self.lose_endpoint(network, endpoint);
         }
         if !lost.is_empty() {
             drop(self.save());
         }
         self.effects.plumber.reconcile(self.desired());
+    }
+
+    /// Gives up an endpoint whose link is gone.
+    pub(super) fn lose_endpoint(&mut self, network: &str, endpoint: &str) {
+        self.begin_leave(network, endpoint);
+        // Nothing to wait for: nobody is served any more.
+        drop(self.finish_leave(network, endpoint));
+        self.drop_endpoint(network, endpoint);
     }
 
     /// Until Docker has told us which containers serve, routers may send
@@ -105,10 +112,7 @@ impl Controller {
                 let attached = endpoints.get(endpoint).is_some_and(|e| e.attached);
                 attached.then_some(WhenMissing::Ignore)
             };
-            let delivered = network
-                .delivering
-                .as_ref()
-                .unwrap_or(&network.actual.delivered);
+            let delivered = network.delivery();
             let (instance, spread) = (self.effects.instance, self.effects.spread);
             let record = &network.record;
             datapath::desire(

@@ -7,25 +7,32 @@
 
 mod abandoned;
 pub(crate) mod addresses;
+mod damper;
+mod disturbed;
 mod drain;
 mod forgotten;
+mod handle;
 mod host;
 mod mend;
+mod network;
 mod observe;
+mod owners;
 pub(crate) mod requests;
 mod resume;
 mod settle;
 mod timers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bgp_speaker::{PeerKey, SpeakerHandle};
+use bgp_speaker::SpeakerHandle;
 use bgp_wire::PathAttributes;
 use healthwatch::Observation;
 use ipnet::IpNet;
-use lb_plan::{Actual, Announcements, Delivery, Drain, FlapHistory, Proof, Reason};
+#[cfg(test)]
+use lb_plan::Reason;
+use lb_plan::{Announcements, Drain};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -34,12 +41,16 @@ use crate::datapath::Spread;
 use crate::facts::Containers;
 use crate::instance::Instance;
 use crate::numbers::Numbers;
-use crate::options::{ServiceOptions, Site};
+use crate::options::Site;
 use crate::plumber::Plumber;
 use crate::settings::DrainAction;
 use crate::stopper::Stopper;
-use crate::store::{NetworkRecord, State, Store};
+use crate::store::{State, Store};
 use addresses::Addresses;
+use handle::{MAILBOX, Question};
+pub(crate) use handle::{Handle, Stopping};
+use network::{Network, Route, Source};
+use owners::Owners;
 use timers::{Timer, Timers};
 
 /// What the operator decides, and how long things take.
@@ -78,44 +89,6 @@ impl Policy {
     }
 }
 
-/// Questions that may wait for the controller.
-const MAILBOX: usize = 1024;
-
-type Question = Box<dyn FnOnce(&mut Controller) + Send>;
-
-/// The controller is gone: the plugin is stopping.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the plugin is stopping")]
-pub(crate) struct Stopping;
-
-/// Reaches the controller from other tasks and threads.
-#[derive(Clone)]
-pub(crate) struct Handle {
-    questions: mpsc::Sender<Question>,
-}
-
-impl Handle {
-    /// Runs `question` in the controller's task and brings back its answer.
-    pub(crate) async fn ask<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&mut Controller) -> T + Send + 'static,
-    ) -> Result<T, Stopping> {
-        let (sender, answer) = tokio::sync::oneshot::channel();
-        let question = Box::new(move |controller: &mut Controller| {
-            // Whoever stopped waiting does not need the answer.
-            let _ = sender.send(question(controller));
-        });
-        self.questions.send(question).await.map_err(|_| Stopping)?;
-        answer.await.map_err(|_| Stopping)
-    }
-
-    /// Runs `news` in the controller's task; for threads outside of tokio.
-    pub(crate) fn tell_blocking(&self, news: impl FnOnce(&mut Controller) + Send + 'static) {
-        // Without a controller nobody wants the news.
-        let _ = self.questions.blocking_send(Box::new(news));
-    }
-}
-
 /// What the controller acts through.
 pub(crate) struct Effects {
     /// Whose objects in the kernel are ours.
@@ -145,6 +118,7 @@ pub(crate) struct Controller {
     networks: BTreeMap<String, Network>,
     /// Which of our networks an endpoint is on.
     network_of: BTreeMap<String, String>,
+    owners: Owners,
     containers: Containers,
     /// Docker has listed its containers since we started.
     told_everything: bool,
@@ -167,6 +141,10 @@ pub(crate) struct Controller {
     numbers: Numbers,
     site: Site,
     timers: Timers,
+    /// When everything was last compared with the kernel.
+    compared: Option<Instant>,
+    /// How often something that others took away was made again.
+    restored: u64,
     /// What was seen of the host itself.
     host: host::Host,
     policy: Policy,
@@ -174,79 +152,6 @@ pub(crate) struct Controller {
     /// For news that come back from other threads.
     handle: Handle,
     questions: mpsc::Receiver<Question>,
-}
-
-/// One network of ours and what is the case for it.
-#[derive(Debug)]
-struct Network {
-    record: NetworkRecord,
-    /// It is known from an earlier run alone: Docker has not spoken of it yet.
-    remembered: bool,
-    options: ServiceOptions,
-    /// Since when Docker has not listed it.
-    absent_since: Option<Instant>,
-    actual: Actual,
-    /// What is delivered is an earlier run's work.
-    taken_over: bool,
-    /// How far it is drained with the whole host.
-    drain: Drain,
-    /// What is known of its endpoints and not remembered.
-    live: BTreeMap<String, Live>,
-    /// How often it was withdrawn of late.
-    history: FlapHistory,
-    /// Endpoints whose links the kernel was asked for and Docker does not have
-    /// yet.
-    joining: BTreeSet<String>,
-    /// A delivery the kernel was asked for and has not confirmed.
-    delivering: Option<Delivery>,
-    /// The version of the table that holds the last withdrawal.
-    withdrawn: Option<bgp_speaker::RibVersion>,
-    /// Why it is, or is not, announced; for the log.
-    reason: Reason,
-}
-
-/// What is known of one endpoint only while the plugin runs.
-#[derive(Clone, Copy, Debug, Default)]
-struct Live {
-    proof: Proof,
-    drain: Drain,
-}
-
-/// How a prefix is announced.
-#[derive(Clone, Debug, PartialEq)]
-struct Route {
-    attributes: Arc<PathAttributes>,
-    /// The routers it is announced to; `None` for all.
-    audience: Option<Arc<BTreeSet<PeerKey>>>,
-}
-
-/// Who wants a prefix announced.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Source {
-    /// A network of ours, while a container on it serves.
-    Service(String),
-    /// Any network labelled `bgplb_advertise=true`, while it exists.
-    Labelled(String),
-}
-
-impl Network {
-    fn new(record: NetworkRecord, options: ServiceOptions) -> Self {
-        Self {
-            record,
-            remembered: false,
-            options,
-            absent_since: None,
-            actual: Actual::default(),
-            taken_over: false,
-            drain: Drain::No,
-            live: BTreeMap::new(),
-            history: FlapHistory::default(),
-            joining: BTreeSet::new(),
-            delivering: None,
-            withdrawn: None,
-            reason: Reason::NoEndpoint,
-        }
-    }
 }
 
 impl Controller {
@@ -279,6 +184,7 @@ impl Controller {
                     .map(move |endpoint| (endpoint.clone(), id.clone()))
             })
             .collect();
+        let owners = Owners::of(state.networks.iter());
         let networks = state
             .networks
             .into_iter()
@@ -295,6 +201,7 @@ impl Controller {
         let controller = Self {
             networks,
             network_of,
+            owners,
             containers: Containers::default(),
             told_everything: false,
             drained,
@@ -308,6 +215,8 @@ impl Controller {
             numbers,
             site,
             timers: Timers::default(),
+            compared: None,
+            restored: 0,
             host: host::Host::default(),
             policy,
             effects,
@@ -385,11 +294,13 @@ impl Controller {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Settled(network) => self.withdrawal_settled(&network, now),
-                Timer::RetryDelivery(network) | Timer::Steady(network) => self.settle(&network),
+                Timer::Steady(network) => self.settle(&network),
+                Timer::RetryDelivery(network) | Timer::Repair(network) => self.repair(&network),
                 Timer::Unmark(endpoint) => self.unmark(&endpoint),
                 Timer::UnmarkNetwork(network) => self.unmark_network(&network),
                 Timer::StopDrained(endpoint) => self.stop_drained(&endpoint, now),
                 Timer::Reconcile => self.reconcile(),
+                Timer::Host => self.examine_host(),
             }
         }
     }

@@ -46,6 +46,7 @@ impl Controller {
         self.addresses.check(&record)?;
         record.number = Some(self.take_number()?);
         self.addresses.hold(&record);
+        self.owners.insert(id, &record);
         let plumbed = self
             .effects
             .plumber
@@ -80,6 +81,7 @@ impl Controller {
         let version = self.set_announced(Source::Service(id.to_owned()), [].into());
         let record = self.networks.remove(id)?.record;
         self.addresses.let_go(&record);
+        self.owners.remove(id, &record);
         self.network_subnets.remove(id);
         let numbers = record.endpoints.values().map(|it| it.number);
         for number in numbers.chain([record.number]) {
@@ -90,6 +92,7 @@ impl Controller {
             Timer::RetryDelivery,
             Timer::Steady,
             Timer::UnmarkNetwork,
+            Timer::Repair,
         ] {
             self.timers.clear(&timer(id.to_owned()));
         }
@@ -123,6 +126,7 @@ impl Controller {
             return Err(PluginError::conflict(format!("endpoint {endpoint} exists")));
         }
         record.number = Some(self.take_number()?);
+        self.owners.insert_number(network, record.number);
         if let Some(entry) = self.networks.get_mut(network) {
             entry.remembered = false;
             entry.record.endpoints.insert(endpoint.to_owned(), record);
@@ -218,6 +222,7 @@ impl Controller {
             .and_then(|entry| entry.record.endpoints.remove(endpoint));
         if let Some(removed) = removed {
             self.numbers.release(removed.number);
+            self.owners.remove_number(removed.number);
             if let Some(entry) = self.networks.get_mut(network) {
                 entry.live.remove(endpoint);
             }

@@ -68,7 +68,7 @@ impl Controller {
             }
             endpoints.push(EndpointFacts {
                 id: endpoint.clone(),
-                attached: record.attached,
+                attached: record.attached && !network.broken && live.carrier != Some(false),
                 health,
                 drain: live.drain.max(network.drain),
             });

@@ -19,8 +19,12 @@ pub(super) enum Timer {
     Steady(String),
     /// A drained endpoint's container is to be stopped.
     StopDrained(String),
+    /// A network's path is broken and was left alone for long enough.
+    Repair(String),
     /// Everything is compared with the kernel.
     Reconcile,
+    /// The host itself is looked at.
+    Host,
 }
 
 /// Deadlines in order; one a timer, the latest set counts.
@@ -35,6 +39,13 @@ impl Timers {
         self.clear(&timer);
         self.at.insert(timer.clone(), at);
         self.due.insert((at, timer));
+    }
+
+    /// The same, unless it is due by then anyway.
+    pub(super) fn set_by(&mut self, timer: Timer, at: Instant) {
+        if self.at.get(&timer).is_none_or(|set| at < *set) {
+            self.set(timer, at);
+        }
     }
 
     pub(super) fn clear(&mut self, timer: &Timer) {
@@ -75,6 +86,18 @@ mod tests {
         assert_eq!(timers.pop_due(now), None);
         assert_eq!(timers.pop_due(later), Some(Timer::Reconcile));
         assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn what_is_due_by_then_anyway_stays() {
+        let now = Instant::now();
+        let (soon, later) = (now + Duration::from_secs(1), now + Duration::from_secs(9));
+        let mut timers = Timers::default();
+        timers.set_by(Timer::Reconcile, soon);
+        timers.set_by(Timer::Reconcile, later);
+        assert_eq!(timers.next(), Some(soon));
+        timers.set_by(Timer::Reconcile, now);
+        assert_eq!(timers.next(), Some(now));
     }
 
     #[test]

@@ -43,6 +43,7 @@ mod hostcheck;
 mod killed;
 mod pools;
 mod replay;
+mod watched;
 
 const NETWORK: &str = "1201b136aae33ee4925f2e7b1c4ac2258cb0a511546d71945cdfc11880b2a922";
 const ENDPOINT: &str = "6c7afb574597eeed4200a3739772d275cff79c257d2e73926a37687818083c21";
@@ -219,6 +220,18 @@ impl World {
         directory: Arc<Directory>,
         kernel: SharedKernel,
         policy: Policy,
+        pools: (Pools, Scope),
+    ) -> Self {
+        let plumber = Plumber::start(kernel.clone(), datapath::owned(instance())).unwrap();
+        Self::resume_on(directory, kernel, plumber, policy, pools)
+    }
+
+    /// The same on the kernel that `plumber` talks to.
+    fn resume_on(
+        directory: Arc<Directory>,
+        kernel: SharedKernel,
+        plumber: Plumber,
+        policy: Policy,
         (pools, scope): (Pools, Scope),
     ) -> Self {
         let state = store::load(&directory.path).unwrap().state;
@@ -231,7 +244,7 @@ impl World {
         let effects = Effects {
             instance: instance(),
             speaker: speaker.clone(),
-            plumber: Plumber::start(kernel.clone(), datapath::owned(instance())).unwrap(),
+            plumber,
             store: directory.store(kernel.1.clone()),
             stopper,
             spread: Spread::Resilient,

@@ -31,7 +31,7 @@ pub(super) struct RawLink {
     up: bool,
     /// Packets can go by it.
     pub(super) running: bool,
-    mtu: u32,
+    pub(super) mtu: u32,
     pub(super) mac: Option<MacAddr>,
     master: Option<u32>,
     peer: Option<u32>,

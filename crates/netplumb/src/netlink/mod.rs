@@ -8,6 +8,7 @@ mod lookup;
 mod message;
 mod neigh;
 mod next_hop;
+mod objects;
 mod route;
 mod routers;
 mod socket;
@@ -20,6 +21,7 @@ use ipnet::IpNet;
 
 use self::known::Known;
 use self::link::Names;
+pub use self::objects::{LinkNews, LinkNow, ObjectNews, ObjectWatch};
 pub use self::routers::RouterLink;
 use self::socket::Connection;
 pub use self::watch::{Wake, Watch};

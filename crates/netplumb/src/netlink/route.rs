@@ -166,6 +166,14 @@ impl RawRoute {
         Some(route)
     }
 
+    pub(super) const fn is_unicast(&self) -> bool {
+        self.unicast
+    }
+
+    pub(super) const fn key(&self) -> &RouteKey {
+        &self.key
+    }
+
     /// Whether this is the unicast route of that key.
     pub(super) fn is(&self, key: &RouteKey) -> bool {
         self.unicast && self.key == *key

@@ -9,6 +9,7 @@ mod links;
 mod lookup;
 mod neighbours;
 mod next_hops;
+mod objects;
 mod routers;
 mod routes;
 mod watch;

@@ -14,7 +14,7 @@ use crate::hostcheck::Finding;
 
 /// Runs `test` on a thread of its own in new namespaces of network and
 /// mounts, which the plugin's threads inherit. Says so and does nothing without the right to.
-fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+pub(super) fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     let thread = std::thread::spawn(move || {
         // SAFETY: `unshare` takes no pointers; it changes the namespaces of
         // this thread alone, which ends with the closure.
@@ -32,7 +32,7 @@ fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'stati
     }
 }
 
-fn set(switch: &str, value: &str) {
+pub(super) fn set(switch: &str, value: &str) {
     fs::write(format!("/proc/sys/net/{switch}"), value).unwrap();
 }
 
