@@ -13,7 +13,7 @@ use bgp_speaker::{
 use bgp_wire::{Asn, BgpIdentifier};
 use docker_plugin_api as api;
 use healthwatch::{DockerClient, DockerConfig, DockerWatch};
-use netplumb::{Netlink, ObjectWatch};
+use netplumb::Netlink;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -61,8 +61,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     let (state, instance) = resume::state(&state_dir)?;
     let site = site(&settings);
     let mut kernel = Netlink::open().context("the kernel can't be reached")?;
-    let mut news = ObjectWatch::open(instance.mark()).context("the kernel can't be listened to")?;
-    news.ignore(&kernel);
+    let news = kernel_news::open(instance, &kernel)?;
     let observed = resume::links(&mut kernel, instance, &state)?;
     let restarting = resume::restarting(instance, &state, &observed);
     let owned = datapath::owned(instance);
@@ -89,7 +88,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     let given_out = Addresses::new(settings.pools.clone(), settings.scope, &beginning.state);
     let policy = Policy::new(settings.drain);
     let (controller, handle) = Controller::new(beginning, given_out, policy, effects);
-    kernel_news::follow(news, handle.clone()).context("can't start a thread")?;
+    kernel_news::follow(news, handle.clone())?;
     let tasks = Tasks::new();
     let driver = Driver::new(
         handle.clone(),

@@ -11,7 +11,8 @@ use netplumb::{
 };
 
 pub(crate) use self::delivery::{
-    Spread, deliver, desire as desire_delivery, delivers_to, forget, spreads_by_address, stop_delivering,
+    Spread, deliver, delivers_to, desire as desire_delivery, forget, spreads_by_address,
+    stop_delivering,
 };
 use crate::instance::Instance;
 use crate::naming;

@@ -207,7 +207,12 @@ mod tests {
         let owner = |alias: &str| ours.owner(alias).map(|it| format!("{it:?}"));
         assert_eq!(owner(&ours.bridge_alias("n1")).unwrap(), "Network(\"n1\")");
         assert_eq!(owner(&ours.veth_alias("e1")).unwrap(), "Endpoint(\"e1\")");
-        for alias in ["bgplb:00000001:network:n1", "bgplb:network:n1", "bgplb:00c0ffee:x", ""] {
+        for alias in [
+            "bgplb:00000001:network:n1",
+            "bgplb:network:n1",
+            "bgplb:00c0ffee:x",
+            "",
+        ] {
             assert_eq!(owner(alias), None, "{alias}");
         }
         for text in ["", "network", "0c0ffee", "000c0ffee", "+0c0ffee"] {

@@ -10,7 +10,7 @@ pub(super) struct Damper {
 }
 
 /// How many disturbances in a row are mended at once.
-const AT_ONCE: u32 = 8;
+const AT_ONCE: u32 = 16;
 
 /// How long the first one after those waits; each further one waits twice as
 /// long as the one before.

@@ -23,7 +23,10 @@ impl Controller {
     /// was done just now.
     pub(super) fn examine_host_soon(&mut self) {
         let now = Instant::now();
-        let at = self.host.looked_at.map_or(now, |last| now.max(last + PAUSE));
+        let at = self
+            .host
+            .looked_at
+            .map_or(now, |last| now.max(last + PAUSE));
         self.timers.set_by(Timer::Host, at);
     }
 

@@ -19,9 +19,7 @@ pub(super) struct Owners {
 
 impl Owners {
     /// Those of networks that are there already.
-    pub(super) fn of<'a>(
-        networks: impl Iterator<Item = (&'a String, &'a NetworkRecord)>,
-    ) -> Self {
+    pub(super) fn of<'a>(networks: impl Iterator<Item = (&'a String, &'a NetworkRecord)>) -> Self {
         let mut owners = Self::default();
         for (id, record) in networks {
             owners.insert(id, record);
