@@ -85,6 +85,8 @@
 //! * Permanent neighbours of both families; which IPv6 neighbours of a link are
 //!   routers, and which do not answer.
 //! * Strict checking, extended acknowledgements, interrupted dumps.
+//! * Of nf_tables only whether the `forward` hook drops certain packets, and a
+//!   rule that accepts them ([`Firewall`]).
 //!
 //! Not covered: other kinds of nexthop objects, route metrics such as MTU, routes by type of
 //! service, rules, VLANs, ipvlan, IPVS.
@@ -116,7 +118,10 @@ pub use model::{
     AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighKey, NeighSpec, WhenMissing,
 };
 pub use name::{InvalidLinkName, InvalidMacAddr, LinkName, MacAddr};
-pub use netlink::{LinkNews, LinkNow, Netlink, ObjectNews, ObjectWatch, RouterLink, Wake, Watch};
+pub use netlink::{
+    Fate, Firewall, FirewallWatch, LinkNews, LinkNow, Netlink, ObjectNews, ObjectWatch, Obstacle,
+    Passage, RouterLink, Wake, Watch,
+};
 pub use next_hop::{NextHopId, NextHopKind, NextHopObject, ResilientGroup};
 pub use observed::{LinkKindState, LinkState, Observed, Owned, RouteMark};
 pub use op::{Kernel, Op, RouteChange};

@@ -2,6 +2,7 @@
 
 mod addr;
 mod change;
+mod firewall;
 mod known;
 mod link;
 mod lookup;
@@ -19,6 +20,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+pub use self::firewall::{Fate, Firewall, FirewallWatch, Obstacle, Passage};
 use self::known::Known;
 use self::link::Names;
 pub use self::objects::{LinkNews, LinkNow, ObjectNews, ObjectWatch};
@@ -27,7 +29,7 @@ use self::socket::Connection;
 pub use self::watch::{Wake, Watch};
 use crate::error::{Cause, Error};
 use crate::name::LinkName;
-use crate::observed::{Observed, group_by_link};
+use crate::observed::{LinkState, Observed, group_by_link};
 use crate::op::{Kernel, Op, RouteChange};
 use crate::place::{IpFamily, RoutePlace};
 use crate::route::RouteSpec;
@@ -98,6 +100,17 @@ impl Netlink {
             way.map_err(|cause| Error::new(format!("find the way to {address}"), cause))
         };
         addresses.into_iter().map(ask).collect()
+    }
+
+    /// Every link of the namespace.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel cannot be asked.
+    pub fn link_states(&mut self) -> Result<Vec<(LinkName, LinkState)>, Error> {
+        let links = self.links()?;
+        let names = names(&links);
+        Ok(links.iter().filter_map(|it| it.resolve(&names)).collect())
     }
 
     fn links(&mut self) -> Result<Vec<link::RawLink>, Error> {

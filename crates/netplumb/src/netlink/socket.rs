@@ -23,7 +23,12 @@ pub(super) struct Connection {
 impl Connection {
     /// Opens a socket in the network namespace of the calling thread.
     pub(super) fn open() -> Result<Self, Cause> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        Self::open_for(NETLINK_ROUTE)
+    }
+
+    /// The same for another of netlink's families.
+    pub(super) fn open_for(protocol: isize) -> Result<Self, Cause> {
+        let mut socket = Socket::new(protocol)?;
         let port = socket.bind_auto()?.port_number();
         socket.connect(&SocketAddr::new(0, 0))?;
         // An older kernel without one of these still does the work.
@@ -76,6 +81,25 @@ impl Connection {
             answers.fail(&cause);
         }
         answers
+    }
+
+    /// Sends one change between two messages that have it made as a
+    /// transaction, and waits for its acknowledgement.
+    pub(super) fn transact(
+        &mut self,
+        begin: Request,
+        change: Request,
+        end: Request,
+    ) -> Result<(), Cause> {
+        let mut datagram = Vec::new();
+        let first = self.seq.wrapping_add(2);
+        for request in [begin, change, end] {
+            self.seq = self.seq.wrapping_add(1);
+            request.write(&mut datagram, self.seq, NlmF::empty());
+        }
+        let mut answers = Answers::new(1);
+        self.exchange(&datagram, first, &mut answers)?;
+        answers.remove_first().map(drop)
     }
 
     /// Reads a whole table, again when it changed meanwhile.

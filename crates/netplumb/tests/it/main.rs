@@ -5,6 +5,7 @@
 mod addresses;
 mod bulk;
 mod errors;
+mod firewall;
 mod links;
 mod lookup;
 mod neighbours;
