@@ -119,8 +119,8 @@ pub use model::{
 };
 pub use name::{InvalidLinkName, InvalidMacAddr, LinkName, MacAddr};
 pub use netlink::{
-    Fate, Firewall, FirewallWatch, LinkNews, LinkNow, Netlink, ObjectNews, ObjectWatch, Obstacle,
-    Passage, RouterLink, Wake, Watch,
+    Accepted, Fate, Firewall, FirewallWatch, LinkNews, LinkNow, Netlink, ObjectNews, ObjectWatch,
+    Obstacle, Passage, RouterLink, Wake, Watch, Way,
 };
 pub use next_hop::{NextHopId, NextHopKind, NextHopObject, ResilientGroup};
 pub use observed::{LinkKindState, LinkState, Observed, Owned, RouteMark};

@@ -20,7 +20,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-pub use self::firewall::{Fate, Firewall, FirewallWatch, Obstacle, Passage};
+pub use self::firewall::{Accepted, Fate, Firewall, FirewallWatch, Obstacle, Passage, Way};
 use self::known::Known;
 use self::link::Names;
 pub use self::objects::{LinkNews, LinkNow, ObjectNews, ObjectWatch};

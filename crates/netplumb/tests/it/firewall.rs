@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Command;
 use std::time::Duration;
 
-use netplumb::{Fate, Firewall, FirewallWatch, Obstacle, Passage};
+use netplumb::{Accepted, Fate, Firewall, FirewallWatch, Obstacle, Passage, Way};
 
 use crate::world::{in_namespace, name};
 
@@ -40,7 +40,8 @@ fn passage(to: &str) -> Passage {
         from_index: 2,
         by: name("bgplb-1201b136a"),
         by_index: 7,
-        to: to.parse().unwrap(),
+        service: to.parse().unwrap(),
+        way: Way::Request,
     }
 }
 
@@ -104,7 +105,7 @@ fn dockers_policy_to_drop_is_found_and_the_operators_chain_mends_it() {
         let found = dropped(V4).unwrap();
         // As we do.
         let mut firewall = Firewall::open().unwrap();
-        firewall.accept_by(&found, "bgplb-").unwrap();
+        firewall.accept(&found, Accepted::By("bgplb-")).unwrap();
         assert_eq!(dropped(V4), None);
         // To iptables it is the same rule.
         run(&format!("iptables-nft -C {rule}"));
@@ -121,9 +122,71 @@ fn both_families_have_filters_of_their_own() {
         assert_eq!(found.to_string(), "ip6 filter FORWARD");
         assert_eq!(found.operators_chain, None);
         let mut firewall = Firewall::open().unwrap();
-        firewall.accept_by(&found, "bgplb-").unwrap();
+        firewall.accept(&found, Accepted::By("bgplb-")).unwrap();
         assert_eq!(dropped(V6), None);
         run("ip6tables-nft -C FORWARD -o bgplb-+ -j ACCEPT");
+    });
+}
+
+#[test]
+fn dropped_answers_are_found_and_accepted() {
+    with("ip6tables-nft", || {
+        run("ip6tables-nft -P FORWARD DROP");
+        let answer = Passage {
+            from: name("docker0"),
+            by: name("eth0"),
+            way: Way::Answer,
+            ..passage(V6)
+        };
+        let mut firewall = Firewall::open().unwrap();
+        let other = Passage {
+            from: name("docker00"),
+            ..answer.clone()
+        };
+        run("ip6tables-nft -A FORWARD -m conntrack --ctstate NEW -j ACCEPT");
+        let Fate::Dropped(found) = firewall.forward(&answer).unwrap() else {
+            panic!("answers pass");
+        };
+        let accepted = Accepted::AnswersFrom(&answer.from);
+        firewall.accept(&found, accepted).unwrap();
+        assert_eq!(firewall.forward(&answer).unwrap(), Fate::MayPass);
+        assert_ne!(firewall.forward(&other).unwrap(), Fate::MayPass);
+        let rules = Command::new("ip6tables-nft")
+            .args(["-S", "FORWARD"])
+            .output();
+        let rules = String::from_utf8(rules.unwrap().stdout).unwrap();
+        assert!(rules.contains("-i docker0 -m"), "{rules}");
+        assert!(rules.contains("RELATED,ESTABLISHED -j ACCEPT"), "{rules}");
+        // So does the command of iptables.
+        run("ip6tables-nft -F FORWARD");
+        run(
+            "ip6tables-nft -I FORWARD -i docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        );
+        assert_eq!(firewall.forward(&answer).unwrap(), Fate::MayPass);
+    });
+}
+
+#[test]
+fn answers_are_accepted_in_a_native_chain() {
+    with("nft", || {
+        nft("add table inet fw");
+        nft("add chain inet fw forward { type filter hook forward priority 0; policy drop; }");
+        let answer = Passage {
+            from: name("docker0"),
+            by: name("eth0"),
+            way: Way::Answer,
+            ..passage(V4)
+        };
+        let mut firewall = Firewall::open().unwrap();
+        let Fate::Dropped(found) = firewall.forward(&answer).unwrap() else {
+            panic!("answers pass");
+        };
+        let accepted = Accepted::AnswersFrom(&answer.from);
+        firewall.accept(&found, accepted).unwrap();
+        assert_eq!(firewall.forward(&answer).unwrap(), Fate::MayPass);
+        let rules = Command::new("nft").args(["list", "ruleset"]).output();
+        let rules = String::from_utf8(rules.unwrap().stdout).unwrap();
+        assert!(rules.contains("iifname \"docker0\" ct state"), "{rules}");
     });
 }
 
@@ -170,7 +233,7 @@ fn rules_that_drop_are_found_too() {
         let found = dropped(V4).unwrap();
         assert!(!found.by_policy);
         let mut firewall = Firewall::open().unwrap();
-        firewall.accept_by(&found, "bgplb-").unwrap();
+        firewall.accept(&found, Accepted::By("bgplb-")).unwrap();
         assert_eq!(dropped(V4), None);
     });
 }
@@ -212,7 +275,7 @@ fn chains_of_nft_are_understood() {
         let found = dropped(V6).unwrap();
         Firewall::open()
             .unwrap()
-            .accept_by(&found, "bgplb-")
+            .accept(&found, Accepted::By("bgplb-"))
             .unwrap();
         assert_eq!(dropped(V6), None);
         assert_eq!(dropped(V4), None);

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::Passage;
 use super::rules::{
     ChainKey, NF_ACCEPT, NF_DROP, NFPROTO_IPV4, NFPROTO_IPV6, NFT_CMP_EQ, NFT_META_OIFNAME,
     NFT_REG_VERDICT, NFTA_DATA_VALUE, NFTA_DATA_VERDICT, NFTA_VERDICT_CODE, Reader, Rule, find,
     find_be32,
 };
 use super::walk::{Applies, Verdict};
+use super::{Passage, Way};
 use crate::error::Cause;
-use crate::netlink::message::{read_text, read_u16};
+use crate::netlink::message::{read_text, read_u16, read_u32};
 
 /// What the registers hold, as far as it is known.
 type Registers = BTreeMap<u32, Vec<u8>>;
@@ -30,13 +30,13 @@ pub(super) fn judge(
         let holds = match name.as_str() {
             "meta" => load(&mut registers, data, 1, meta(data, passage)),
             "payload" => load(&mut registers, data, 1, payload(data, passage)),
-            "ct" => load(&mut registers, data, 1, conntrack(data)),
+            "ct" => load(&mut registers, data, 1, conntrack(data, passage)),
             "bitwise" => {
                 let result = bitwise(&registers, data);
                 load(&mut registers, data, 2, result)
             }
             "cmp" => compare(&registers, data),
-            "match" => extension(data),
+            "match" => extension(data, passage),
             "immediate" => {
                 if find_be32(data, 1) == Some(NFT_REG_VERDICT) {
                     let spoken = find(data, 2).and_then(|it| find(it, NFTA_DATA_VERDICT));
@@ -93,7 +93,7 @@ fn meta(data: &[u8], passage: &Passage) -> Option<Vec<u8>> {
         octets.resize(IFNAMSIZ, 0);
         octets
     };
-    let v6 = passage.to.is_ipv6();
+    let v6 = passage.service.is_ipv6();
     Some(match find_be32(data, 2)? {
         NFT_META_PROTOCOL if v6 => 0x86dd_u16.to_be_bytes().to_vec(),
         NFT_META_PROTOCOL => 0x0800_u16.to_be_bytes().to_vec(),
@@ -107,25 +107,36 @@ fn meta(data: &[u8], passage: &Passage) -> Option<Vec<u8>> {
     })
 }
 
-/// The destination, or the part of it that is asked for.
+/// The service's address, or the part of it that is asked for: the destination
+/// of a request and the source of an answer.
 fn payload(data: &[u8], passage: &Passage) -> Option<Vec<u8>> {
     let at = |attr| find_be32(data, attr).and_then(|it| usize::try_from(it).ok());
     if find_be32(data, 2)? != NFT_PAYLOAD_NETWORK_HEADER {
         return None;
     }
-    let (octets, begin) = match passage.to {
-        IpAddr::V4(to) => (to.octets().to_vec(), 16),
-        IpAddr::V6(to) => (to.octets().to_vec(), 24),
+    let (octets, begin) = match (passage.service, passage.way) {
+        (IpAddr::V4(it), Way::Answer) => (it.octets().to_vec(), 12),
+        (IpAddr::V4(it), Way::Request) => (it.octets().to_vec(), 16),
+        (IpAddr::V6(it), Way::Answer) => (it.octets().to_vec(), 8),
+        (IpAddr::V6(it), Way::Request) => (it.octets().to_vec(), 24),
     };
     let from = at(3)?.checked_sub(begin)?;
     let to = from.checked_add(at(4)?)?;
     octets.get(from..to).map(<[u8]>::to_vec)
 }
 
-/// A connection's first packet is new.
-fn conntrack(data: &[u8]) -> Option<Vec<u8>> {
-    let state = find_be32(data, 2)? == NFT_CT_STATE;
-    state.then(|| STATE_NEW.to_ne_bytes().to_vec())
+fn conntrack(data: &[u8], passage: &Passage) -> Option<Vec<u8>> {
+    let is_state = find_be32(data, 2)? == NFT_CT_STATE;
+    is_state.then(|| u32::from(state(passage)).to_ne_bytes().to_vec())
+}
+
+/// What connection tracking calls the packet, the same bit for nf_tables
+/// (`NF_CT_STATE_BIT`) and iptables (`XT_CONNTRACK_STATE_BIT`).
+const fn state(passage: &Passage) -> u16 {
+    match passage.way {
+        Way::Request => STATE_NEW,
+        Way::Answer => STATE_ESTABLISHED,
+    }
 }
 
 fn bitwise(registers: &Registers, data: &[u8]) -> Option<Vec<u8>> {
@@ -203,16 +214,16 @@ fn read_verdict(octets: &[u8]) -> Verdict {
 }
 
 /// A match of iptables' (`linux/netfilter/xt_*.h`).
-fn extension(data: &[u8]) -> Applies {
+fn extension(data: &[u8], passage: &Passage) -> Applies {
     let name = find(data, 1).map(read_text).unwrap_or_default();
     let info = find(data, 3).unwrap_or_default();
     match name.as_str() {
         "comment" => Applies::Yes,
-        "conntrack" => conntrack_match(info, find_be32(data, 2)),
+        "conntrack" => conntrack_match(info, find_be32(data, 2), state(passage)),
         "state" => {
-            let mask = crate::netlink::message::read_u32(info, 0);
+            let mask = read_u32(info, 0);
             mask.map_or(Applies::Perhaps, |mask| {
-                certainly(mask & u32::from(XT_STATE_NEW) != 0)
+                certainly(mask & u32::from(state(passage)) != 0)
             })
         }
         _ => Applies::Perhaps,
@@ -220,7 +231,7 @@ fn extension(data: &[u8]) -> Applies {
 }
 
 /// `struct xt_conntrack_mtinfo2` and `3`, as far as the state goes.
-fn conntrack_match(info: &[u8], revision: Option<u32>) -> Applies {
+fn conntrack_match(info: &[u8], revision: Option<u32>, state: u16) -> Applies {
     let (flags, inverted, states) = (
         read_u16(info, 146),
         read_u16(info, 148),
@@ -234,7 +245,7 @@ fn conntrack_match(info: &[u8], revision: Option<u32>) -> Applies {
     if flags & XT_CONNTRACK_STATE == 0 {
         return Applies::Perhaps;
     }
-    let by_state = (states & XT_STATE_NEW != 0) != (inverted & XT_CONNTRACK_STATE != 0);
+    let by_state = (states & state != 0) != (inverted & XT_CONNTRACK_STATE != 0);
     match (by_state, flags & !XT_CONNTRACK_STATE) {
         (false, _) => Applies::No,
         (true, 0) => Applies::Yes,
@@ -270,9 +281,8 @@ const NFT_JUMP: i32 = -3;
 const NFT_GOTO: i32 = -4;
 const NFT_RETURN: i32 = -5;
 
-/// linux/netfilter/nf_conntrack_common.h: `NF_CT_STATE_BIT(IP_CT_NEW)`.
-const STATE_NEW: u32 = 1 << 3;
-/// linux/netfilter/xt_state.h: `XT_STATE_BIT(IP_CT_NEW)`.
-const XT_STATE_NEW: u16 = 1 << 3;
+/// linux/netfilter/nf_conntrack_common.h.
+const STATE_NEW: u16 = 1 << 3;
+const STATE_ESTABLISHED: u16 = 1 << 1;
 /// linux/netfilter/xt_conntrack.h.
 const XT_CONNTRACK_STATE: u16 = 1;

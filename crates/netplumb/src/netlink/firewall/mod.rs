@@ -1,6 +1,7 @@
 //! Whether the packet filter lets a packet through this host.
 
 mod expression;
+mod insert;
 mod rules;
 mod walk;
 mod watch;
@@ -23,7 +24,7 @@ pub struct Firewall {
     connection: Connection,
 }
 
-/// The first packet of a connection on its way through this host.
+/// A packet of a service's on its way through this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passage {
     /// The link it comes in by.
@@ -34,8 +35,19 @@ pub struct Passage {
     pub by: LinkName,
     /// The kernel's number of that link.
     pub by_index: u32,
-    /// Its destination.
-    pub to: IpAddr,
+    /// The service's address.
+    pub service: IpAddr,
+    /// Which way it goes.
+    pub way: Way,
+}
+
+/// Which way a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Way {
+    /// To the service: the first packet of a connection.
+    Request,
+    /// From the service: a packet of a connection that there is.
+    Answer,
 }
 
 /// What becomes of a packet at the `forward` hook.
@@ -90,7 +102,7 @@ impl Firewall {
         let result = self.try_forward(passage);
         result.map_err(|cause| {
             Error::new(
-                format!("look for what drops packets to {}", passage.to),
+                format!("look for what drops packets of {}", passage.service),
                 cause,
             )
         })
@@ -98,7 +110,7 @@ impl Firewall {
 
     fn try_forward(&mut self, passage: &Passage) -> Result<Fate, Cause> {
         let mut reader = Reader::new(&mut self.connection);
-        for chain in reader.forward_chains(passage.to.is_ipv6())? {
+        for chain in reader.forward_chains(passage.service.is_ipv6())? {
             let by_policy = match walk::walk(&mut reader, &chain.key, passage)? {
                 End::Dropped => false,
                 End::Open if chain.drops => true,
@@ -110,16 +122,34 @@ impl Firewall {
         Ok(Fate::MayPass)
     }
 
-    /// Has packets that leave by links whose names begin so accepted first of
-    /// all in a chain of an [`Obstacle`]'s: the operator's, if there is one.
+    /// Has certain packets accepted first of all in a chain of an
+    /// [`Obstacle`]'s: the operator's, if there is one.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub fn accept_by(&mut self, obstacle: &Obstacle, links: &str) -> Result<(), Error> {
-        let result = rules::insert_accept(&mut self.connection, obstacle, links);
-        result
-            .map_err(|cause| Error::new(format!("accept packets by {links}* in {obstacle}"), cause))
+    pub fn accept(&mut self, obstacle: &Obstacle, packets: Accepted<'_>) -> Result<(), Error> {
+        let result = insert::insert_accept(&mut self.connection, obstacle, packets);
+        result.map_err(|cause| Error::new(format!("accept {packets} in {obstacle}"), cause))
+    }
+}
+
+/// Packets to accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted<'a> {
+    /// Those that leave by links whose names begin so.
+    By(&'a str),
+    /// Those of connections that there are, and what belongs to them, as far
+    /// as they come in by this link.
+    AnswersFrom(&'a LinkName),
+}
+
+impl fmt::Display for Accepted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::By(links) => write!(f, "packets to {links}*"),
+            Self::AnswersFrom(link) => write!(f, "answers from {link}"),
+        }
     }
 }
 

@@ -8,7 +8,6 @@ use neli::consts::rtnl::Rtm;
 
 use super::super::message::{Attrs, Request, RequestWriter, read_text, read_u32, write_attr};
 use super::super::socket::Connection;
-use super::Obstacle;
 use crate::error::Cause;
 
 /// What identifies a chain.
@@ -209,66 +208,6 @@ fn read_element(octets: &[u8]) -> Option<Element> {
     })
 }
 
-/// Puts a rule before all others of the chain: what leaves by a link whose name
-/// begins so is accepted.
-pub(super) fn insert_accept(
-    connection: &mut Connection,
-    obstacle: &Obstacle,
-    links: &str,
-) -> Result<(), Cause> {
-    let nested = |kind: u16, inner: Vec<u8>| (kind | NLA_F_NESTED, inner);
-    let list = |attrs: &[(u16, Vec<u8>)]| -> Result<Vec<u8>, Cause> {
-        let mut octets = Vec::new();
-        for (kind, inner) in attrs {
-            write_attr(&mut octets, *kind, inner)?;
-        }
-        Ok(octets)
-    };
-    let number = |number: u32| number.to_be_bytes().to_vec();
-    let expression = |name: &str, data: &[(u16, Vec<u8>)]| -> Result<(u16, Vec<u8>), Cause> {
-        let data = nested(NFTA_EXPR_DATA, list(data)?);
-        let body = list(&[(NFTA_EXPR_NAME, text(name)), data])?;
-        Ok(nested(NFTA_LIST_ELEM, body))
-    };
-    let verdict = list(&[(NFTA_VERDICT_CODE, number(NF_ACCEPT))])?;
-    let verdict = list(&[nested(NFTA_DATA_VERDICT, verdict)])?;
-    let prefix = list(&[(NFTA_DATA_VALUE, links.as_bytes().to_vec())])?;
-    let expressions = list(&[
-        expression(
-            "meta",
-            &[(1, number(NFT_REG_1)), (2, number(NFT_META_OIFNAME))],
-        )?,
-        expression(
-            "cmp",
-            &[
-                (1, number(NFT_REG_1)),
-                (2, number(NFT_CMP_EQ)),
-                nested(3, prefix),
-            ],
-        )?,
-        expression("counter", &[])?,
-        expression(
-            "immediate",
-            &[(1, number(NFT_REG_VERDICT)), nested(2, verdict)],
-        )?,
-    ])?;
-    let attrs = list(&[
-        (NFTA_RULE_TABLE, text(&obstacle.table)),
-        (NFTA_RULE_CHAIN, text(obstacle.place())),
-        nested(NFTA_RULE_EXPRESSIONS, expressions),
-    ])?;
-    let mut families = [NFPROTO_IPV4, NFPROTO_IPV6, NFPROTO_INET].into_iter();
-    let family = families.find(|it| family_name(*it) == obstacle.family);
-    let family = family.ok_or(Cause::Misuse("no such family of tables"))?;
-    let flags = NlmF::CREATE | NlmF::ACK;
-    let rule = request(NFT_MSG_NEWRULE, flags, family, &attrs)?;
-    connection.transact(
-        batch(NFNL_MSG_BATCH_BEGIN)?,
-        rule,
-        batch(NFNL_MSG_BATCH_END)?,
-    )
-}
-
 pub(super) const fn family_name(family: u8) -> &'static str {
     match family {
         NFPROTO_IPV4 => "ip",
@@ -297,13 +236,18 @@ fn payload_attr(payload: &[u8], wanted: u16) -> Option<&[u8]> {
     find(payload.get(NFGENMSG..)?, wanted)
 }
 
-fn text(text: &str) -> Vec<u8> {
+pub(super) fn text(text: &str) -> Vec<u8> {
     let mut octets = text.as_bytes().to_vec();
     octets.push(0);
     octets
 }
 
-fn request(message: u16, flags: NlmF, family: u8, attrs: &[u8]) -> Result<Request, Cause> {
+pub(super) fn request(
+    message: u16,
+    flags: NlmF,
+    family: u8,
+    attrs: &[u8],
+) -> Result<Request, Cause> {
     let kind = Rtm::from(NFNL_SUBSYS_NFTABLES << 8 | message);
     let mut header = vec![family, 0, 0, 0];
     header.extend(attrs);
@@ -311,7 +255,7 @@ fn request(message: u16, flags: NlmF, family: u8, attrs: &[u8]) -> Result<Reques
 }
 
 /// The begin or the end of a transaction, whose header names the subsystem.
-fn batch(message: u16) -> Result<Request, Cause> {
+pub(super) fn batch(message: u16) -> Result<Request, Cause> {
     let [high, low] = NFNL_SUBSYS_NFTABLES.to_be_bytes();
     RequestWriter::new(Rtm::from(message), NlmF::empty(), &[0, 0, high, low]).finish()
 }
@@ -331,27 +275,22 @@ pub(super) const NF_DROP: u32 = 0;
 pub(super) const NF_ACCEPT: u32 = 1;
 const NFGENMSG: usize = 4;
 const NFNL_SUBSYS_NFTABLES: u16 = 10;
-const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
-const NFNL_MSG_BATCH_END: u16 = 0x11;
-const NLA_F_NESTED: u16 = 0x8000;
 
 // linux/netfilter/nf_tables.h.
 const NFT_MSG_GETCHAIN: u16 = 4;
-const NFT_MSG_NEWRULE: u16 = 6;
 const NFT_MSG_GETRULE: u16 = 7;
 const NFT_MSG_GETSETELEM: u16 = 13;
-const NFTA_LIST_ELEM: u16 = 1;
 const NFTA_HOOK_HOOKNUM: u16 = 1;
 const NFTA_CHAIN_TABLE: u16 = 1;
 const NFTA_CHAIN_NAME: u16 = 3;
 const NFTA_CHAIN_HOOK: u16 = 4;
 const NFTA_CHAIN_POLICY: u16 = 5;
 const NFTA_CHAIN_TYPE: u16 = 7;
-const NFTA_RULE_TABLE: u16 = 1;
-const NFTA_RULE_CHAIN: u16 = 2;
-const NFTA_RULE_EXPRESSIONS: u16 = 4;
-const NFTA_EXPR_NAME: u16 = 1;
-const NFTA_EXPR_DATA: u16 = 2;
+pub(super) const NFTA_RULE_TABLE: u16 = 1;
+pub(super) const NFTA_RULE_CHAIN: u16 = 2;
+pub(super) const NFTA_RULE_EXPRESSIONS: u16 = 4;
+pub(super) const NFTA_EXPR_NAME: u16 = 1;
+pub(super) const NFTA_EXPR_DATA: u16 = 2;
 const NFTA_SET_ELEM_LIST_TABLE: u16 = 1;
 const NFTA_SET_ELEM_LIST_SET: u16 = 2;
 const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
@@ -363,6 +302,5 @@ pub(super) const NFTA_DATA_VALUE: u16 = 1;
 pub(super) const NFTA_DATA_VERDICT: u16 = 2;
 pub(super) const NFTA_VERDICT_CODE: u16 = 1;
 pub(super) const NFT_REG_VERDICT: u32 = 0;
-const NFT_REG_1: u32 = 1;
 pub(super) const NFT_META_OIFNAME: u32 = 7;
 pub(super) const NFT_CMP_EQ: u32 = 0;

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 
-use super::Passage;
 use super::expression::judge;
 use super::rules::{ChainKey, Reader, Rule};
+use super::{Passage, Way};
 use crate::netlink::socket::Connection;
 
 proptest! {
@@ -20,7 +20,8 @@ proptest! {
             from_index: 2,
             by: "br0".parse().unwrap(),
             by_index: 3,
-            to: IpAddr::from([10, 0, 0, 101]),
+            service: IpAddr::from([10, 0, 0, 101]),
+            way: Way::Request,
         };
         _ = judge(&mut reader, &chain, &Rule::of(octets), &passage);
     }
