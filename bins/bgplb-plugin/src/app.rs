@@ -86,9 +86,8 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         by_address: datapath::spreads_by_address(),
     };
     let given_out = Addresses::new(settings.pools.clone(), settings.scope, &beginning.state);
-    let policy = Policy::new(settings.drain);
-    let (controller, handle) = Controller::new(beginning, given_out, policy, effects);
-    kernel_news::follow(news, handle.clone())?;
+    let (controller, handle) = Controller::new(beginning, given_out, policy(&settings), effects);
+    kernel_news::follow(news, &handle)?;
     let tasks = Tasks::new();
     let driver = Driver::new(
         handle.clone(),
@@ -234,6 +233,14 @@ fn drain_by_signal(controller: &Handle) -> Result<impl Future<Output = ()>> {
             }
         }
     })
+}
+
+/// What the operator decides for the controller.
+fn policy(settings: &Settings) -> Policy {
+    Policy {
+        mend_host: settings.mend_host,
+        ..Policy::new(settings.drain)
+    }
 }
 
 /// The site that networks' options may speak of.

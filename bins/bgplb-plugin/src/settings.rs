@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) next_hop_v6: Option<Ipv6Addr>,
     /// `DOCKER_HOST`: the engine's socket, `unix://` only.
     pub(crate) docker_socket: Option<PathBuf>,
+    /// `MEND_HOST`.
+    pub(crate) mend_host: bool,
     /// `POOLS` and `POOLS_FILE`.
     pub(crate) pools: Pools,
     /// Values that were understood but have no effect; to be logged.
@@ -158,6 +160,7 @@ impl Settings {
             } else {
                 Scope::Local
             },
+            mend_host: exactly_true("MEND_HOST", get("MEND_HOST"), &mut warnings),
             next_hop_v6: next_hop_v6(get("NEXT_HOP_IPV6"))?,
             docker_socket: docker_socket(get("DOCKER_HOST"))?,
             pools: pools::read(get("POOLS").as_deref(), get("POOLS_FILE").as_deref())?,

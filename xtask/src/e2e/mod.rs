@@ -4,6 +4,7 @@ mod attributes;
 mod bfd;
 mod cases;
 mod crash;
+mod host;
 pub(crate) mod interop;
 pub(crate) mod matrix;
 mod options;

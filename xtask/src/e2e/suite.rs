@@ -125,6 +125,7 @@ pub(super) fn of_machine() -> Vec<Suite> {
         }
         if router == RouterKind::Bird {
             tests.extend(of(&crash::CASES));
+            tests.extend(of(&super::host::CASES));
         }
         suites.push(Suite {
             name: router.name().to_owned(),

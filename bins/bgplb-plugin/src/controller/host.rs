@@ -1,10 +1,15 @@
 //! What of the host itself is in the way of the services.
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime};
+
+use healthwatch::Network;
+use ipnet::IpNet;
+use tracing::{info, warn};
 
 use super::{Controller, Timer};
-use crate::hostcheck::{self, Finding, InUse};
+use crate::hostcheck::{self, Finding, InUse, Mended, ServiceInUse};
+use crate::naming;
 
 /// What was looked for, and what was found.
 #[derive(Debug, Default)]
@@ -12,26 +17,33 @@ pub(super) struct Host {
     looked_at: Option<Instant>,
     looked_at_v4: bool,
     looked_at_v6: bool,
-    findings: BTreeSet<Finding>,
+    /// The subnets of Docker's bridge networks, by network: their bridges have
+    /// addresses in them, whatever their names.
+    gateways: BTreeMap<String, Vec<IpNet>>,
+    /// Each with when it was found.
+    findings: BTreeMap<Finding, SystemTime>,
+    /// What we tried to mend, and when.
+    tried: BTreeMap<Finding, Instant>,
 }
 
 /// How far apart two looks are that changes ask for.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long nothing is mended again that somebody else has undone.
+const MEND_PAUSE: Duration = Duration::from_secs(60);
+
 impl Controller {
     /// Has the host looked at because something has changed there, unless that
     /// was done just now.
-    pub(super) fn examine_host_soon(&mut self) {
+    pub(crate) fn examine_host_soon(&mut self) {
         let now = Instant::now();
-        let at = self
-            .host
-            .looked_at
-            .map_or(now, |last| now.max(last + PAUSE));
+        let last = self.host.looked_at;
+        let at = last.map_or(now, |last| now.max(last + PAUSE));
         self.timers.set_by(Timer::Host, at);
     }
 
     /// Has the host looked at if the network is the first of a family; for the
-    /// others that is done already.
+    /// others that is done soon enough.
     pub(super) fn examine_host_for(&mut self, network: &str) {
         let Some(network) = self.networks.get(network) else {
             return;
@@ -41,6 +53,8 @@ impl Controller {
         let new_v6 = record.v6.is_some() && !self.host.looked_at_v6;
         if new_v4 || new_v6 {
             self.examine_host();
+        } else {
+            self.examine_host_soon();
         }
     }
 
@@ -48,28 +62,121 @@ impl Controller {
     /// namespace that is meant, and files are read there without holding up
     /// anybody.
     pub(super) fn examine_host(&mut self) {
-        self.host.looked_at = Some(Instant::now());
+        let now = Instant::now();
+        self.host.looked_at = Some(now);
         self.timers.clear(&Timer::Host);
-        let mut in_use = InUse {
-            bridges: self.docker_bridges(),
-            ..InUse::default()
-        };
-        for network in self.networks.values() {
-            in_use.v4 |= network.record.v4.is_some();
-            in_use.v6 |= network.record.v6.is_some();
-            let addresses = network.record.prefixes().map(|prefix| prefix.addr());
-            in_use.addresses.extend(addresses);
-        }
+        let in_use = self.in_use();
         self.host.looked_at_v4 = in_use.v4;
         self.host.looked_at_v6 = in_use.v6;
+        self.host.tried.retain(|_, tried| now - *tried < MEND_PAUSE);
+        let untried = {
+            let tried: BTreeSet<Finding> = self.host.tried.keys().cloned().collect();
+            let mends = self.policy.mend_host;
+            move |finding: &&Finding| mends && !tried.contains(finding)
+        };
         let handle = self.handle.clone();
         self.effects.plumber.apply_then(Vec::new(), move |_| {
-            let found = hostcheck::look(&in_use);
+            let mut found = hostcheck::look(&in_use);
+            let tried: Vec<(Finding, Mended)> = found
+                .iter()
+                .filter(untried)
+                .map(|finding| (finding.clone(), hostcheck::mend(finding)))
+                .collect();
+            let done = |(_, mended): &(_, Mended)| matches!(mended, Mended::Done(_));
+            if tried.iter().any(done) {
+                found = hostcheck::look(&in_use);
+            }
             handle.tell_blocking(move |controller| {
-                hostcheck::tell(&controller.host.findings, &found);
-                controller.host.findings = found;
+                controller.tell_mended(tried);
+                controller.tell_findings(found);
             });
         });
+    }
+
+    /// What services depend on.
+    fn in_use(&self) -> InUse {
+        let mut in_use = InUse {
+            bridges: self.docker_bridges(),
+            gateways: self.host.gateways.values().flatten().copied().collect(),
+            peers: self.site.peers.iter().map(|peer| peer.address).collect(),
+            ..InUse::default()
+        };
+        for (id, network) in &self.networks {
+            in_use.v4 |= network.record.v4.is_some();
+            in_use.v6 |= network.record.v6.is_some();
+            in_use.services.push(ServiceInUse {
+                link: naming::bridge(id),
+                addresses: network.record.prefixes().map(|it| it.addr()).collect(),
+            });
+        }
+        in_use
+    }
+
+    /// Tells what was done about findings, and remembers it.
+    fn tell_mended(&mut self, tried: Vec<(Finding, Mended)>) {
+        let now = Instant::now();
+        for (finding, mended) in tried {
+            let code = finding.code();
+            match mended {
+                Mended::Done(what) => info!(code, "mended, as MEND_HOST says: {what}"),
+                Mended::Failed(why) => warn!(code, why, "it can't be mended from here"),
+                Mended::NotDared => info!(code, "MEND_HOST leaves this to the operator"),
+            }
+            self.host.tried.insert(finding, now);
+        }
+    }
+
+    /// Tells what has come and what has gone between two looks.
+    fn tell_findings(&mut self, found: BTreeSet<Finding>) {
+        let before = &mut self.host.findings;
+        before.retain(|finding, since| {
+            let stays = found.contains(finding);
+            if !stays {
+                let seconds = since.elapsed().unwrap_or_default().as_secs();
+                info!(
+                    code = finding.code(),
+                    ?finding,
+                    seconds,
+                    "no longer the case"
+                );
+            }
+            stays
+        });
+        for finding in found {
+            before.entry(finding).or_insert_with_key(|finding| {
+                warn!(code = finding.code(), "{finding}");
+                SystemTime::now()
+            });
+        }
+    }
+
+    /// Docker has these networks, and no others.
+    pub(super) fn list_gateways(&mut self, networks: &[Network]) {
+        let before = std::mem::take(&mut self.host.gateways);
+        for network in networks {
+            self.insert_gateway(network);
+        }
+        if self.host.gateways != before {
+            self.examine_host_soon();
+        }
+    }
+
+    /// Docker has this network, too.
+    pub(super) fn see_gateway(&mut self, network: &Network) {
+        self.insert_gateway(network);
+        self.examine_host_soon();
+    }
+
+    /// Docker does not have it any more.
+    pub(super) fn lose_gateway(&mut self, network: &str) {
+        self.host.gateways.remove(network);
+    }
+
+    fn insert_gateway(&mut self, network: &Network) {
+        if network.driver == "bridge" {
+            let subnets = network.subnets.clone();
+            self.host.gateways.insert(network.id.clone(), subnets);
+        }
     }
 
     /// What Docker calls the bridges of networks that are not ours, as far as
@@ -84,9 +191,9 @@ impl Controller {
         fixed.into_iter().chain(named).collect()
     }
 
-    /// What the last look found, for the tests.
+    /// What is in the way of the services, each with when it was found.
     #[cfg(test)]
-    pub(crate) const fn findings(&self) -> &BTreeSet<Finding> {
+    pub(crate) const fn findings(&self) -> &BTreeMap<Finding, SystemTime> {
         &self.host.findings
     }
 }

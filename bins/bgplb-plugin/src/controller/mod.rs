@@ -72,6 +72,8 @@ pub(crate) struct Policy {
     pub(crate) second_look: Duration,
     /// How long Docker must not list what it never gave back.
     pub(crate) reclaim_after: Duration,
+    /// Whether what is in the way on the host is mended, as far as is safe.
+    pub(crate) mend_host: bool,
 }
 
 impl Policy {
@@ -85,6 +87,7 @@ impl Policy {
             reconcile_every: Duration::from_secs(60),
             second_look: Duration::from_secs(10),
             reclaim_after: Duration::from_secs(60),
+            mend_host: false,
         }
     }
 }

@@ -97,6 +97,7 @@ impl Controller {
             .iter()
             .map(|network| (network.id.clone(), network.subnets.clone()))
             .collect();
+        self.list_gateways(networks);
         let present: BTreeSet<&str> = networks.iter().map(|n| n.id.as_str()).collect();
         self.forget_absent(&present);
         let gone: Vec<String> = self
@@ -121,12 +122,14 @@ impl Controller {
             .insert(network.id.clone(), network.name.clone());
         self.network_subnets
             .insert(network.id.clone(), network.subnets.clone());
+        self.see_gateway(network);
         self.advertise(network);
     }
 
     fn lose_network(&mut self, id: &str) {
         self.network_names.remove(id);
         self.network_subnets.remove(id);
+        self.lose_gateway(id);
         self.set_announced(Source::Labelled(id.to_owned()), BTreeMap::new());
     }
 

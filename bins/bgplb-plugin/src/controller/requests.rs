@@ -97,6 +97,7 @@ impl Controller {
             self.timers.clear(&timer(id.to_owned()));
         }
         info!(network = id, "network deleted");
+        self.examine_host_soon();
         let mut ops = datapath::stop_delivering(self.effects.spread, id, &record);
         ops.extend(datapath::remove_network(
             self.effects.instance,

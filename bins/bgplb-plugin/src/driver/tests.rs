@@ -40,6 +40,7 @@ mod disk;
 mod elsewhere;
 mod forgotten;
 mod hostcheck;
+mod hostpath;
 mod killed;
 mod pools;
 mod replay;

@@ -59,6 +59,15 @@ fn a_stop_withdraws_unless_it_is_to_be_a_restart() {
 }
 
 #[test]
+fn the_host_is_mended_only_if_that_is_wanted() {
+    let mends = |text| read(&[("MEND_HOST", text)]).map(|it| it.mend_host);
+    for text in ["", "false", "yes"] {
+        assert_eq!(mends(text), Ok(false), "{text}");
+    }
+    assert_eq!(mends("true"), Ok(true));
+}
+
+#[test]
 fn ports_read_as_before() {
     for (text, port) in [
         ("-1", None),

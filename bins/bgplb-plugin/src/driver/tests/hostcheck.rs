@@ -47,9 +47,9 @@ fn watchful(name: &str) -> World {
 }
 
 /// Waits until exactly this is found.
-async fn found(world: &World, wanted: &'static [&'static str]) {
+pub(super) async fn found(world: &World, wanted: &'static [&'static str]) {
     let check = move |controller: &super::Controller| {
-        let findings = controller.findings().iter();
+        let findings = controller.findings().keys();
         let now: Vec<&str> = findings.map(Finding::code).collect();
         if now == wanted {
             Ok(())
@@ -60,8 +60,8 @@ async fn found(world: &World, wanted: &'static [&'static str]) {
     world.eventually(check).await;
 }
 
-const V4: &str = "ipv4/ip_forward";
-const V6: &str = "ipv6/conf/all/forwarding";
+pub(super) const V4: &str = "ipv4/ip_forward";
+pub(super) const V6: &str = "ipv6/conf/all/forwarding";
 
 #[test]
 fn forwarding_that_is_off_is_found_and_forgotten_once_it_is_on() {
@@ -103,7 +103,7 @@ fn only_families_of_services_matter() {
 }
 
 /// A bridge as Docker makes it for a network of this id.
-fn bridge(id: &str) -> String {
+pub(super) fn bridge(id: &str) -> String {
     let name = format!("br-{}", &id[..12]);
     let mut ip = Command::new("ip");
     let made = ip.args(["link", "add", &name, "type", "bridge"]).status();
@@ -147,7 +147,7 @@ fn a_strict_reverse_path_filter_of_a_gateway_bridge_is_found() {
 }
 
 /// Runs `mount` in this thread's namespace.
-fn mount(args: &[&str]) {
+pub(super) fn mount(args: &[&str]) {
     let status = Command::new("mount").args(args).status().unwrap();
     assert!(status.success(), "mount {args:?}");
 }
@@ -173,5 +173,33 @@ fn a_name_server_that_is_a_service_is_found() {
             fs::write(&file, "nameserver 192.0.2.53\n").unwrap();
             found(&world, &[]).await;
         }
+    });
+}
+
+#[test]
+fn the_servers_behind_a_stub_are_looked_at() {
+    in_namespace(|| async {
+        set(V4, "1");
+        set(V6, "1");
+        // Nothing of this reaches the machine's own mounts.
+        mount(&["--make-rprivate", "/"]);
+        let directory = Arc::new(Directory::new("resolv-stub"));
+        fs::create_dir_all(&directory.path).unwrap();
+        let file = directory.path.join("resolv.conf");
+        fs::write(&file, "nameserver 127.0.0.53\n").unwrap();
+        mount(&["--bind", file.to_str().unwrap(), "/etc/resolv.conf"]);
+        mount(&["-t", "tmpfs", "tmpfs", "/run"]);
+        let behind = std::path::Path::new("/run/systemd/resolve");
+        fs::create_dir_all(behind).unwrap();
+
+        let world = watchful("resolv-behind");
+        assert_eq!(world.create_network(NETWORK, "10.0.0.101/32").await.0, 200);
+        found(&world, &[]).await;
+        let behind = behind.join("resolv.conf");
+        fs::write(&behind, "nameserver 10.0.0.101\n").unwrap();
+        found(&world, &["name-server-is-service"]).await;
+        // Without the stub nobody asks them.
+        fs::write(&file, "nameserver 192.0.2.53\n").unwrap();
+        found(&world, &[]).await;
     });
 }
