@@ -48,14 +48,21 @@
 //!
 //! Works with Docker 20.10 (API 1.41) and later (20.10 to 29 were recorded
 //! for the tests), negotiated at every connection. The socket's path is opened
-//! anew for each request. Answers are bounded in time and size, events to 1
-//! MiB each; JSON is read leniently.
+//! anew for each request. JSON is read leniently.
+//!
+//! Answers are bounded in time and size, events to 1 MiB each. Whoever makes an
+//! image decides on the length of its labels and the number of its ports, which
+//! Docker repeats in every list and event: texts are cut at 4 KiB and each part
+//! of a container at 16 KiB (its networks at 1 MiB) as the octets arrive, so
+//! that one container can't fill the memory of the reader nor keep it from
+//! hearing of others.
 //!
 //! * The health of a container is an object in lists since API 1.52, and part
 //!   of the status text before: `Up 2 minutes (healthy)`.
 //! * Labels of a container replace the attributes of its events. A signal to
-//!   a container with a label named `signal` is not told, since its number
-//!   cannot be known; a warning is logged once.
+//!   a container with a label named `signal`, or with more labels than are
+//!   kept, is not told, since its number cannot be known; a warning is logged
+//!   once.
 //! * Docker sends some events before its lists know: `pause`, `unpause`,
 //!   `connect`, `disconnect`, in old versions `die`. Looks that follow them
 //!   are repeated after 20 ms, 200 ms and 2 s, and a list that shows a

@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout_at};
 
+use super::squeeze::Squeeze;
 use super::wire;
 
 /// Why Docker could not be asked, or did not do what it was asked.
@@ -216,20 +217,22 @@ impl Exchange {
         })
     }
 
-    /// Reads the whole body, at most `max` octets within `limit`.
+    /// Reads the whole body, [squeezed](Squeeze): at most `max` octets of it
+    /// within `limit`.
     pub(crate) async fn read(&mut self, max: usize, limit: Duration) -> Result<Bytes, DockerError> {
         let deadline = Instant::now() + limit;
         let mut body = BytesMut::new();
+        let mut squeeze = Squeeze::whole();
         loop {
             match timeout_at(deadline, self.frame()).await {
-                Ok(Ok(Some(data))) if body.len() + data.len() <= max => {
-                    body.extend_from_slice(&data)
-                }
-                Ok(Ok(Some(_))) => {
-                    return Err(DockerError::TooLarge {
-                        request: self.request.clone(),
-                        limit: max,
-                    });
+                Ok(Ok(Some(data))) => {
+                    squeeze.pass(&data, &mut body);
+                    if body.len() > max {
+                        return Err(DockerError::TooLarge {
+                            request: self.request.clone(),
+                            limit: max,
+                        });
+                    }
                 }
                 Ok(Ok(None)) => return Ok(body.freeze()),
                 Ok(Err(error)) => return Err(error),

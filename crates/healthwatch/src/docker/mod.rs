@@ -9,6 +9,7 @@ pub(crate) mod event;
 pub(crate) mod state;
 
 mod settle;
+mod squeeze;
 
 mod doubt;
 

@@ -76,7 +76,8 @@ pub struct Container {
     /// The name without the leading slash; empty if Docker gave none.
     pub name: String,
     /// The labels, those of the image included. They never change while the
-    /// container lives.
+    /// container lives. Of long ones only the beginning is there, and of very
+    /// many some; then there is one named `…` as well.
     pub labels: BTreeMap<String, String>,
     /// Whether the container serves, and if not, why.
     pub level: Level,
@@ -153,7 +154,7 @@ pub enum Observation {
     /// An edge and not a level: told at most once, lost if it happens while
     /// Docker is unreachable, and never told for a container that carries a
     /// label named `signal`, since the label replaces the number in Docker's
-    /// event.
+    /// event, or with more labels than are kept.
     Signal {
         /// Which container.
         container: ContainerId,

@@ -10,6 +10,7 @@ use super::event::{Change, Event};
 use super::model::{ContainerId, Network, Observation};
 use super::question::{Listing, Request, Scope};
 use super::settle::Settle;
+use super::squeeze::OMITTED;
 
 /// The merge of an event stream with lists that may be older than it.
 ///
@@ -276,7 +277,7 @@ impl State {
         tracing::warn!(
             container = %id,
             name = known.listing.name,
-            "signals to this container are ignored: its label \"signal\" hides their numbers in Docker's events",
+            "signals to this container are ignored: its label \"signal\", or that it has so many, hides their numbers in Docker's events",
         );
     }
 
@@ -312,9 +313,11 @@ impl State {
 }
 
 /// Docker copies a container's labels over the attributes of its events, so
-/// one named `signal` replaces the number of every signal.
+/// one named `signal` replaces the number of every signal. It may be among
+/// those that were left out.
 fn is_forgeable(listing: &Listing) -> bool {
-    listing.labels.contains_key("signal")
+    let mut names = ["signal", OMITTED].into_iter();
+    names.any(|name| listing.labels.contains_key(name))
 }
 
 /// Containers asked for by one request; 64 identifiers make a 5 kB URL.

@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::event::{Event, EventError};
 use super::http::{DockerError, Exchange};
+use super::squeeze::Squeeze;
 
 /// An open answer to `GET /events`.
 pub(crate) struct EventStream {
@@ -62,6 +63,7 @@ fn garbled(error: &EventError) -> String {
 /// Cuts octets into lines and forgets those that grow too long.
 #[derive(Debug)]
 struct Lines {
+    squeeze: Squeeze,
     buffer: BytesMut,
     /// How much of the buffer is known to hold no line end.
     searched: usize,
@@ -77,6 +79,7 @@ struct TooLong;
 impl Lines {
     fn new(max: usize) -> Self {
         Self {
+            squeeze: Squeeze::by_line(),
             buffer: BytesMut::new(),
             searched: 0,
             skipping: false,
@@ -85,7 +88,7 @@ impl Lines {
     }
 
     fn push(&mut self, octets: &[u8]) {
-        self.buffer.extend_from_slice(octets);
+        self.squeeze.pass(octets, &mut self.buffer);
     }
 
     fn next(&mut self) -> Option<Result<Bytes, TooLong>> {

@@ -105,7 +105,7 @@ type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 enum Stream {
     /// To be opened at this time.
     Closed(Instant),
-    Opening(Work<Result<EventStream, DockerError>>),
+    Opening(Work<Result<Box<EventStream>, DockerError>>),
     Open {
         stream: Box<EventStream>,
         since: Instant,
@@ -146,7 +146,7 @@ enum Wake {
     Cancelled,
     ReaderGone,
     Room,
-    Opened(Result<EventStream, DockerError>),
+    Opened(Result<Box<EventStream>, DockerError>),
     Heard(Result<Heard, DockerError>),
     Answered(Result<Answer, DockerError>),
     Deadline,
@@ -245,19 +245,16 @@ impl Actor {
             self.stream = Stream::Opening(Box::pin(async move {
                 // Docker may have been replaced by another version.
                 client.ping().await?;
-                client.events().await
+                client.events().await.map(Box::new)
             }));
         }
     }
 
-    fn opened(&mut self, result: Result<EventStream, DockerError>) {
+    fn opened(&mut self, result: Result<Box<EventStream>, DockerError>) {
         match result {
             Ok(stream) => {
                 let since = Instant::now();
-                self.stream = Stream::Open {
-                    stream: Box::new(stream),
-                    since,
-                };
+                self.stream = Stream::Open { stream, since };
                 // Whatever was asked before may be answered from before.
                 self.question = None;
                 self.ask_after = since;
