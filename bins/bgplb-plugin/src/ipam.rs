@@ -18,6 +18,10 @@ const V6_SUBNET: &str = "v6subnet";
 /// The `--ipam-opt` that names the pool to take the addresses from.
 const POOL: &str = "pool";
 
+/// How options begin that Docker and Swarm add themselves, such as
+/// `com.docker.network.ipam.serial`.
+const OF_DOCKER: &str = "com.docker.";
+
 /// Answers the `IpamDriver` methods. What it gives out, the controller
 /// remembers.
 pub(crate) struct Ipam {
@@ -54,6 +58,7 @@ impl Ipam {
 
     /// Grants what is asked for, and has it counted.
     async fn grant(&self, request: api::RequestPoolRequest) -> Result<Pool, PluginError> {
+        known(request.options.keys())?;
         let asked = Request {
             space: &request.address_space,
             pool: request.pool,
@@ -99,6 +104,18 @@ impl Ipam {
                 .await?;
         }
         Ok(())
+    }
+}
+
+/// Refuses options that nobody reads: a misspelt one would leave a network
+/// without its address.
+fn known<'a>(mut names: impl Iterator<Item = &'a String>) -> Result<(), PluginError> {
+    let read = |name: &str| name == V6_SUBNET || name == POOL || name.starts_with(OF_DOCKER);
+    match names.find(|name| !read(name)) {
+        None => Ok(()),
+        Some(name) => Err(PluginError::bad_request(format!(
+            "there is no --ipam-opt {name}: bgplb has {POOL}=<name> and {V6_SUBNET}=<address>/128"
+        ))),
     }
 }
 
@@ -157,5 +174,35 @@ impl From<PoolError> for PluginError {
             PoolError::UnknownId { .. } => Self::not_found(error.to_string()),
             _ => Self::bad_request(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known;
+
+    fn refusal(names: &[&str]) -> Option<String> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let error = known(names.iter()).err()?;
+        Some(error.message().to_owned())
+    }
+
+    #[test]
+    fn an_option_that_nobody_reads_is_named_with_those_there_are() {
+        for name in ["v6Subnet", "pools", "", "bgplb.pool"] {
+            assert_eq!(
+                refusal(&["pool", name]),
+                Some(format!(
+                    "there is no --ipam-opt {name}: bgplb has pool=<name> and v6subnet=<address>/128"
+                ))
+            );
+        }
+    }
+
+    #[test]
+    fn what_docker_adds_is_none_of_our_business() {
+        let swarm = "com.docker.network.ipam.serial";
+        assert_eq!(refusal(&["pool", "v6subnet", swarm]), None);
+        assert_eq!(refusal(&[]), None);
     }
 }

@@ -47,6 +47,11 @@ const BAD_ADDRESSES: &[(&[&str], &str)] = &[
         &["--subnet", "10.0.0.102/32", "--ip-range", "10.0.0.102/32"],
         "--ip-range is not supported",
     ),
+    // Options.
+    (
+        &["--subnet", "10.0.0.102/32", "--ipam-opt", "v6subnets=x"],
+        "there is no --ipam-opt v6subnets: bgplb has pool=<name> and v6subnet=",
+    ),
     // Pools.
     (
         &["--ipam-opt", "pool=wep"],
