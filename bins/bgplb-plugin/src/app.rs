@@ -190,11 +190,10 @@ fn speaker(
 }
 
 fn peers(settings: &Settings) -> Vec<PeerSettings> {
-    let password = settings.password.as_ref();
-    let peers = settings.peers.iter();
+    let peers = settings.peers.iter().zip(&settings.passwords);
     peers
-        .map(|peer| PeerSettings {
-            password: password.map(|password| Secret::new(password.reveal())),
+        .map(|(peer, password)| PeerSettings {
+            password: password.as_ref().map(|it| Secret::new(it.reveal())),
             bfd: settings.bfd,
             next_hops: NextHops {
                 v4: Some(settings.identifier),

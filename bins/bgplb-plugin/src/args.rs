@@ -9,8 +9,8 @@ use clap::Parser;
 /// over BGP.
 ///
 /// The settings are environment variables: ROUTER_ID, PEER_ADDRESS and PEER_AS
-/// are required; ROUTER_PORT, LOCAL_AS, PEER_PASSWORD, PEER_BFD,
-/// SIGUSR2_HANDLER, SIGUSR2_ACTION, STOP_ACTION, MEND_HOST, GLOBAL_SCOPE,
+/// are required; ROUTER_PORT, LOCAL_AS, PEER_PASSWORD, PEER_PASSWORD_FILE,
+/// PEER_BFD, SIGUSR2_HANDLER, SIGUSR2_ACTION, STOP_ACTION, MEND_HOST, GLOBAL_SCOPE,
 /// NEXT_HOP_IPV6, POOLS, POOLS_FILE, DOCKER_HOST and LOG_LEVEL have defaults.
 #[derive(Debug, Parser)]
 #[command(version)]

@@ -1,9 +1,9 @@
 //! The environment's settings, checked: docker-bgp-lb's nine names with their
 //! defaults, and a few of our own.
 
+mod password;
 mod pools;
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -12,6 +12,8 @@ use std::time::Duration;
 use bgp_speaker::BfdSettings;
 
 use lb_plan::Pools;
+
+pub(crate) use self::password::Password;
 
 /// Everything the operator may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +26,9 @@ pub(crate) struct Settings {
     pub(crate) local_as: u32,
     /// `PEER_ADDRESS` and `PEER_AS`, one entry a router.
     pub(crate) peers: Vec<Peer>,
-    /// `PEER_PASSWORD`: TCP MD5 key (RFC 2385).
-    pub(crate) password: Option<Password>,
+    /// `PEER_PASSWORD` or `PEER_PASSWORD_FILE`: TCP MD5 keys (RFC 2385), one
+    /// entry a router.
+    pub(crate) passwords: Vec<Option<Password>>,
     /// `PEER_BFD`: how BFD watches every router (RFC 5881).
     pub(crate) bfd: Option<BfdSettings>,
     /// `SIGUSR2_HANDLER` and `SIGUSR2_ACTION`.
@@ -51,22 +54,6 @@ pub(crate) struct Settings {
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     pub(crate) remote_as: u32,
-}
-
-/// A secret that does not show itself.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Password(String);
-
-impl Password {
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
 }
 
 /// What SIGUSR2 to a container does.
@@ -116,17 +103,11 @@ pub(crate) enum SettingsError {
         "PEER_AS names {ases} autonomous systems for the {peers} addresses of PEER_ADDRESS: give one for all, or one for each"
     )]
     PeerCount { peers: usize, ases: usize },
-    #[error(
-        "PEER_PASSWORD is {length} octets long: TCP MD5 keys have at most {limit}",
-        limit = PASSWORD_LIMIT
-    )]
-    PasswordTooLong { length: usize },
+    #[error("{name}: {reason}")]
+    Password { name: String, reason: String },
     #[error("{name}: {reason}")]
     Pools { name: &'static str, reason: String },
 }
-
-/// `TCP_MD5SIG_MAXKEYLEN` of `linux/tcp.h`.
-const PASSWORD_LIMIT: usize = 80;
 
 const ASN: &str = "a number from 1 to 4294967295";
 
@@ -139,12 +120,18 @@ impl Settings {
                 .filter(|value| !value.is_empty())
         };
         let mut warnings = Vec::new();
+        let peers = peers(get("PEER_ADDRESS"), get("PEER_AS"))?;
         let settings = Self {
             identifier: identifier(get("ROUTER_ID"))?,
             listen_port: listen_port(get("ROUTER_PORT"))?,
             local_as: get("LOCAL_AS").map_or(Ok(64512), |value| asn("LOCAL_AS", &value))?,
-            peers: peers(get("PEER_ADDRESS"), get("PEER_AS"))?,
-            password: password(get("PEER_PASSWORD"))?,
+            passwords: password::read(
+                get("PEER_PASSWORD").as_deref(),
+                get("PEER_PASSWORD_FILE").as_deref(),
+                peers.len(),
+                &mut warnings,
+            )?,
+            peers,
             bfd: bfd(get("PEER_BFD"))?,
             drain: match (
                 exactly_true("SIGUSR2_HANDLER", get("SIGUSR2_HANDLER"), &mut warnings),
@@ -279,15 +266,6 @@ fn peer_address(value: &str, accepted: &'static str) -> Result<IpAddr, SettingsE
         return Err(invalid());
     }
     Ok(address)
-}
-
-fn password(value: Option<String>) -> Result<Option<Password>, SettingsError> {
-    match value {
-        Some(value) if value.len() > PASSWORD_LIMIT => Err(SettingsError::PasswordTooLong {
-            length: value.len(),
-        }),
-        value => Ok(value.map(Password)),
-    }
 }
 
 fn bfd(value: Option<String>) -> Result<Option<BfdSettings>, SettingsError> {

@@ -32,7 +32,7 @@ fn the_required_three_are_enough() {
     assert_eq!(settings.peers[0].remote_as, 65500);
     assert_eq!(settings.drain, DrainAction::Off);
     assert_eq!(settings.scope, Scope::Local);
-    assert_eq!(settings.password, None);
+    assert_eq!(settings.passwords, [None]);
     assert!(settings.warnings.is_empty());
 }
 
@@ -192,13 +192,20 @@ fn counts_and_repeats_of_routers_are_checked() {
 fn a_password_is_bounded_and_never_printed() {
     let long = "x".repeat(81);
     let error = read(&[("PEER_PASSWORD", &long)]).unwrap_err().to_string();
+    assert!(error.starts_with("PEER_PASSWORD: "), "{error}");
     assert!(error.contains("81") && !error.contains("xx"), "{error}");
-    let settings = read(&[("PEER_PASSWORD", "hush")]).unwrap();
-    assert_eq!(
-        settings.password.as_ref().map(super::Password::reveal),
-        Some("hush")
-    );
-    assert!(!format!("{settings:?}").contains("hush"));
+    let settings = read(&[
+        ("PEER_PASSWORD", "hush"),
+        ("PEER_ADDRESS", "192.168.8.137,2001:db8:8::137"),
+    ])
+    .unwrap();
+    assert_eq!(settings.passwords.len(), settings.peers.len());
+    for password in settings.passwords.iter().flatten() {
+        assert_eq!(password.reveal(), b"hush");
+    }
+    for shown in [format!("{settings:?}"), format!("{settings:#?}")] {
+        assert!(!shown.contains("hush"), "{shown}");
+    }
 }
 
 #[test]
