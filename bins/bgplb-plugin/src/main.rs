@@ -6,6 +6,8 @@ mod admission;
 mod app;
 mod args;
 mod background;
+#[allow(unsafe_code)]
+mod confinement;
 mod controller;
 mod datapath;
 mod driver;
@@ -48,6 +50,10 @@ fn main() -> ExitCode {
     }
     if args.check {
         return ExitCode::SUCCESS;
+    }
+    // Before there is a second thread, which would keep what this one had.
+    if let Err(error) = confinement::confine(&settings) {
+        return fail(&format_args!("{error:#}"), BAD_SETTINGS);
     }
     // One thread: a withdrawal passes through four tasks, and each change of
     // thread on the way would wait its turn on a busy host.

@@ -1,7 +1,7 @@
 //! The plugin as an ordinary process on a plugin socket, without Docker's plugin management.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -141,19 +141,28 @@ fn held_socket(lab: &Lab) -> Result<()> {
     })
 }
 
-/// What the unit file promises holds for the process.
+/// What the unit file promises holds for the process, which has given up what it has no use for
+/// without a port to listen on.
 fn expect_few_privileges(plugin: &Daemon) -> Result<()> {
     // NET_BIND_SERVICE is bit 10, NET_ADMIN bit 12 (linux/capability.h).
-    const GRANTED: u64 = 1 << 10 | 1 << 12;
+    const USEFUL: u64 = 1 << 12;
+    const GRANTED: u64 = 1 << 10 | USEFUL;
     let status = fs::read_to_string(format!("/proc/{}/status", plugin.pid()))?;
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.map(str::trim).with_context(|| format!("no {name}"))
     };
     ensure!(field("Name:")? == "bgplb-plugin", "it is {status}");
-    for set in ["CapEff:", "CapBnd:", "CapPrm:"] {
+    for (set, wanted) in [
+        ("CapPrm:", USEFUL),
+        ("CapEff:", USEFUL),
+        ("CapInh:", 0),
+        ("CapAmb:", 0),
+        // To narrow it would take another one.
+        ("CapBnd:", GRANTED),
+    ] {
         let value = u64::from_str_radix(field(set)?, 16)?;
-        ensure!(value == GRANTED, "{set} {value:x}");
+        ensure!(value == wanted, "{set} {value:x}");
     }
     let users = field("Uid:")?;
     ensure!(
@@ -161,6 +170,9 @@ fn expect_few_privileges(plugin: &Daemon) -> Result<()> {
         "it runs as {users}"
     );
     ensure!(field("NoNewPrivs:")? == "1", "it may get new privileges");
+    // The kernel gives what belongs to a process that must leave no core file to root.
+    let memory = fs::metadata(format!("/proc/{}/mem", plugin.pid()))?;
+    ensure!(memory.uid() == 0, "its user may look into its memory");
     Ok(())
 }
 

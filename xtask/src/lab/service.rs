@@ -28,6 +28,7 @@ pub(crate) struct PluginService<'a> {
     host: &'a Host,
     /// Program and settings, for `env`.
     words: Vec<String>,
+    state: PathBuf,
     log: PathBuf,
 }
 
@@ -43,7 +44,6 @@ impl<'a> PluginService<'a> {
             .with_context(|| format!("copy {}", lab.plugin.display()))?;
         let state = host.dir.join(format!("state-{name}"));
         fs::create_dir(&state).with_context(|| format!("make {}", state.display()))?;
-        chown(&state, Some(NOBODY), Some(NOBODY))?;
         // A plugin that was killed, as those of failed tests are, leaves its socket.
         match fs::remove_file(host.space.path(SOCKET)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -61,6 +61,7 @@ impl<'a> PluginService<'a> {
         Ok(Self {
             host,
             words,
+            state,
             log: host.dir.join(format!("plugin-{name}.log")),
         })
     }
@@ -115,6 +116,8 @@ impl<'a> PluginService<'a> {
             format!("-all{}", added.collect::<String>())
         };
         let granted = only(&granted_capabilities()?);
+        // The other ways to start it are root's, who has given up reading what is others'.
+        chown(&self.state, Some(NOBODY), Some(NOBODY))?;
         let docker = fs::metadata(self.host.space.path("/run/docker.sock"))?.gid();
         let command = self
             .host
@@ -165,7 +168,11 @@ pub(crate) fn units() -> [PathBuf; 2] {
 }
 
 /// The capabilities the service has, as `setpriv` calls them.
-fn granted_capabilities() -> Result<Vec<String>> {
+///
+/// # Errors
+///
+/// When the unit file does not say.
+pub(crate) fn granted_capabilities() -> Result<Vec<String>> {
     const KEY: &str = "AmbientCapabilities=";
     let [service, _] = units();
     let text =
