@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -280,7 +281,11 @@ fn replace(
     settle: impl FnOnce(&File) -> io::Result<()>,
 ) -> io::Result<()> {
     let temporary = path.with_added_extension("new");
-    let written = File::create(&temporary)
+    // Whom a host serves is nobody else's business.
+    let mut create = File::options();
+    create.create(true).write(true).truncate(true).mode(0o600);
+    let written = create
+        .open(&temporary)
         .and_then(|mut file| {
             file.write_all(text)?;
             settle(&file)
@@ -386,6 +391,19 @@ mod tests {
             let kept = set_aside(&directory.0).unwrap();
             assert_eq!(fs::read_to_string(kept).unwrap(), text);
             assert!(load(&directory.0).is_ok());
+        }
+    }
+
+    #[test]
+    fn nobody_else_can_read_what_was_saved() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = Directory::new("mode");
+        // From a version that let everybody.
+        fs::write(directory.0.join(FILE), "").unwrap();
+        write(&directory.0, &sample()).unwrap();
+        for name in [FILE, COPY] {
+            let mode = fs::metadata(directory.0.join(name)).unwrap();
+            assert_eq!(mode.permissions().mode() & 0o777, 0o600, "{name}");
         }
     }
 
