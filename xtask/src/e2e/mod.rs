@@ -2,6 +2,7 @@
 
 mod attributes;
 mod bfd;
+mod capabilities;
 mod cases;
 mod crash;
 mod host;
@@ -12,6 +13,7 @@ pub(crate) mod pools;
 mod refusals;
 mod restart;
 mod route_log;
+mod security;
 mod settings;
 mod several;
 mod socket;
@@ -91,8 +93,13 @@ fn of_programs(wanted: impl Fn(&str) -> bool) -> Vec<(String, Option<&'static st
     let units = units::CASES
         .iter()
         .map(|(case, test)| (full_name("units", case), Some(units::ANALYZE), *test));
+    let capabilities = capabilities::CASES.iter().map(|(case, test)| {
+        let name = full_name("capabilities", case);
+        (name, Some(capabilities::SETPRIV), *test)
+    });
     settings
         .chain(units)
+        .chain(capabilities)
         .filter(|(name, ..)| wanted(name))
         .collect()
 }

@@ -1,13 +1,17 @@
 //! What a network's options change, as routers see it.
 
+mod peers;
+
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use super::suite::Case;
+use crate::lab::client::RunningClient;
 use crate::lab::host::{Host, PLUGIN};
 use crate::lab::{Lab, service_addresses};
 use crate::scenario::{self, WEB};
+use crate::sys;
 use crate::wait::{secs, until};
 
 /// What holds with routers that show attributes.
@@ -27,6 +31,18 @@ pub(super) const ONE_ROUTER: &[(&str, Case)] = &[(
     "options_that_cannot_be_used_are_refused_and_change_nothing",
     refused,
 )];
+
+/// The same, with a router that tells what it was told.
+pub(super) const ANNOUNCED: &[(&str, Case)] = &[
+    (
+        "a_network_is_announced_to_the_routers_it_names_and_no_other",
+        peers::named_peers,
+    ),
+    (
+        "a_host_is_drained_and_taken_back_by_signals_to_the_plugin",
+        host_drain,
+    ),
+];
 
 /// Waits until the router shows all of these words for both prefixes.
 fn wait_shown(lab: &Lab, words: &[&str], limit: Duration) -> Result<()> {
@@ -59,16 +75,71 @@ fn attributes(lab: &Lab) -> Result<()> {
             "bgplb.large-communities=65000:1:2",
             "bgplb.med=50",
             "bgplb.prepend=2",
+            "bgplb.link-bandwidth=8",
         ],
     )?;
     lab.wait_service(&[host], secs(10))?;
     let path = "64512 64512 64512";
-    let words = if lab.router().name().starts_with("BIRD") {
-        ["(65000,1) (65000,2)", "(65000, 1, 2)", r#"med":"50""#, path]
+    let is_bird = lab.router().name().starts_with("BIRD");
+    let words = if is_bird {
+        // One million octets a second, the bits of a float, behind type and AS.
+        let rate = "(unknown 0x4004, 64512, 1232348160)";
+        [
+            "(65000,1) (65000,2)",
+            "(65000, 1, 2)",
+            r#"med":"50""#,
+            path,
+            rate,
+        ]
     } else {
-        ["65000:1 65000:2", "65000:1:2", r#""metric":50"#, path]
+        let rate = "LB:64512:1000000";
+        ["65000:1 65000:2", "65000:1:2", r#""metric":50"#, path, rate]
     };
-    wait_shown(lab, &words, secs(2))
+    wait_shown(lab, &words, secs(2))?;
+    // Two containers can take twice as much.
+    host.run_second_web("second", WEB)?;
+    host.wait_health("second", "healthy")?;
+    let twice = if is_bird {
+        "(unknown 0x4004, 64512, 1240736768)"
+    } else {
+        "LB:64512:2000000"
+    };
+    wait_shown(lab, &[twice], secs(5))
+}
+
+fn host_drain(lab: &Lab) -> Result<()> {
+    let [h1, h2] = super::cases::hosts(lab)?;
+    scenario::serve(lab)?;
+    let client = RunningClient::start(&lab.client_netns, &service_addresses()?, 2)?;
+    sys::kill(h1.plugin_pid()?, libc::SIGUSR2)?;
+    lab.wait_service(&[h2], secs(5))?;
+    lab.wait_answers(&[h2])?;
+    let seen = client.finish()?;
+    ensure!(
+        seen.failures.is_empty(),
+        "failed requests: {:?}",
+        seen.failures
+    );
+    // Containers answer through these, and run on.
+    for subnet in h1.site.gateway_subnets() {
+        lab.wait_route(&subnet, &[h1], Duration::ZERO)?;
+    }
+    h1.wait_health(WEB, "healthy")?;
+    // Another plugin's process is told by what the first one wrote down.
+    let pid = h1.plugin_pid()?;
+    sys::kill(pid, libc::SIGKILL)?;
+    until("Docker to start the plugin again", secs(15), || {
+        ensure!(h1.plugin_pid()? != pid, "it is the old one");
+        Ok(())
+    })?;
+    lab.wait_sessions(&[h1, h2], secs(30))?;
+    for subnet in h1.site.gateway_subnets() {
+        lab.wait_route(&subnet, &[h1], secs(10))?;
+    }
+    lab.wait_service(&[h2], Duration::ZERO)?;
+    sys::kill(h1.plugin_pid()?, libc::SIGUSR1)?;
+    lab.wait_service(&[h1, h2], secs(5))?;
+    lab.wait_answers(&[h1, h2])
 }
 
 fn graceful_shutdown(lab: &Lab) -> Result<()> {

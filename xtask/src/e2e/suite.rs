@@ -6,7 +6,9 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 
 use super::tally::Tally;
-use super::{cases, crash, full_name, options, pools, refusals, several, socket, versions};
+use super::{
+    cases, crash, full_name, options, pools, refusals, security, several, socket, versions,
+};
 use crate::artifacts::{self, Artifacts};
 use crate::lab::engine::{Engine, EngineKind, Version};
 use crate::lab::host::{self, Host};
@@ -126,6 +128,8 @@ pub(super) fn of_machine() -> Vec<Suite> {
         if router == RouterKind::Bird {
             tests.extend(of(&crash::CASES));
             tests.extend(of(&super::host::CASES));
+            tests.extend(of(security::ONE_ROUTER));
+            tests.extend(of(options::ANNOUNCED));
         }
         suites.push(Suite {
             name: router.name().to_owned(),
@@ -136,20 +140,22 @@ pub(super) fn of_machine() -> Vec<Suite> {
         });
     }
     for router in [RouterKind::Bird, RouterKind::Frr, RouterKind::Speaker] {
-        suites.push(Suite {
-            name: format!("{}_with_password", router.name()),
-            router,
-            engine: Engine::default(),
-            plugin: Plugin::WithPasswords(["laboratory", "laboratory"]),
-            tests: of(cases::PASSWORD),
-        });
-        suites.push(Suite {
-            name: format!("{}_with_other_password", router.name()),
-            router,
-            engine: Engine::default(),
-            plugin: Plugin::WithPasswords(["laboratory", "observatory"]),
-            tests: of(cases::OTHER_PASSWORD),
-        });
+        let mut tests = of(cases::PASSWORD);
+        if router == RouterKind::Bird {
+            tests.extend(of(security::PASSWORD));
+        }
+        for (name, other, tests) in [
+            ("password", security::KEY, tests),
+            ("other_password", "observatory", of(cases::OTHER_PASSWORD)),
+        ] {
+            suites.push(Suite {
+                name: format!("{}_with_{name}", router.name()),
+                router,
+                engine: Engine::default(),
+                plugin: Plugin::WithPasswords([security::KEY, other]),
+                tests,
+            });
+        }
     }
     suites.extend(of_every_engine(&Engine::default()));
     suites

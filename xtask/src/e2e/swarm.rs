@@ -1,17 +1,18 @@
 //! Services of a Swarm of two nodes, each with the plugin in global scope.
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use super::suite::Test;
 use crate::lab::client::RunningClient;
-use crate::lab::host::Host;
+use crate::lab::host::{Host, PLUGIN};
 use crate::lab::swarm::Swarm;
 use crate::lab::{Lab, service_addresses};
 use crate::scenario;
 use crate::wait::{secs, until};
 
 /// All of them.
-pub(super) const TESTS: [Test; 7] = [
+pub(super) const TESTS: [Test; 8] = [
     Test::always(
         "swarm_a_global_service_is_announced_by_both_nodes",
         global_service,
@@ -21,6 +22,7 @@ pub(super) const TESTS: [Test; 7] = [
         virtual_address,
     ),
     Test::always("swarm_driver_options_reach_the_agents", driver_options),
+    Test::always("swarm_nodes_agree_on_the_addresses_of_a_pool", pool),
     Test::always(
         "swarm_an_update_of_a_service_fails_no_request",
         service_update,
@@ -72,14 +74,37 @@ fn virtual_address(lab: &Lab) -> Result<()> {
 
 fn driver_options(lab: &Lab) -> Result<()> {
     const KEY: &str = "org.example.option";
+    const MED: &str = "bgplb.med=77";
     let swarm = Swarm::of(lab)?;
-    swarm.create_network(&["--opt", &format!("{KEY}=value")])?;
+    swarm.create_network(&["--opt", &format!("{KEY}=value"), "--opt", MED])?;
     swarm.create_service(&DNSRR)?;
     lab.wait_service(&lab.all(), START)?;
     // The worker knows of the network only what the manager's plugin gave it.
     let network = swarm.worker.docker.inspect("network", "web1")?;
     ensure!(network["Options"][KEY] == "value", "{network}");
+    // And acts by it.
+    for (address, length) in service_addresses()?.into_iter().zip([32, 128]) {
+        let paths = lab.router().paths(&format!("{address}/{length}"))?;
+        let meds: Vec<&Value> = paths.iter().map(|path| &path["BGP.med"]).collect();
+        ensure!(meds == ["77", "77"], "{address} has {meds:?}");
+    }
     Ok(())
+}
+
+/// The manager chooses the IPv4 address and tells it; the worker finds what goes with it.
+fn pool(lab: &Lab) -> Result<()> {
+    let swarm = Swarm::of(lab)?;
+    let mut create = vec!["network", "create", "--driver", PLUGIN];
+    create.extend(["--ipam-driver", PLUGIN, "--ipam-opt", "pool=web"]);
+    create.extend(["--ipv6", "web1"]);
+    swarm.manager.docker.run(&create)?;
+    swarm.create_service(&DNSRR)?;
+    for (address, length) in [("10.0.1.30", 32), ("2001:db8:0:2000::", 128)] {
+        lab.wait_route(&format!("{address}/{length}"), &lab.all(), START)?;
+        lab.wait_answers_of(address.parse()?, &lab.all())?;
+    }
+    swarm.manager.docker.run(&["service", "rm", "web1"])?;
+    lab.wait_route("10.0.1.30/32", &[], secs(10))
 }
 
 fn service_update(lab: &Lab) -> Result<()> {

@@ -175,18 +175,39 @@ pub(crate) fn plugin_socket(plugins: &Path) -> Result<PathBuf> {
 ///
 /// When the plugin does not answer with HTTP within five seconds.
 pub(crate) fn plugin_request(socket: &Path, method: &str, body: &str) -> Result<(u16, String)> {
+    let accept = "Accept: application/vnd.docker.plugins.v1.2+json";
+    post(socket, method, accept, body, Duration::from_secs(5))
+}
+
+/// Sends one request to an engine, whose words may be longer than a command line.
+///
+/// # Errors
+///
+/// When the engine does not answer with HTTP within a minute.
+pub(crate) fn request(socket: &Path, path: &str, body: &str) -> Result<(u16, String)> {
+    let kind = "Content-Type: application/json";
+    post(socket, path, kind, body, Duration::from_secs(60))
+}
+
+fn post(
+    socket: &Path,
+    path: &str,
+    header: &str,
+    body: &str,
+    limit: Duration,
+) -> Result<(u16, String)> {
     let mut stream = connect(socket)?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(limit))?;
     write!(
         stream,
-        "POST /{method} HTTP/1.1\r\nHost: \r\nConnection: close\r\nContent-Length: {}\r\n\
-         Accept: application/vnd.docker.plugins.v1.2+json\r\n\r\n{body}",
+        "POST /{path} HTTP/1.1\r\nHost: \r\nConnection: close\r\nContent-Length: {}\r\n\
+         {header}\r\n\r\n{body}",
         body.len()
     )?;
     let mut answer = String::new();
     stream
         .read_to_string(&mut answer)
-        .with_context(|| format!("read the answer to {method}"))?;
+        .with_context(|| format!("read the answer to {path}"))?;
     let (head, body) = answer
         .split_once("\r\n\r\n")
         .context("an answer without a body")?;
@@ -197,9 +218,15 @@ pub(crate) fn plugin_request(socket: &Path, method: &str, body: &str) -> Result<
     ))
 }
 
+/// Connects to a unix socket.
+///
 /// A path through `/proc/PID/root` may be longer than a socket address allows, so the connection
 /// is made through a short link to the socket's directory.
-fn connect(socket: &Path) -> Result<UnixStream> {
+///
+/// # Errors
+///
+/// When nobody listens there.
+pub(crate) fn connect(socket: &Path) -> Result<UnixStream> {
     use std::os::fd::AsRawFd as _;
     let parent = socket.parent().context("a socket has a directory")?;
     let name = socket.file_name().context("a socket has a name")?;

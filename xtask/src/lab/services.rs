@@ -121,6 +121,20 @@ impl Host {
         self.create_network_with(PLUGIN, "web1", addresses, options)
     }
 
+    /// A service network of one IPv4 address with driver options.
+    ///
+    /// # Errors
+    ///
+    /// With Docker's words when it refuses.
+    pub(crate) fn create_network_with_options(
+        &self,
+        name: &str,
+        v4: &str,
+        options: &[&str],
+    ) -> Result<()> {
+        self.create_network_with(PLUGIN, name, [Some(v4), None], options)
+    }
+
     /// Starts a second web server on `network`, which answers with `name`.
     ///
     /// # Errors
