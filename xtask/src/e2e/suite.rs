@@ -38,10 +38,8 @@ impl Test {
         case: Case,
     ) -> Self {
         Self {
-            name,
-            case,
             since: Some((version, lack)),
-            program: None,
+            ..Self::always(name, case)
         }
     }
 
@@ -62,10 +60,8 @@ impl Test {
         case: Case,
     ) -> Self {
         Self {
-            name,
-            case,
-            since: None,
             program: Some(program),
+            ..Self::always(name, case)
         }
     }
 
