@@ -66,7 +66,8 @@ fn forward_dropped(lab: &Lab) -> Result<()> {
     for program in PROGRAMS {
         _ = policy(h1, program, "ACCEPT");
     }
-    result.and(set_mending(h1, "false"))
+    let reset = set_mending(h1, "false");
+    result.and(reset)
 }
 
 fn drop_and_mend(lab: &Lab, h1: &Host, told: usize) -> Result<()> {

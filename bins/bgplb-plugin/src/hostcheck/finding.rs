@@ -86,7 +86,7 @@ impl Finding {
                 format!("sysctl -w {}=2", rp_filter(bridge))
             }
             Self::MtuDiffers { uplink_mtu, .. } => format!(
-                "for link in /sys/class/net/{OWN_LINKS}*; do ip link set dev ${{link##*/}} mtu {uplink_mtu}; done"
+                "for link in $(ip -br link | grep -o '^{OWN_LINKS}[^ ]*'); do ip link set dev $link mtu {uplink_mtu}; done"
             ),
             Self::NameServerIsService { address, .. } => {
                 format!("replacing the line “nameserver {address}” there")
@@ -224,6 +224,6 @@ mod tests {
             net.ipv4.ip_forward is 0: this host drops the IPv4 packets that routers send for services; mend it with: sysctl -w net.ipv4.ip_forward=1
             reverse path filter of docker0 is strict: this host drops the answers of services whose containers have their gateway there; mend it with: sysctl -w net.ipv4.conf.docker0.rp_filter=2
             name server 10.0.0.101 of /etc/resolv.conf is a service's address: this host resolves no names while no container of it serves, Docker's pulls included; mend it by replacing the line “nameserver 10.0.0.101” there
-            MTU of bgplb-* is 1500 and that of eth0 towards the routers 1400: larger packets of containers there do not leave in one piece, and get lost where ICMP is filtered; their gateway's network needs the smaller MTU, too (com.docker.network.driver.mtu); mend it with: for link in /sys/class/net/bgplb-*; do ip link set dev ${link##*/} mtu 1400; done"#]].assert_eq(&sentences.join("\n"));
+            MTU of bgplb-* is 1500 and that of eth0 towards the routers 1400: larger packets of containers there do not leave in one piece, and get lost where ICMP is filtered; their gateway's network needs the smaller MTU, too (com.docker.network.driver.mtu); mend it with: for link in $(ip -br link | grep -o '^bgplb-[^ ]*'); do ip link set dev $link mtu 1400; done"#]].assert_eq(&sentences.join("\n"));
     }
 }
