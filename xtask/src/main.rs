@@ -119,12 +119,8 @@ enum Task {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
-    /// Time from Docker's event to the UPDATE at the peer.
-    Latency {
-        /// How often each event is provoked.
-        #[arg(long, default_value_t = 50)]
-        turns: u32,
-    },
+    /// The plugin: events to UPDATEs, start, `docker run`, memory, many networks.
+    Plugin(bench::plugin::Scale),
     /// Time of one change from the table to a peer, with ten and with a million prefixes.
     Change,
     /// A million prefixes held and sent, a thousand idle peers: time and memory, beside BIRD.
@@ -206,9 +202,9 @@ fn run(task: Task) -> Result<ExitCode> {
             }
         }
         Task::Readmes => readme::write()?,
-        Task::Bench(Bench::Latency { turns }) => {
+        Task::Bench(Bench::Plugin(scale)) => {
             sys::catch_termination();
-            bench::latency(turns)?;
+            bench::plugin::run(&scale)?;
         }
         Task::Bench(Bench::Bfd { turns, load }) => {
             sys::catch_termination();

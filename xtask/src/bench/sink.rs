@@ -1,37 +1,52 @@
 //! A BGP neighbour for stop-watches: it accepts one session after the other, answers OPEN and
-//! KEEPALIVE with fixed octets, and notes when which UPDATE came. It runs as a hidden subcommand
-//! in the router's namespace and decodes by itself, on purpose without the code it measures.
+//! KEEPALIVE with fixed octets, and notes when which message came. It runs as a hidden subcommand in
+//! the router's namespace.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+mod neighbour;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{self, BufRead as _, BufReader};
+use std::net::IpAddr;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
+pub(crate) use self::neighbour::run;
 use crate::lab::netns::Netns;
-use crate::lab::router::ROUTER_AS;
-use crate::lab::{ROUTER_V4, host::Host};
 
-/// Seconds; no session of a benchmark lives as long without a KEEPALIVE.
-const HOLD_TIME: u16 = 90;
-
-const OPEN: u8 = 1;
-const UPDATE: u8 = 2;
-const KEEPALIVE: u8 = 4;
-const MP_REACH_NLRI: u8 = 14;
-const MP_UNREACH_NLRI: u8 = 15;
-
-/// One prefix of one UPDATE.
+/// What came from a host, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arrival {
     /// Nanoseconds since 1970, read when the message was complete.
     pub(crate) nanos: u128,
-    /// Announced, or withdrawn.
-    pub(crate) announced: bool,
-    /// The prefix' address; benchmarks only care for host prefixes.
-    pub(crate) address: IpAddr,
+    /// Who sent it.
+    pub(crate) host: IpAddr,
+    /// What it says.
+    pub(crate) news: News,
+}
+
+/// One thing that a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum News {
+    /// An OPEN.
+    Open,
+    /// A prefix of an UPDATE is announced; benchmarks only care for the addresses of host prefixes.
+    Announced(IpAddr),
+    /// One is withdrawn.
+    Withdrawn(IpAddr),
+}
+
+impl News {
+    const fn of((announced, address): (bool, IpAddr)) -> Self {
+        if announced {
+            Self::Announced(address)
+        } else {
+            Self::Withdrawn(address)
+        }
+    }
 }
 
 /// The neighbour, running.
@@ -64,9 +79,37 @@ impl Sink {
         Ok(Self { child, arrivals })
     }
 
-    /// The UPDATEs as they come.
-    pub(crate) fn arrivals(&self) -> &Receiver<Arrival> {
-        &self.arrivals
+    /// When the last of these is there; what else comes meanwhile is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// When one has not come within `limit`.
+    pub(crate) fn wait_all(
+        &self,
+        host: impl Into<IpAddr>,
+        wanted: impl IntoIterator<Item = News>,
+        limit: Duration,
+    ) -> Result<u128> {
+        let deadline = Instant::now() + limit;
+        let host = host.into();
+        let mut missing: BTreeSet<News> = wanted.into_iter().collect();
+        let mut last = 0;
+        while let Some(first) = missing.first() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let arrival = self.arrivals.recv_timeout(left).with_context(|| {
+                let count = missing.len();
+                format!("wait {limit:?} for {first:?} from {host}, one of {count} missing")
+            })?;
+            if arrival.host == host && missing.remove(&arrival.news) {
+                last = arrival.nanos;
+            }
+        }
+        Ok(last)
+    }
+
+    /// Forgets what has come so far.
+    pub(crate) fn forget(&self) {
+        self.arrivals.try_iter().for_each(drop);
     }
 }
 
@@ -77,13 +120,30 @@ impl Drop for Sink {
     }
 }
 
+/// Reads what [`Arrival`]'s `Display` has written.
 fn parse_line(line: &str) -> Option<Arrival> {
     let mut words = line.split(' ');
     Some(Arrival {
         nanos: words.next()?.parse().ok()?,
-        announced: words.next()? == "announce",
-        address: words.next()?.parse().ok()?,
+        host: words.next()?.parse().ok()?,
+        news: match words.next()? {
+            "open" => News::Open,
+            "announce" => News::Announced(words.next()?.parse().ok()?),
+            "withdraw" => News::Withdrawn(words.next()?.parse().ok()?),
+            _ => return None,
+        },
     })
+}
+
+impl fmt::Display for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ", self.nanos, self.host)?;
+        match self.news {
+            News::Open => write!(f, "open"),
+            News::Announced(address) => write!(f, "announce {address}"),
+            News::Withdrawn(address) => write!(f, "withdraw {address}"),
+        }
+    }
 }
 
 /// Nanoseconds since 1970, the clock of Docker's `timeNano`.
@@ -93,199 +153,27 @@ pub(crate) fn now() -> u128 {
         .map_or(0, |since| since.as_nanos())
 }
 
-/// The hidden subcommand: serves until it is killed.
-///
-/// # Errors
-///
-/// When the port is taken.
-pub(crate) fn run() -> Result<()> {
-    let listener = TcpListener::bind((ROUTER_V4, 179)).context("listen on the BGP port")?;
-    for stream in listener.incoming() {
-        // Each session in a thread of its own: both hosts connect.
-        let stream = stream?;
-        thread::spawn(move || {
-            if let Err(error) = session(stream) {
-                eprintln!("a session ended: {error:#}");
-            }
-        });
-    }
-    Ok(())
-}
-
-fn session(mut stream: TcpStream) -> Result<()> {
-    stream.set_nodelay(true)?;
-    loop {
-        let (kind, body) = receive(&mut stream)?;
-        let nanos = now();
-        match kind {
-            OPEN => stream.write_all(&[open_message(), message(KEEPALIVE, &[])].concat())?,
-            KEEPALIVE => stream.write_all(&message(KEEPALIVE, &[]))?,
-            UPDATE => {
-                let mut text = String::new();
-                for (announced, address) in prefixes(&body)? {
-                    let verb = if announced { "announce" } else { "withdraw" };
-                    text.push_str(&format!("{nanos} {verb} {address}\n"));
-                }
-                io::stdout().write_all(text.as_bytes())?;
-                io::stdout().flush()?;
-            }
-            // A NOTIFICATION; what follows is the end of the connection.
-            _ => {}
-        }
-    }
-}
-
-fn receive(stream: &mut TcpStream) -> Result<(u8, Vec<u8>)> {
-    let mut header = [0; 19];
-    stream.read_exact(&mut header)?;
-    let length = usize::from(u16::from_be_bytes([header[16], header[17]]));
-    ensure!(
-        (19..=4096).contains(&length),
-        "a message of {length} octets"
-    );
-    let mut body = vec![0; length - 19];
-    stream.read_exact(&mut body)?;
-    Ok((header[18], body))
-}
-
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(19 + body.len()).expect("fixed and short");
-    let mut octets = vec![0xff; 16];
-    octets.extend(length.to_be_bytes());
-    octets.push(kind);
-    octets.extend(body);
-    octets
-}
-
-/// OPEN with both families and a four-octet AS number (RFC 4271 section 4.2, RFC 5492).
-fn open_message() -> Vec<u8> {
-    let mut capabilities = vec![1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 65, 4];
-    capabilities.extend(ROUTER_AS.to_be_bytes());
-    let length = u8::try_from(capabilities.len()).expect("fixed and short");
-    let mut body = vec![4];
-    let short_as = u16::try_from(ROUTER_AS).expect("the README's number is short");
-    body.extend(short_as.to_be_bytes());
-    body.extend(HOLD_TIME.to_be_bytes());
-    body.extend(ROUTER_V4.octets());
-    body.extend([length + 2, 2, length]);
-    body.extend(capabilities);
-    message(OPEN, &body)
-}
-
-/// Every prefix of an UPDATE's body, with whether it is announced (RFC 4271 section 4.3,
-/// RFC 4760 sections 3 and 4).
-fn prefixes(body: &[u8]) -> Result<Vec<(bool, IpAddr)>> {
-    let short = || anyhow::anyhow!("an UPDATE is shorter than it says");
-    let part = |octets: &[u8]| -> Result<(Vec<u8>, Vec<u8>)> {
-        let (length, rest) = octets.split_first_chunk::<2>().ok_or_else(short)?;
-        let (part, rest) = rest
-            .split_at_checked(usize::from(u16::from_be_bytes(*length)))
-            .ok_or_else(short)?;
-        Ok((part.to_vec(), rest.to_vec()))
-    };
-    let (withdrawn, rest) = part(body)?;
-    let (attributes, nlri) = part(&rest)?;
-    let mut found = Vec::new();
-    walk(&withdrawn, false, false, &mut found)?;
-    walk(&nlri, false, true, &mut found)?;
-    let mut rest = attributes.as_slice();
-    while let [flags, kind, tail @ ..] = rest {
-        let (length, tail) = if flags & 0x10 == 0 {
-            let (length, tail) = tail.split_first().ok_or_else(short)?;
-            (usize::from(*length), tail)
-        } else {
-            let (length, tail) = tail.split_first_chunk::<2>().ok_or_else(short)?;
-            (usize::from(u16::from_be_bytes(*length)), tail)
-        };
-        let (value, tail) = tail.split_at_checked(length).ok_or_else(short)?;
-        rest = tail;
-        match (*kind, value) {
-            // Family, next hop with its length, a reserved octet, prefixes.
-            (MP_REACH_NLRI, [0, afi, 1, hop, more @ ..]) => {
-                let nlri = more.get(usize::from(*hop) + 1..).ok_or_else(short)?;
-                walk(nlri, *afi == 2, true, &mut found)?;
-            }
-            (MP_UNREACH_NLRI, [0, afi, 1, nlri @ ..]) => {
-                walk(nlri, *afi == 2, false, &mut found)?;
-            }
-            _ => {}
-        }
-    }
-    Ok(found)
-}
-
-fn walk(
-    mut octets: &[u8],
-    v6: bool,
-    announced: bool,
-    found: &mut Vec<(bool, IpAddr)>,
-) -> Result<()> {
-    while let Some((bits, rest)) = octets.split_first() {
-        let length = usize::from(bits.div_ceil(8));
-        let (prefix, rest) = rest
-            .split_at_checked(length)
-            .context("a prefix is cut off")?;
-        octets = rest;
-        let mut address = [0; 16];
-        address
-            .get_mut(..length)
-            .context("a prefix is too long")?
-            .copy_from_slice(prefix);
-        let v4 = Ipv4Addr::new(address[0], address[1], address[2], address[3]);
-        let address = if v6 {
-            Ipv6Addr::from(address).into()
-        } else {
-            IpAddr::V4(v4)
-        };
-        found.push((announced, address));
-    }
-    Ok(())
-}
-
-/// Whether the sink's namespace has sessions from all these hosts.
-///
-/// # Errors
-///
-/// When `ss` fails or a session is missing.
-pub(crate) fn ensure_connected(netns: &Netns, hosts: &[&Host]) -> Result<()> {
-    let text = netns
-        .command("ss")
-        .args(["-Htn", "state", "established", "sport = :179"])
-        .read()?;
-    for host in hosts {
-        let name = format!("{}:", host.site.v4);
-        ensure!(text.contains(&name), "{} is not connected", host.site.name);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     #[test]
-    fn both_families_of_an_update_are_found() {
-        let mut body = vec![0, 5, 32, 10, 0, 0, 101];
-        let mut unreach = vec![0x80, MP_UNREACH_NLRI, 20, 0, 2, 1, 128];
-        unreach.extend(Ipv6Addr::LOCALHOST.octets());
-        body.extend([0, u8::try_from(unreach.len()).unwrap()]);
-        body.extend(unreach);
-        body.extend([24, 192, 0, 2]);
-        assert_eq!(
-            prefixes(&body).unwrap(),
-            [
-                (false, IpAddr::from([10, 0, 0, 101])),
-                (true, IpAddr::from([192, 0, 2, 0])),
-                (false, IpAddr::V6(Ipv6Addr::LOCALHOST)),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_cut_off_update_is_an_error() {
-        let whole = [0, 5, 32, 10, 0, 0, 101, 0, 0];
-        for length in 0..whole.len() {
-            assert!(prefixes(&whole[..length]).is_err(), "{length} octets");
+    fn what_one_process_writes_the_other_reads() {
+        let host = IpAddr::from([192, 168, 8, 40]);
+        for news in [
+            News::Open,
+            News::Announced(IpAddr::from([10, 0, 0, 101])),
+            News::Withdrawn(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        ] {
+            let arrival = Arrival {
+                nanos: 1_795_246_154_999_563_093,
+                host,
+                news,
+            };
+            assert_eq!(parse_line(&arrival.to_string()), Some(arrival));
         }
+        assert_eq!(parse_line("1 192.168.8.40 nothing"), None);
     }
 }

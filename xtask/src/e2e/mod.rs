@@ -1,6 +1,7 @@
 //! End-to-end tests: real engines, real routers, our plugin as Docker users run it.
 
 mod attributes;
+mod bench;
 mod bfd;
 mod capabilities;
 mod cases;
@@ -44,13 +45,15 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     run_bfd(wanted, &mut tally);
     run_unnumbered(wanted, &mut tally);
     run_restart(wanted, &mut tally);
-    if suites.is_empty() && programs.is_empty() {
+    let bench = Some(full_name("bench", bench::NAME)).filter(|name| wanted(name));
+    if suites.is_empty() && programs.is_empty() && bench.is_none() {
         return tally;
     }
     let names: Vec<String> = programs
         .iter()
         .map(|(name, ..)| name.clone())
         .chain(suites.iter().flat_map(Suite::names))
+        .chain(bench.clone())
         .collect();
     if !cfg!(target_os = "linux") {
         names
@@ -78,6 +81,13 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     }
     for suite in &suites {
         suite::run(suite, &artifacts, &mut tally);
+    }
+    if let Some(name) = bench {
+        let start = Instant::now();
+        match bench::able() {
+            Err(reason) => tally.skip(&name, &format!("{reason:#}")),
+            Ok(()) => tally.note(&name, start, bench::smallest(&artifacts), String::new),
+        }
     }
     tally
 }
