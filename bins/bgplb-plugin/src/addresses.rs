@@ -15,10 +15,11 @@ use tracing::warn;
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Reads the addresses and starts a thread that reads them again whenever the
-/// kernel says that something changed. The thread ends with its readers.
+/// kernel says that one has changed; links and routes come and go with every
+/// container. The thread ends with its readers.
 pub(crate) fn follow() -> Result<watch::Receiver<Arc<LocalAddresses>>> {
     // First the watch, so that no change falls between the two.
-    let mut news = Watch::open().context("the kernel's news can't be followed")?;
+    let mut news = Watch::open_for_addresses().context("the kernel's news can't be followed")?;
     let mut kernel = Netlink::open().context("the kernel can't be reached")?;
     let now = read(&mut kernel).context("the host's addresses can't be read")?;
     let (publish, addresses) = watch::channel(Arc::new(now));

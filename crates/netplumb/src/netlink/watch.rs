@@ -57,6 +57,16 @@ impl Watch {
         Self::of(&GROUPS, |_| true)
     }
 
+    /// The same for what [`Netlink::addresses`] shows: the addresses alone.
+    /// Those of a link that goes are told too.
+    ///
+    /// # Errors
+    ///
+    /// When no netlink socket can be had.
+    pub fn open_for_addresses() -> Result<Self, Error> {
+        Self::of(&GROUPS_FOR_ADDRESSES, |_| true)
+    }
+
     /// The same for what [`Netlink::router_link`] shows: links, IPv6 addresses,
     /// and neighbours as far as they are routers or do not answer.
     ///
@@ -214,6 +224,9 @@ const NLMSG_PID: u32 = 12;
 /// linux/rtnetlink.h: RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
 /// RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE.
 const GROUPS: [u32; 5] = [1, 5, 7, 9, 11];
+
+/// RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR.
+const GROUPS_FOR_ADDRESSES: [u32; 2] = [5, 9];
 
 /// RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV6_IFADDR.
 const GROUPS_FOR_ROUTERS: [u32; 3] = [1, 3, 9];

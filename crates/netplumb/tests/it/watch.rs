@@ -31,6 +31,39 @@ fn the_watch_wakes_for_links_addresses_and_routes_and_not_without() {
 }
 
 #[test]
+fn the_watch_for_addresses_wakes_for_them_and_for_nothing_else() {
+    in_namespace(|| {
+        ip("link add br0 type bridge");
+        let mut watch = Watch::open_for_addresses().unwrap();
+        let all = |watch: &mut Watch| {
+            while watch.wait(Duration::from_millis(20)).unwrap() == Wake::LookAgain {}
+        };
+        all(&mut watch);
+        for change in [
+            "link set lo mtu 1400",
+            "route add 10.9.0.0/16 dev lo",
+            "-6 route add 2001:db8:9::/48 dev lo",
+            "link add br1 type bridge",
+        ] {
+            ip(change);
+            let heard = watch.wait(Duration::from_millis(200)).unwrap();
+            assert_eq!(heard, Wake::Quiet, "{change}");
+        }
+        for change in [
+            "addr add 10.1.0.1/24 dev br0",
+            "addr add 2001:db8::1/64 dev lo nodad",
+            // With its address.
+            "link delete br0",
+        ] {
+            ip(change);
+            let heard = watch.wait(Duration::from_secs(5)).unwrap();
+            assert_eq!(heard, Wake::LookAgain, "{change}");
+            all(&mut watch);
+        }
+    });
+}
+
+#[test]
 fn a_flood_of_changes_still_wakes_the_watch() {
     in_namespace(|| {
         let mut watch = Watch::open().unwrap();
