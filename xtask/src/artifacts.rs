@@ -38,20 +38,23 @@ pub(crate) fn cargo(args: &[&str]) -> Cmd {
     Cmd::new(program).args(args)
 }
 
-/// Builds the plugin in release mode and lays out its directory in `out`; the speaker, which most
-/// laboratories do not need, is left to [`build_speaker`].
+/// The profile of each program in the workspace's manifest.
+const PLUGIN_PROFILE: &str = "small";
+const SPEAKER_PROFILE: &str = "release";
+
+/// Builds the plugin and lays out its directory in `out`; the speaker, which most laboratories do
+/// not need, is left to [`build_speaker`].
 ///
 /// # Errors
 ///
 /// When the build fails or the directory cannot be written.
 pub(crate) fn build(out: &Path) -> Result<Artifacts> {
-    let programs = compile("bgplb-plugin")?;
-    let plugin = programs.join("bgplb-plugin");
+    let plugin = compile("bgplb-plugin", PLUGIN_PROFILE)?;
     lay_out(&plugin, out)?;
     Ok(Artifacts {
         plugin_dir: out.to_owned(),
         plugin,
-        speaker: programs.join("bgplb-speaker"),
+        speaker: program("bgplb-speaker", SPEAKER_PROFILE)?,
     })
 }
 
@@ -61,7 +64,7 @@ pub(crate) fn build(out: &Path) -> Result<Artifacts> {
 ///
 /// When the build fails.
 pub(crate) fn build_speaker() -> Result<PathBuf> {
-    compile("bgplb-speaker").map(|programs| programs.join("bgplb-speaker"))
+    compile("bgplb-speaker", SPEAKER_PROFILE)
 }
 
 /// Builds the speaker as the tests beside its code do, which is quicker; gives its path.
@@ -84,14 +87,21 @@ pub(crate) fn build_unoptimized_speaker() -> Result<PathBuf> {
     Ok(target_directory()?.join("debug/bgplb-speaker"))
 }
 
-/// Builds a package's program, static; gives the directory it is in.
-fn compile(package: &str) -> Result<PathBuf> {
+/// Where the program of this name is when it was built with this profile.
+fn program(name: &str, profile: &str) -> Result<PathBuf> {
+    let directory = target_directory()?.join(host_triple()?);
+    Ok(directory.join(profile).join(name))
+}
+
+/// Builds a package's program, static; gives its path.
+fn compile(package: &str, profile: &str) -> Result<PathBuf> {
     let triple = host_triple()?;
-    println!("==> building {package} (static, release)");
+    println!("==> building {package} (static, {profile})");
     let manifest = workspace().join("Cargo.toml").display().to_string();
     let args = [
         "build",
-        "--release",
+        "--profile",
+        profile,
         "--target",
         &triple,
         "--manifest-path",
@@ -105,7 +115,7 @@ fn compile(package: &str) -> Result<PathBuf> {
     if !cargo(&args).show(&[("RUSTFLAGS", flags)])? {
         bail!("the build failed");
     }
-    Ok(target_directory()?.join(triple).join("release"))
+    program(package, profile)
 }
 
 fn lay_out(plugin: &Path, out: &Path) -> Result<()> {
