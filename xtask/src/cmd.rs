@@ -324,6 +324,19 @@ impl Daemon {
         Ok(())
     }
 
+    /// Ends the program by SIGKILL and waits for that.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.child
+            .kill()
+            .and_then(|()| self.child.wait())
+            .with_context(|| format!("kill {}", self.line))
+            .map(drop)
+    }
+
     /// An error, with the end of its log, if the program has ended.
     ///
     /// # Errors
@@ -355,8 +368,10 @@ pub(crate) fn tail(path: &Path, lines: usize) -> String {
     match std::fs::read(path) {
         Ok(octets) => {
             let text = String::from_utf8_lossy(&octets);
-            // dockerd reports every connection of its inner parts; nobody wants to read that.
-            let told = |line: &&str| !line.contains("module=grpc");
+            // dockerd reports every connection and part of its own, and that each health check's
+            // control group is gone already; nobody wants to read that.
+            let chatter = ["module=grpc", "loading plugin", "loading cgroup for"];
+            let told = |line: &&str| !chatter.iter().any(|words| line.contains(words));
             let all: Vec<&str> = text.lines().filter(told).collect();
             all[all.len().saturating_sub(lines)..].join("\n")
         }

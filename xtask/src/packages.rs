@@ -41,6 +41,11 @@ pub(crate) const DEBOOTSTRAP: Package = Package {
     name: "debootstrap",
     file: "/usr/sbin/debootstrap",
 };
+/// A registry of images and plugins.
+pub(crate) const REGISTRY: Package = Package {
+    name: "docker-registry",
+    file: "/usr/bin/docker-registry",
+};
 /// The BIRD routing daemon.
 pub(crate) const BIRD: Package = Package {
     name: "bird2",

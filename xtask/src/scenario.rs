@@ -11,7 +11,7 @@ use crate::lab::{Lab, Options, host, service_addresses};
 use crate::packages::{self, Package};
 use crate::wait::{secs, until};
 
-/// The service network's and the container's name, on both hosts.
+/// The service network's and the container's name, on every host.
 pub(crate) const WEB: &str = "web1";
 
 /// The packages a laboratory with this router needs.
@@ -19,18 +19,19 @@ pub(crate) fn packages(router: RouterKind) -> Vec<Package> {
     packages::BASE.into_iter().chain(router.package()).collect()
 }
 
-/// A laboratory with the plugin enabled and the gateway networks created on both hosts; sessions
+/// A laboratory with the plugin enabled and the gateway networks created on so many hosts; sessions
 /// may still be on their way.
 ///
 /// # Errors
 ///
 /// When a part does not come up.
 pub(crate) fn bring_up(
+    count: usize,
     options: &Options,
     artifacts: &Artifacts,
     settings: &[(&str, String)],
 ) -> Result<Lab> {
-    let lab = Lab::start(options, artifacts)?;
+    let lab = Lab::start_with(count, options, artifacts)?;
     prepare_hosts(&lab, &artifacts.plugin_dir, settings)?;
     Ok(lab)
 }
@@ -50,7 +51,7 @@ pub(crate) fn create_gateway_networks(lab: &Lab) -> Result<()> {
     lab.hosts.iter().try_for_each(Host::create_gateway_network)
 }
 
-/// Waits until both sessions are up and the router knows every gateway network by its own host.
+/// Waits until all sessions are up and the router knows every gateway network by its own host.
 ///
 /// # Errors
 ///
@@ -142,7 +143,11 @@ pub(crate) fn traces(host: &Host) -> Result<Vec<String>> {
         let made = trace.contains("fe80::") || trace.contains("ff00::");
         made && trace.contains("dev bgplb") && trace.contains("proto kernel")
     };
-    traces.retain(|trace| !trace.contains("docker_gwbridge") && !of_kernel(trace));
+    // Docker tries to add this route before the bridge is up, and again when it starts anew.
+    let of_docker = |trace: &String| {
+        trace.contains("docker_gwbridge") || trace.contains("dev bgplb_gwbridge metric 1024")
+    };
+    traces.retain(|trace| !of_docker(trace) && !of_kernel(trace));
     Ok(traces)
 }
 

@@ -1,5 +1,6 @@
 //! Which faults a round has: at random, and the same for the same seed.
 
+use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use super::fault::Fault;
@@ -10,6 +11,17 @@ pub(super) struct Draw {
     pub(super) fault: Fault,
     /// Which host, from 0.
     pub(super) host: usize,
+}
+
+impl fmt::Display for Draw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fault, host } = self;
+        if fault.is_of_router() {
+            write!(f, "{fault}")
+        } else {
+            write!(f, "h{}: {fault}", host + 1)
+        }
+    }
 }
 
 /// The faults of round after round, without an end.
@@ -79,7 +91,7 @@ mod tests {
     #[test]
     fn a_seed_reproduces_its_draws_and_another_one_does_not() {
         let draws = |seed| {
-            Draws::new(seed, 2, &Fault::ALL)
+            Draws::new(seed, 3, &Fault::ALL)
                 .take(50)
                 .collect::<Vec<_>>()
         };
@@ -89,9 +101,9 @@ mod tests {
 
     #[test]
     fn every_fault_is_drawn_at_every_host() {
-        let all: Vec<Draw> = Draws::new(7, 2, &Fault::ALL).take(300).flatten().collect();
+        let all: Vec<Draw> = Draws::new(7, 3, &Fault::ALL).take(300).flatten().collect();
         for fault in Fault::ALL {
-            for host in 0..2 {
+            for host in 0..3 {
                 assert!(all.contains(&Draw { fault, host }), "{fault} at {host}");
             }
         }

@@ -1,26 +1,34 @@
 //! The faults, and what mends their consequences that are no business of the plugin's.
 
-use std::fmt;
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io, thread};
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::check;
 use crate::lab::Lab;
 use crate::lab::host::{Host, PLUGIN};
-use crate::lab::image;
+use crate::lab::router::End;
+use crate::lab::{image, registry};
 use crate::scenario::WEB;
 use crate::sys;
 use crate::wait::{secs, until};
 
-/// Something that goes wrong at a host.
+/// Something that goes wrong at a host, or at the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// SIGKILL to the plugin; Docker starts it again.
     KillPlugin,
     /// The plugin is disabled by force and enabled.
     DisablePlugin,
+    /// The plugin is replaced by another release from a registry.
+    UpgradePlugin,
+    /// SIGKILL to dockerd, which is then started again.
+    KillEngine,
+    /// SIGTERM to dockerd, which is then started again.
+    RestartEngine,
+    /// The host loses what its memory holds, and starts again.
+    LosePower,
     /// The health check of the container fails from now on.
     Sicken,
     /// SIGKILL to the container.
@@ -35,18 +43,30 @@ pub(crate) enum Fault {
     DeleteVeth,
     /// The host's routes to the service are deleted by hand.
     DeleteRoutes,
-    /// The host's link to the router is down for a moment.
+    /// The router ends the session and takes it up again.
     CutSession,
+    /// The host hears nothing of the router for a moment, nor the router of it.
+    LoseLink,
+    /// SIGTERM to the router's program, which is then started again.
+    RestartRouter,
+    /// SIGKILL to the router's program, which is then started again.
+    KillRouter,
     /// The plugin's state file is removed while it runs.
     RemoveState,
     /// The plugin's state file is damaged while it runs.
     DamageState,
+    /// The plugin's state file is cut short while it does not run.
+    TruncateState,
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::KillPlugin,
         Self::DisablePlugin,
+        Self::UpgradePlugin,
+        Self::KillEngine,
+        Self::RestartEngine,
+        Self::LosePower,
         Self::Sicken,
         Self::KillContainer,
         Self::Pause,
@@ -55,31 +75,50 @@ impl Fault {
         Self::DeleteVeth,
         Self::DeleteRoutes,
         Self::CutSession,
+        Self::LoseLink,
+        Self::RestartRouter,
+        Self::KillRouter,
         Self::RemoveState,
         Self::DamageState,
+        Self::TruncateState,
     ];
 
-    /// Those that the plugin hears of at once.
+    /// Those that the plugin hears of at once and that take no more than a moment.
     pub(super) const QUICK: &[Self] = &[
         Self::KillPlugin,
         Self::DisablePlugin,
+        Self::KillEngine,
         Self::Sicken,
         Self::KillContainer,
         Self::Pause,
         Self::Replace,
         Self::CutSession,
+        Self::KillRouter,
         Self::RemoveState,
         Self::DamageState,
+        Self::TruncateState,
     ];
+
+    /// Whether it happens at the router, and so at no host of its own.
+    pub(super) const fn is_of_router(self) -> bool {
+        matches!(self, Self::RestartRouter | Self::KillRouter)
+    }
 
     /// Has it happen; returns when it has.
     pub(super) fn inflict(self, lab: &Lab, host: &Host) -> Result<()> {
         let docker = &host.docker;
         match self {
             Self::KillPlugin => kill_plugin(host),
-            Self::DisablePlugin => {
-                docker.run(&["plugin", "disable", "--force", PLUGIN])?;
-                docker.run(&["plugin", "enable", PLUGIN]).map(drop)
+            Self::DisablePlugin => while_disabled(host, || Ok(())),
+            Self::UpgradePlugin => registry::upgrade_plugin(docker),
+            Self::KillEngine => {
+                host.kill_engine()?;
+                host.start_engine()
+            }
+            Self::RestartEngine => host.restart_engine(),
+            Self::LosePower => {
+                host.lose_power()?;
+                host.start_engine()
             }
             // A container that does not run can't be made ill, killed or paused.
             Self::Sicken => if_running(host, || host.exec(WEB, &["rm", "-f", "/www/health"])),
@@ -87,14 +126,22 @@ impl Fault {
             Self::Pause => if_running(host, || docker.run(&["pause", WEB]).map(drop)),
             Self::Replace => {
                 docker.run(&["rm", "--force", WEB])?;
-                host.run_web(WEB, WEB)
+                run_web(host)
             }
             Self::DeleteBridge => delete_link(host, check::bridge(host)?),
             Self::DeleteVeth => delete_link(host, check::port(host)?),
             Self::DeleteRoutes => delete_routes(host),
-            Self::CutSession => cut_session(lab, host),
-            Self::RemoveState => fs::remove_file(state_file(host)?).context("remove the state"),
-            Self::DamageState => fs::write(state_file(host)?, "{").context("damage the state"),
+            // A reset rather than silence: the laboratory has no time to wait for hold timers.
+            Self::CutSession => lab.router().restart_session(host.site.name),
+            Self::LoseLink => lose_link(lab, host),
+            Self::RestartRouter => lab.router().restart(End::Stopped),
+            Self::KillRouter => lab.router().restart(End::Killed),
+            Self::RemoveState => remove(&state_file(host)?),
+            Self::DamageState => damage(&state_file(host)?),
+            Self::TruncateState => {
+                let file = state_file(host)?;
+                while_disabled(host, || truncate(&file))
+            }
         }
     }
 }
@@ -104,6 +151,10 @@ impl fmt::Display for Fault {
         f.write_str(match self {
             Self::KillPlugin => "plugin killed",
             Self::DisablePlugin => "plugin disabled and enabled",
+            Self::UpgradePlugin => "plugin upgraded",
+            Self::KillEngine => "dockerd killed and started",
+            Self::RestartEngine => "dockerd restarted",
+            Self::LosePower => "power lost",
             Self::Sicken => "container made unhealthy",
             Self::KillContainer => "container killed",
             Self::Pause => "container paused",
@@ -112,10 +163,21 @@ impl fmt::Display for Fault {
             Self::DeleteVeth => "link of the container deleted",
             Self::DeleteRoutes => "routes deleted",
             Self::CutSession => "session cut",
+            Self::LoseLink => "link to the router lost for a moment",
+            Self::RestartRouter => "router restarted",
+            Self::KillRouter => "router killed and started",
             Self::RemoveState => "state file removed",
             Self::DamageState => "state file damaged",
+            Self::TruncateState => "state file cut short while the plugin is disabled",
         })
     }
+}
+
+fn while_disabled(host: &Host, then: impl FnOnce() -> Result<()>) -> Result<()> {
+    host.docker.run(&["plugin", "disable", "--force", PLUGIN])?;
+    let done = then();
+    host.docker.run(&["plugin", "enable", PLUGIN])?;
+    done
 }
 
 fn kill_plugin(host: &Host) -> Result<()> {
@@ -142,17 +204,43 @@ fn delete_link(host: &Host, link: Option<String>) -> Result<()> {
 
 fn delete_routes(host: &Host) -> Result<()> {
     for address in crate::lab::service_addresses()? {
-        let family = if address.is_ipv6() { "-6" } else { "-4" };
-        host.netns
-            .ip(&format!("{family} route flush exact {address} proto bgp"))?;
+        if host.service_link(address)?.is_some() {
+            let family = if address.is_ipv6() { "-6" } else { "-4" };
+            // Not `flush`, which sends back all that a route has, next hop and its number, of
+            // which the kernel takes one.
+            host.netns
+                .ip(&format!("{family} route delete {address} proto bgp"))?;
+        }
     }
     Ok(())
 }
 
-/// A reset rather than silence: the laboratory has no time to wait for hold timers.
-fn cut_session(lab: &Lab, host: &Host) -> Result<()> {
-    let name = host.site.name;
-    lab.router().restart_session(name)
+/// Shorter than the hold time: what is told to have been lost comes again.
+fn lose_link(lab: &Lab, host: &Host) -> Result<()> {
+    let port = host.site.name;
+    lab.router_netns.ip(&format!("link set {port} down"))?;
+    thread::sleep(secs(2));
+    lab.router_netns
+        .ip(&format!("link set {port} up"))
+        .map(drop)
+}
+
+/// A file that the plugin has set aside may be gone.
+fn remove(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+    .context("remove the state")
+}
+
+fn damage(file: &Path) -> Result<()> {
+    fs::write(file, "{").context("damage the state")
+}
+
+fn truncate(file: &Path) -> Result<()> {
+    let state = fs::read(file).context("read the state")?;
+    fs::write(file, &state[..state.len() / 2]).context("cut the state short")
 }
 
 /// Where the engine keeps the plugin's propagated mount.
@@ -167,6 +255,13 @@ fn state_file(host: &Host) -> Result<PathBuf> {
     Ok(mount.join("state.json"))
 }
 
+/// Starts the service's container. An engine that ends waits for its containers, and one with
+/// SIGUSR2 as its stop signal ends only with its time.
+pub(super) fn run_web(host: &Host) -> Result<()> {
+    host.create_web(WEB, WEB, &["--stop-timeout", "3"])?;
+    host.docker.run(&["start", WEB]).map(drop)
+}
+
 /// Has the container run, healthy and with its links, as an operator would.
 pub(super) fn repair(host: &Host) -> Result<()> {
     let docker = &host.docker;
@@ -176,10 +271,14 @@ pub(super) fn repair(host: &Host) -> Result<()> {
     }
     let lost = check::bridge(host)?.is_none() || check::port(host)?.is_none();
     if state["Running"] != true || lost {
-        // Every container must be removable, whatever happened to it.
-        docker.run(&["rm", "--force", WEB])?;
-        host.run_web(WEB, WEB)?;
+        replace(host)?;
     }
     host.exec(WEB, &image::HEAL)?;
     host.wait_health(WEB, "healthy")
+}
+
+/// A new container in the place of the one that is there, of which nothing must be left.
+pub(super) fn replace(host: &Host) -> Result<()> {
+    check::removable(host)?;
+    run_web(host)
 }

@@ -4,7 +4,7 @@ mod check;
 mod draw;
 mod fault;
 
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
@@ -15,9 +15,15 @@ use crate::artifacts;
 use crate::e2e;
 use crate::lab::client::RunningClient;
 use crate::lab::engine::Engine;
+use crate::lab::registry::Registries;
 use crate::lab::router::RouterKind;
 use crate::lab::{Lab, Options, service_addresses};
+use crate::scenario::WEB;
+use crate::wait::secs;
 use crate::{packages, scenario, sys};
+
+/// How many hosts a run of its own has.
+const HOSTS: usize = 3;
 
 /// Runs `rounds` rounds in a laboratory of their own. `seed` reproduces the draws; without it, they
 /// are others each time.
@@ -28,6 +34,7 @@ use crate::{packages, scenario, sys};
 pub(crate) fn run(rounds: u32, seed: Option<u64>) -> Result<()> {
     let router = RouterKind::Bird;
     packages::ensure(&scenario::packages(router))?;
+    packages::ensure(&[packages::REGISTRY])?;
     let artifacts = artifacts::build(&e2e::plugin_dir()?)?;
     let options = Options {
         router: Some(router),
@@ -35,7 +42,11 @@ pub(crate) fn run(rounds: u32, seed: Option<u64>) -> Result<()> {
         narrate: false,
         engine: Engine::default(),
     };
-    let lab = scenario::bring_up(&options, &artifacts, &[]).context("start the laboratory")?;
+    let lab =
+        scenario::bring_up(HOSTS, &options, &artifacts, &[]).context("start the laboratory")?;
+    let _registries = Registries::start(&lab, &artifacts.plugin_dir)?;
+    // One of the hosts keeps its containers while its engine does not run.
+    lab.hosts[HOSTS - 1].set_live_restore(true)?;
     let seed = seed.unwrap_or_else(draw::any_seed);
     println!("chaos: {rounds} rounds, seed {seed}");
     let plan = Plan {
@@ -57,8 +68,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A few rounds for the tests, without the faults that only the plugin's comparison with the
-    /// kernel finds, once a minute.
+    /// A few rounds for the tests, without what takes long: the faults that only the plugin's
+    /// comparison with the kernel finds, once a minute, and whole hosts.
     pub(crate) const fn short() -> Self {
         Self {
             rounds: 5,
@@ -108,8 +119,7 @@ pub(crate) fn in_lab(lab: &Lab, plan: Plan) -> Result<Seen> {
         .iter()
         .map(scenario::traces)
         .collect::<Result<_>>()?;
-    scenario::serve(lab)?;
-    lab.wait_answers(&lab.all())?;
+    serve(lab)?;
     let mut seen = Seen::default();
     for (number, draws) in (1..=rounds).zip(Draws::new(seed, lab.hosts.len(), faults)) {
         let begin = Instant::now();
@@ -129,25 +139,40 @@ pub(crate) fn in_lab(lab: &Lab, plan: Plan) -> Result<Seen> {
     Ok(seen)
 }
 
-fn words(draws: &[Draw]) -> String {
-    let mut text = String::new();
-    for Draw { fault, host } in draws {
-        if !text.is_empty() {
-            text.push_str(", ");
-        }
-        write!(text, "h{}: {fault}", host + 1).expect("writing to a string cannot fail");
+/// Starts the service on every host.
+fn serve(lab: &Lab) -> Result<()> {
+    lab.wait_sessions(&lab.all(), secs(30))?;
+    for host in &lab.hosts {
+        host.create_web1()?;
+        fault::run_web(host)?;
     }
-    text
+    in_order(lab)
 }
 
-/// One round: load, faults, invariants, repair, invariants.
+/// Waits until every host serves, as the client sees it, too.
+fn in_order(lab: &Lab) -> Result<()> {
+    for host in &lab.hosts {
+        host.wait_health(WEB, "healthy")?;
+    }
+    check::holds(lab)?;
+    lab.wait_answers(&lab.all())
+}
+
+fn words(draws: &[Draw]) -> String {
+    let words: Vec<String> = draws.iter().map(Draw::to_string).collect();
+    words.join(", ")
+}
+
+/// One round: load, faults, invariants, repair, invariants, removal, invariants.
 fn round(lab: &Lab, draws: &[Draw], seen: &mut Seen) -> Result<()> {
     if sys::interrupted() {
         bail!("interrupted");
     }
-    let client = RunningClient::start(&lab.client_netns, &service_addresses()?, lab.hosts.len())?;
+    let addresses = service_addresses()?;
+    let client = RunningClient::start_enduring(&lab.client_netns, &addresses, lab.hosts.len())?;
     for draw in draws {
-        draw.fault.inflict(lab, &lab.hosts[draw.host])?;
+        let inflicted = draw.fault.inflict(lab, &lab.hosts[draw.host]);
+        inflicted.with_context(|| format!("{draw}"))?;
         seen.faults += 1;
     }
     check::holds(lab).context("after the faults")?;
@@ -155,11 +180,14 @@ fn round(lab: &Lab, draws: &[Draw], seen: &mut Seen) -> Result<()> {
     seen.answered += load.answered();
     seen.failed += load.failures.len();
     for host in &lab.hosts {
-        fault::repair(host)?;
+        fault::repair(host).with_context(|| format!("repair {}", host.site.name))?;
     }
-    check::holds(lab).context("after the repair")?;
-    lab.wait_service(&lab.all(), check::BOUND)?;
-    lab.wait_answers(&lab.all())?;
+    in_order(lab).context("after the repair")?;
+    let hit: BTreeSet<usize> = draws.iter().map(|draw| draw.host).collect();
+    for host in hit {
+        fault::replace(&lab.hosts[host])?;
+    }
+    in_order(lab).context("with new containers")?;
     seen.rounds += 1;
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::lab::engine::{Engine, EngineKind, Version};
 use crate::lab::host::{self, Host};
 use crate::lab::router::RouterKind;
 use crate::lab::swarm::{self, Swarm};
-use crate::lab::{Lab, Options};
+use crate::lab::{Lab, Options, PAIR};
 use crate::{packages, scenario, sys};
 
 /// A test in a laboratory; it may assume that no service runs when it starts.
@@ -296,7 +296,7 @@ fn start(suite: &Suite, artifacts: &Artifacts) -> Result<Lab> {
             return Ok(lab);
         }
     };
-    scenario::bring_up(&options, artifacts, &settings).context("start the laboratory")
+    scenario::bring_up(PAIR, &options, artifacts, &settings).context("start the laboratory")
 }
 
 fn start_swarm(options: &Options, artifacts: &Artifacts) -> Result<Lab> {

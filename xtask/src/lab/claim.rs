@@ -48,7 +48,7 @@ impl Claim {
         &self.dir
     }
 
-    /// Makes the namespace of a node (`r`, `c`, `h1` or `h2`).
+    /// Makes the namespace of a node (`r`, `c`, `h1`, `h2` or `h3`).
     ///
     /// # Errors
     ///

@@ -109,7 +109,7 @@ fn identifiers() -> Result<BTreeSet<String>> {
             .strip_prefix(NETNS_PREFIX)
             .and_then(|rest| rest.split_once('-'));
         // Only names as a laboratory gives them: five characters, then the node.
-        if let Some((id, "r" | "c" | "h1" | "h2")) = id
+        if let Some((id, "r" | "c" | "h1" | "h2" | "h3")) = id
             && id.len() == super::ID_LENGTH
         {
             ids.insert(id.to_owned());

@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// How many hosts must have answered before a client without `--count` says it is ready.
     #[arg(long, default_value_t = 0)]
     hosts: usize,
+    /// Go on however many requests fail.
+    #[arg(long)]
+    endure: bool,
     /// How many connections to each address to hold open, instead of one for each request.
     #[arg(long, default_value_t = 0)]
     hold: u32,
@@ -104,6 +107,24 @@ impl RunningClient {
     pub(crate) fn start(netns: &Netns, addresses: &[IpAddr], hosts: usize) -> Result<Self> {
         Self::run(
             command(netns, addresses)?
+                .arg("--hosts")
+                .arg(hosts.to_string()),
+        )
+    }
+
+    /// [`Self::start`] for one that goes on however many requests fail.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn start_enduring(
+        netns: &Netns,
+        addresses: &[IpAddr],
+        hosts: usize,
+    ) -> Result<Self> {
+        Self::run(
+            command(netns, addresses)?
+                .arg("--endure")
                 .arg("--hosts")
                 .arg(hosts.to_string()),
         )
@@ -191,7 +212,8 @@ pub(crate) fn serve_requests(args: &Args) -> Result<()> {
     let mut summary = Summary::default();
     let mut round = 0;
     let mut ready = args.count.is_some();
-    while args.count.is_none_or(|count| round < count) && summary.failures.len() < FAILURE_LIMIT {
+    let enough = |summary: &Summary| !args.endure && summary.failures.len() >= FAILURE_LIMIT;
+    while args.count.is_none_or(|count| round < count) && !enough(&summary) {
         round += 1;
         for address in &args.addresses {
             summary.note(*address);

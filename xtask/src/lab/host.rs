@@ -1,9 +1,10 @@
 //! One Docker host: a network namespace, a mount namespace with a `/run` of its own, an engine.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -12,6 +13,7 @@ use super::engine::{Engine, Version};
 use super::netns::Netns;
 use super::space::Space;
 use crate::cmd::{Cmd, Daemon};
+use crate::sys;
 use crate::wait::{secs, until};
 
 /// The plugin's name at every engine of the laboratory.
@@ -20,10 +22,14 @@ pub(crate) const PLUGIN: &str = "bgplb:latest";
 /// The bridge network through which containers reach the world.
 pub(crate) const GATEWAY_NETWORK: &str = "bgplb_gwbridge";
 
+/// How long an engine may take to end. It gives each container its stop timeout, 30 s for most of
+/// the laboratory's, and 5 s more.
+const SHUTDOWN_LIMIT: Duration = secs(60);
+
 /// What is fixed about a host before it exists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Site {
-    /// `h1` or `h2`.
+    /// `h1`, `h2` or `h3`.
     pub(crate) name: &'static str,
     /// Its address, BGP identifier and IPv4 next hop.
     pub(crate) v4: Ipv4Addr,
@@ -45,6 +51,7 @@ pub(crate) struct Host {
     pub(crate) dir: PathBuf,
     log: PathBuf,
     engine: RefCell<Daemon>,
+    live_restore: Cell<bool>,
     has_tree: bool,
     // Last: nothing of the host outlives its mounts.
     pub(crate) space: Space,
@@ -88,7 +95,7 @@ impl Host {
             Docker::new(site.name, socket, narrate)
         };
         let log = dir.join("dockerd.log");
-        let mut daemon = spawn_engine(&space, &netns, dir, &log)?;
+        let mut daemon = spawn_engine(&space, &netns, dir, &log, false)?;
         let version = await_engine(site, &docker, &mut daemon)?;
         Ok(Self {
             site,
@@ -98,6 +105,7 @@ impl Host {
             dir: dir.to_owned(),
             log,
             engine: RefCell::new(daemon),
+            live_restore: Cell::new(false),
             has_tree: engine.has_tree(),
             space,
         })
@@ -107,12 +115,66 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// When it does not end within 30 s or does not come up.
+    /// When it does not end within [`SHUTDOWN_LIMIT`] or does not come up.
     pub(crate) fn restart_engine(&self) -> Result<()> {
+        self.stop_engine()?;
+        self.start_engine()
+    }
+
+    /// Ends the engine as an administrator would: with its containers and plugins, unless it is to
+    /// keep them.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end within [`SHUTDOWN_LIMIT`].
+    pub(crate) fn stop_engine(&self) -> Result<()> {
+        self.engine.borrow_mut().stop(SHUTDOWN_LIMIT)
+    }
+
+    /// Ends the engine by SIGKILL; what it started goes on.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub(crate) fn kill_engine(&self) -> Result<()> {
+        let file = self.space.path("/run/docker/containerd/containerd.pid");
+        let containerd = fs::read_to_string(&file).ok();
+        let containerd = containerd.and_then(|pid| pid.trim().parse().ok());
+        self.engine.borrow_mut().kill()?;
+        let Some(containerd) = containerd else {
+            return Ok(());
+        };
+        // The next engine would take a dead one that nobody has collected for a living one.
+        until("containerd to end with its engine", secs(20), || {
+            sys::reap(containerd);
+            ensure!(sys::kill(containerd, 0).is_err(), "{containerd} is there");
+            Ok(())
+        })
+    }
+
+    /// Starts an engine that has ended.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come up.
+    pub(crate) fn start_engine(&self) -> Result<()> {
         let mut engine = self.engine.borrow_mut();
-        engine.stop(secs(30))?;
-        *engine = spawn_engine(&self.space, &self.netns, &self.dir, &self.log)?;
+        let live = self.live_restore.get();
+        *engine = spawn_engine(&self.space, &self.netns, &self.dir, &self.log, live)?;
         await_engine(self.site, &self.docker, &mut engine).map(drop)
+    }
+
+    /// Whether the engine keeps its containers and plugins when it ends (`--live-restore`); it is
+    /// restarted for that if need be.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::restart_engine`].
+    pub(crate) fn set_live_restore(&self, live: bool) -> Result<()> {
+        if self.live_restore.replace(live) == live {
+            return Ok(());
+        }
+        self.restart_engine()
     }
 
     /// The engine's log, in which the plugin's lines are, too.
@@ -249,7 +311,13 @@ impl Host {
     }
 }
 
-fn spawn_engine(space: &Space, netns: &Netns, dir: &Path, log: &Path) -> Result<Daemon> {
+fn spawn_engine(
+    space: &Space,
+    netns: &Netns,
+    dir: &Path,
+    log: &Path,
+    live_restore: bool,
+) -> Result<Daemon> {
     let path = |name: &str| dir.join(name).display().to_string();
     space
         .command("dockerd")
@@ -258,6 +326,7 @@ fn spawn_engine(space: &Space, netns: &Netns, dir: &Path, log: &Path) -> Result<
         .args(["-H", &format!("unix://{}", path("docker.sock"))])
         .args(["-H", "unix:///run/docker.sock"])
         .args(["--cgroup-parent", netns.name()])
+        .arg(format!("--live-restore={live_restore}"))
         .spawn(log)
 }
 

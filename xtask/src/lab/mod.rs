@@ -1,4 +1,5 @@
-//! The laboratory: two Docker hosts, a router and a client, each in a namespace of this machine.
+//! The laboratory: two or three Docker hosts, a router and a client, each in a namespace of this
+//! machine.
 //!
 //! ```text
 //!                 r  192.168.8.137, 2001:db8:8::137
@@ -7,9 +8,11 @@
 //!   h1  .40, ::40      h2  .41, ::41            198.51.100.0/24, 2001:db8:c::/64
 //! ```
 //!
-//! Everything carries one short random identifier: the namespaces `bgplb-ID-{r,c,h1,h2}`, the
-//! directory `bgplb-lab-ID` below the temporary directory, the control groups `bgplb-ID-h1` and
-//! `-h2`. Nothing is made in the machine's own network namespace. Dropping a [`Lab`] removes it
+//! A third host, `h3`, has .42 and ::42.
+//!
+//! Everything carries one short random identifier: the namespaces `bgplb-ID-{r,c,h1,h2,h3}`, the
+//! directory `bgplb-lab-ID` below the temporary directory, the control groups `bgplb-ID-h1` to
+//! `-h3`. Nothing is made in the machine's own network namespace. Dropping a [`Lab`] removes it
 //! all; [`cleanup`] can do the same for one that a killed run left behind.
 
 mod claim;
@@ -21,6 +24,8 @@ pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod netns;
 pub(crate) mod peer;
+mod power;
+pub(crate) mod registry;
 pub(crate) mod routed;
 pub(crate) mod router;
 mod segment;
@@ -60,8 +65,9 @@ pub(crate) const SERVICE_V6: &str = "2001:0db8:0000:1000::101";
 /// The router's address towards the hosts.
 pub(crate) const ROUTER_V4: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 137);
 
-/// The two hosts.
-pub(crate) const SITES: [Site; 2] = [
+/// The hosts. Every router knows all of them; a laboratory has the first [`PAIR`] of them unless it
+/// is started with another number.
+pub(crate) const SITES: [Site; 3] = [
     Site {
         name: "h1",
         v4: Ipv4Addr::new(192, 168, 8, 40),
@@ -74,7 +80,16 @@ pub(crate) const SITES: [Site; 2] = [
         v6: Ipv6Addr::new(0x2001, 0xdb8, 8, 0, 0, 0, 0, 0x41),
         number: 2,
     },
+    Site {
+        name: "h3",
+        v4: Ipv4Addr::new(192, 168, 8, 42),
+        v6: Ipv6Addr::new(0x2001, 0xdb8, 8, 0, 0, 0, 0, 0x42),
+        number: 3,
+    },
 ];
+
+/// How many hosts most laboratories have.
+pub(crate) const PAIR: usize = 2;
 
 /// How the laboratory is to be built.
 #[derive(Clone, Debug)]
@@ -94,7 +109,7 @@ pub(crate) struct Options {
 pub(crate) struct Lab {
     // First the programs, of which we are the parent.
     router: Option<Box<dyn Router>>,
-    /// Both hosts, `h1` first; empty only while starting.
+    /// The hosts, `h1` first; empty only while starting.
     pub(crate) hosts: Vec<Host>,
     /// The router's namespace.
     pub(crate) router_netns: Netns,
@@ -111,12 +126,26 @@ pub(crate) fn service_addresses() -> Result<[IpAddr; 2]> {
 }
 
 impl Lab {
-    /// Builds the laboratory with engines and the router, without plugins and Docker networks.
+    /// Builds the laboratory of two hosts with engines and the router, without plugins and Docker
+    /// networks.
     ///
     /// # Errors
     ///
     /// When a part does not come up; what was built is removed again.
     pub(crate) fn start(options: &Options, artifacts: &Artifacts) -> Result<Self> {
+        Self::start_with(PAIR, options, artifacts)
+    }
+
+    /// [`Self::start`] with the first so many of [`SITES`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn start_with(
+        count: usize,
+        options: &Options,
+        artifacts: &Artifacts,
+    ) -> Result<Self> {
         let claim = Claim::new()?;
         let router_netns = claim.netns("r")?;
         segment::build(&router_netns)?;
@@ -124,7 +153,7 @@ impl Lab {
         segment::connect_client(&router_netns, &client_netns)?;
         let archive = image::build(&claim.dir().join("image"), &packages::busybox())?;
         let mut hosts = Vec::new();
-        for site in SITES {
+        for site in SITES.into_iter().take(count) {
             let netns = claim.netns(site.name)?;
             segment::connect_host(&router_netns, &netns, site)?;
             let dir = claim.dir().join(site.name);
@@ -172,7 +201,7 @@ impl Lab {
         Ok(())
     }
 
-    /// Installs and enables the plugin on both hosts with the README's settings and `more`.
+    /// Installs and enables the plugin on every host with the README's settings and `more`.
     ///
     /// # Errors
     ///
@@ -197,6 +226,11 @@ impl Lab {
         ]
     }
 
+    /// The directory for files; it goes with the laboratory.
+    pub(crate) fn dir(&self) -> &Path {
+        self.claim.dir()
+    }
+
     /// The router.
     ///
     /// # Panics
@@ -208,7 +242,7 @@ impl Lab {
             .expect("this laboratory was started with a router")
     }
 
-    /// Both hosts, as the functions that wait for several want them.
+    /// Every host, as the functions that wait for several want them.
     pub(crate) fn all(&self) -> Vec<&Host> {
         self.hosts.iter().collect()
     }

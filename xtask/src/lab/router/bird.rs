@@ -1,15 +1,16 @@
 //! BIRD 2: both families on one session, equal paths merged into the kernel's routes.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 
-use super::{HOST_AS, Place, ROUTER_AS, Router, address};
+use super::{End, HOST_AS, Place, ROUTER_AS, Router, address};
 use crate::cmd::{Cmd, Daemon};
 use crate::lab::{ROUTER_V4, SITES};
 use crate::wait::{secs, until};
@@ -18,34 +19,30 @@ use crate::wait::{secs, until};
 pub(super) struct Bird {
     place: Place,
     control: PathBuf,
-    daemon: Daemon,
+    daemon: RefCell<Daemon>,
 }
 
 impl Bird {
     pub(super) fn start(place: Place) -> Result<Self> {
-        let config = place.dir.join("bird.conf");
-        fs::write(&config, configuration(&place))?;
+        fs::write(place.dir.join("bird.conf"), configuration(&place))?;
         let control = place.dir.join("bird.ctl");
-        let daemon = place
-            .netns
-            .command("bird")
-            .args(["-f", "-c"])
-            .arg(&config)
-            .arg("-s")
-            .arg(&control)
-            .spawn(&place.dir.join("bird.log"))?;
-        let mut bird = Self {
+        let daemon = RefCell::new(spawn(&place, &control)?);
+        let bird = Self {
             place,
             control,
             daemon,
         };
+        bird.await_control()?;
+        Ok(bird)
+    }
+
+    fn await_control(&self) -> Result<()> {
         until("BIRD's control socket", secs(10), || {
-            if let Err(error) = bird.daemon.check() {
+            if let Err(error) = self.daemon.borrow_mut().check() {
                 return Ok(Err(error));
             }
-            bird.ask(&["show", "status"]).map(|_| Ok(()))
-        })??;
-        Ok(bird)
+            self.ask(&["show", "status"]).map(|_| Ok(()))
+        })?
     }
 
     fn ask(&self, words: &[&str]) -> Result<String> {
@@ -66,6 +63,14 @@ impl Bird {
         // "Network not found" has an exit code of its own.
         Ok(finished.stdout)
     }
+}
+
+fn spawn(place: &Place, control: &Path) -> Result<Daemon> {
+    let bird = place.netns.command("bird").args(["-f", "-c"]);
+    bird.arg(place.dir.join("bird.conf"))
+        .arg("-s")
+        .arg(control)
+        .spawn(&place.dir.join("bird.log"))
 }
 
 fn configuration(place: &Place) -> String {
@@ -188,6 +193,17 @@ impl Router for Bird {
             .run()
     }
 
+    fn restart(&self, how: End) -> Result<()> {
+        let mut daemon = self.daemon.borrow_mut();
+        match how {
+            End::Stopped => daemon.stop(secs(10))?,
+            End::Killed => daemon.kill()?,
+        }
+        *daemon = spawn(&self.place, &self.control)?;
+        drop(daemon);
+        self.await_control()
+    }
+
     fn look(&self) -> Vec<String> {
         vec![format!(
             "birdc -s {} show route all",
@@ -196,11 +212,11 @@ impl Router for Bird {
     }
 
     fn logs(&self) -> Vec<PathBuf> {
-        vec![self.daemon.log().to_owned()]
+        vec![self.daemon.borrow().log().to_owned()]
     }
 
     fn keep(&mut self) {
-        self.daemon.keep();
+        self.daemon.get_mut().keep();
     }
 }
 

@@ -90,6 +90,15 @@ pub(crate) struct Place {
     pub(crate) link_locals: BTreeMap<IpAddr, IpAddr>,
 }
 
+/// How a program is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By SIGTERM, with time to take its leave.
+    Stopped,
+    /// By SIGKILL.
+    Killed,
+}
+
 /// A running router.
 pub(crate) trait Router: Debug {
     /// Where it runs.
@@ -131,6 +140,15 @@ pub(crate) trait Router: Debug {
             "{} is not asked to end the session with {neighbour}",
             self.name()
         )
+    }
+
+    /// Ends the router's program and starts it anew.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end or come up, or the laboratory cannot do that with this router.
+    fn restart(&self, _how: End) -> Result<()> {
+        bail!("{} is not restarted here", self.name())
     }
 
     /// The commands, in words for the user, that show the router's own view.
