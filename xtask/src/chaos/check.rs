@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -17,6 +18,9 @@ use crate::wait::{secs, until};
 /// takes to come again.
 pub(super) const BOUND: Duration = secs(75);
 
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(300);
+
 /// Within this time nothing of a removed container is left.
 const REMOVAL_BOUND: Duration = secs(10);
 
@@ -27,7 +31,12 @@ const REMOVAL_BOUND: Duration = secs(10);
 /// With every object that differs, when that does not happen within [`BOUND`].
 pub(super) fn holds(lab: &Lab) -> Result<()> {
     until("healthy, announced and delivered to agree", BOUND, || {
-        agreed(&differences(lab)?)
+        let looked = differences(lab).and_then(|found| agreed(&found));
+        if looked.is_err() {
+            // To look takes some thirty programs, which what is awaited has to wait for.
+            thread::sleep(PAUSE);
+        }
+        looked
     })
 }
 
@@ -92,21 +101,27 @@ fn differences(lab: &Lab) -> Result<Vec<String>> {
 
 /// Whether a host serves, and what is not as it should be there.
 fn of_host(host: &Host) -> Result<(bool, Vec<String>)> {
-    let (bridge, port) = (bridge(host)?, port(host)?);
-    let serves = health(host)?.as_deref() == Some("healthy") && port.is_some();
+    let links = Links::of(host)?;
+    let container = container(host)?;
+    let bridge = Some(bridge_name(host)?).filter(|name| links.all.contains(name));
+    let port = port_name(&container).filter(|name| links.all.contains(name));
+    let serves = container["State"]["Status"] == "running"
+        && container["State"]["Health"]["Status"] == "healthy"
+        && port.is_some();
     let mut found = Vec::new();
     if let Err(error) = host.plugin_pid() {
         found.push(format!("{error:#}"));
     }
     match &bridge {
         None => found.push("the network's bridge is not there".to_owned()),
-        Some(bridge) => {
+        Some(bridge) if !serves => {
             let permanent = format!("neigh show dev {bridge} nud permanent");
             let neighbours = host.netns.ip(&permanent)?;
-            if !serves && !neighbours.trim().is_empty() {
+            if !neighbours.trim().is_empty() {
                 found.push(format!("neighbours of nobody: {neighbours}"));
             }
         }
+        Some(_) => {}
     }
     let wanted = bridge.clone().filter(|_| serves);
     for address in service_addresses()? {
@@ -115,11 +130,13 @@ fn of_host(host: &Host) -> Result<(bool, Vec<String>)> {
             found.push(format!("the route to {address} is by {link:?}"));
         }
     }
-    let next_hops = host.netns.ip("nexthop show")?;
-    if !serves && !next_hops.trim().is_empty() {
-        found.push(format!("next hops of nobody: {next_hops}"));
+    if !serves {
+        let next_hops = host.netns.ip("nexthop show")?;
+        if !next_hops.trim().is_empty() {
+            found.push(format!("next hops of nobody: {next_hops}"));
+        }
     }
-    links(host, &bridge.into_iter().chain(port).collect(), &mut found)?;
+    links.compare(&bridge.into_iter().chain(port).collect(), &mut found);
     let name = host.site.name;
     let state = if serves { "serves" } else { "does not serve" };
     let found = found
@@ -128,67 +145,89 @@ fn of_host(host: &Host) -> Result<(bool, Vec<String>)> {
     Ok((serves, found.collect()))
 }
 
-/// Every link with the plugin's mark is the bridge or a container's, and no container's inside link
-/// is outside.
-fn links(host: &Host, wanted: &BTreeSet<String>, found: &mut Vec<String>) -> Result<()> {
-    let links: Value = serde_json::from_str(&host.netns.ip("-j -d link show")?)?;
-    let mut marked = BTreeSet::new();
-    for link in links.as_array().context("a list of links")? {
-        let name = link["ifname"].as_str().unwrap_or_default().to_owned();
-        if name.starts_with("vlb") {
-            found.push(format!("{name} is outside of its container"));
-        } else if link["ifalias"]
-            .as_str()
-            .unwrap_or_default()
-            .starts_with("bgplb:")
-        {
-            marked.insert(name);
+/// The links of a host.
+struct Links {
+    all: BTreeSet<String>,
+    /// Those with the plugin's mark.
+    marked: BTreeSet<String>,
+}
+
+impl Links {
+    fn of(host: &Host) -> Result<Self> {
+        let links: Value = serde_json::from_str(&host.netns.ip("-j -d link show")?)?;
+        let (mut all, mut marked) = (BTreeSet::new(), BTreeSet::new());
+        for link in links.as_array().context("a list of links")? {
+            let name = link["ifname"].as_str().unwrap_or_default();
+            all.insert(name.to_owned());
+            let alias = link["ifalias"].as_str().unwrap_or_default();
+            if alias.starts_with("bgplb:") {
+                marked.insert(name.to_owned());
+            }
+        }
+        Ok(Self { all, marked })
+    }
+
+    /// Every link with the plugin's mark is the bridge or a container's, and no container's inside
+    /// link is outside.
+    fn compare(&self, wanted: &BTreeSet<String>, found: &mut Vec<String>) {
+        for link in wanted.symmetric_difference(&self.marked) {
+            let what = if wanted.contains(link) {
+                "has not the plugin's mark"
+            } else {
+                "is there for nobody"
+            };
+            found.push(format!("link {link} {what}"));
+        }
+        for link in self.all.difference(&self.marked) {
+            if link.starts_with("vlb") {
+                found.push(format!("{link} is outside of its container"));
+            }
         }
     }
-    for link in wanted.symmetric_difference(&marked) {
-        let what = if marked.contains(link) {
-            "is there for nobody"
-        } else {
-            "is not there or has no mark"
-        };
-        found.push(format!("link {link} {what}"));
-    }
-    Ok(())
 }
 
-/// What Docker says of the container's health, if there is a container.
-fn health(host: &Host) -> Result<Option<String>> {
-    if has_container(host)? {
-        host.docker.health(WEB).map(Some)
-    } else {
-        Ok(None)
+/// What Docker says of the container; null when it has none.
+pub(super) fn container(host: &Host) -> Result<Value> {
+    let finished = host
+        .docker
+        .command(&["inspect", "--type", "container", WEB])
+        .finish()?;
+    if finished.code == Some(0) {
+        let list: Value = serde_json::from_str(&finished.stdout).context("parse docker inspect")?;
+        return Ok(list[0].clone());
     }
-}
-
-/// Whether there is a container, running or not.
-pub(super) fn has_container(host: &Host) -> Result<bool> {
-    let names = host.docker.names(&["ps", "--all"], "Names")?;
-    Ok(names.iter().any(|name| name == WEB))
+    let complaint = finished.complaint();
+    ensure!(
+        complaint.to_lowercase().contains("no such container"),
+        "{}: {complaint}",
+        host.site.name
+    );
+    Ok(Value::Null)
 }
 
 /// The bridge of the service network, if it is there.
 pub(super) fn bridge(host: &Host) -> Result<Option<String>> {
-    let id = host.docker.inspect("network", WEB)?["Id"].clone();
-    let id = id.as_str().and_then(|id| id.get(..9));
-    let name = format!("bgplb-{}", id.context("a network identifier is longer")?);
+    let name = bridge_name(host)?;
     Ok(host.netns.links()?.contains(&name).then_some(name))
 }
 
 /// The outside link of the container, if it is there.
 pub(super) fn port(host: &Host) -> Result<Option<String>> {
-    if !has_container(host)? {
-        return Ok(None);
-    }
-    let container = host.docker.inspect("container", WEB)?;
-    let endpoint = &container["NetworkSettings"]["Networks"][WEB]["EndpointID"];
-    let Some(head) = endpoint.as_str().and_then(|id| id.get(..8)) else {
+    let Some(name) = port_name(&container(host)?) else {
         return Ok(None);
     };
-    let name = format!("veth{head}");
     Ok(host.netns.links()?.contains(&name).then_some(name))
+}
+
+fn bridge_name(host: &Host) -> Result<String> {
+    let id = host.docker.inspect("network", WEB)?["Id"].clone();
+    let id = id.as_str().and_then(|id| id.get(..9));
+    let id = id.context("a network identifier is longer")?;
+    Ok(format!("bgplb-{id}"))
+}
+
+fn port_name(container: &Value) -> Option<String> {
+    let endpoint = &container["NetworkSettings"]["Networks"][WEB]["EndpointID"];
+    let head = endpoint.as_str().and_then(|id| id.get(..8))?;
+    Some(format!("veth{head}"))
 }
