@@ -1,4 +1,4 @@
-//! Two plugins on one host, upgrades, and a few rounds of chaos.
+//! Two plugins on one host, and a stop that is a restart.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 
 use super::plugin_dir;
 use super::suite::Case;
-use crate::chaos;
 use crate::cmd::Cmd;
 use crate::lab::client::RunningClient;
 use crate::lab::host::{Host, PLUGIN};
@@ -19,7 +18,7 @@ use crate::sys;
 use crate::wait::{secs, until};
 
 /// One router is enough for these.
-pub(super) const CASES: [(&str, Case); 3] = [
+pub(super) const CASES: [(&str, Case); 2] = [
     (
         "two_plugins_on_one_host_keep_their_own_over_crashes",
         two_plugins,
@@ -28,19 +27,12 @@ pub(super) const CASES: [(&str, Case); 3] = [
         "a_stop_that_is_set_to_be_a_restart_fails_no_request",
         restarting_stop,
     ),
-    ("after_rounds_of_chaos_everything_is_in_order", chaos_rounds),
 ];
 
 /// A second plugin, its network and its container.
 const OTHER: &str = "bgplb:other";
 const OTHER_WEB: &str = "web2";
 const OTHER_V4: &str = "10.0.0.102";
-
-fn chaos_rounds(lab: &Lab) -> Result<()> {
-    let seen = chaos::in_lab(lab, chaos::Plan::short())?;
-    println!("chaos: {seen}");
-    Ok(())
-}
 
 fn two_plugins(lab: &Lab) -> Result<()> {
     let host = &lab.hosts[0];

@@ -39,7 +39,7 @@ fn first(lab: &Lab) -> Result<&Host> {
 }
 
 /// Runs `case` and shows what the plugin said when it fails.
-fn with_plugin(
+pub(super) fn with_plugin(
     lab: &Lab,
     name: &str,
     case: impl FnOnce(&Host, &PluginService<'_>) -> Result<()>,
@@ -49,18 +49,18 @@ fn with_plugin(
     case(host, &service).with_context(|| format!("the plugin said:\n{}\n", tail(service.log(), 15)))
 }
 
-fn create_network(host: &Host) -> Result<()> {
+pub(super) fn create_network(host: &Host) -> Result<()> {
     host.create_network_of(DRIVER, WEB, Some(SERVICE_V4), Some(SERVICE_V6))
 }
 
-fn serve(lab: &Lab, host: &Host) -> Result<()> {
+pub(super) fn serve(lab: &Lab, host: &Host) -> Result<()> {
     host.run_web(WEB, WEB)?;
     host.wait_health(WEB, "healthy")?;
     lab.wait_service(&[host], secs(10))?;
     lab.wait_answers(&[host])
 }
 
-fn wait_socket(service: &PluginService<'_>, there: bool) -> Result<()> {
+pub(super) fn wait_socket(service: &PluginService<'_>, there: bool) -> Result<()> {
     until("the plugin's socket to come or go", secs(5), || {
         ensure!(service.socket().exists() == there, "it is the other way");
         Ok(())
@@ -89,7 +89,7 @@ fn ordinary_process(lab: &Lab) -> Result<()> {
     })
 }
 
-fn remove_service(lab: &Lab, host: &Host) -> Result<()> {
+pub(super) fn remove_service(lab: &Lab, host: &Host) -> Result<()> {
     host.docker.run(&["rm", "--force", WEB])?;
     lab.wait_service(&[], secs(5))?;
     host.docker.run(&["network", "rm", WEB]).map(drop)

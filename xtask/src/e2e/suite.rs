@@ -7,14 +7,15 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::tally::Tally;
 use super::{
-    cases, crash, full_name, options, pools, refusals, security, several, socket, versions,
+    cases, crash, disk, full_name, lossless, options, pools, refusals, restarts, security, several,
+    socket, versions,
 };
 use crate::artifacts::{self, Artifacts};
 use crate::lab::engine::{Engine, EngineKind, Version};
 use crate::lab::host::{self, Host};
 use crate::lab::router::RouterKind;
 use crate::lab::swarm::{self, Swarm};
-use crate::lab::{Lab, Options, PAIR};
+use crate::lab::{Lab, Options, PAIR, SITES};
 use crate::{packages, scenario, sys};
 
 /// A test in a laboratory; it may assume that no service runs when it starts.
@@ -94,6 +95,7 @@ pub(super) struct Suite {
     router: RouterKind,
     engine: Engine,
     plugin: Plugin,
+    hosts: usize,
     tests: Vec<Test>,
 }
 
@@ -103,6 +105,14 @@ impl Suite {
         self.tests
             .iter()
             .map(|test| full_name(&self.name, test.name))
+    }
+
+    /// What only a laboratory of three hosts needs: there the plugin is upgraded.
+    fn ensure_packages(&self) -> Result<()> {
+        if self.hosts > PAIR {
+            packages::ensure(&[packages::REGISTRY])?;
+        }
+        Ok(())
     }
 }
 
@@ -132,6 +142,7 @@ pub(super) fn of_machine() -> Vec<Suite> {
             router,
             engine: Engine::default(),
             plugin: Plugin::Managed,
+            hosts: PAIR,
             tests,
         });
     }
@@ -149,6 +160,7 @@ pub(super) fn of_machine() -> Vec<Suite> {
                 router,
                 engine: Engine::default(),
                 plugin: Plugin::WithPasswords([security::KEY, other]),
+                hosts: PAIR,
                 tests,
             });
         }
@@ -166,6 +178,7 @@ pub(super) fn of_engine(engine: &Engine) -> Vec<Suite> {
         router,
         engine: engine.clone(),
         plugin: Plugin::Managed,
+        hosts: PAIR,
         tests: [of(cases::EVERY_ROUTER), of(&cases::ONE_ROUTER)].concat(),
     }];
     suites.extend(of_every_engine(engine));
@@ -175,6 +188,7 @@ pub(super) fn of_engine(engine: &Engine) -> Vec<Suite> {
         router,
         engine: engine.clone(),
         plugin: Plugin::InSwarm,
+        hosts: PAIR,
         tests: super::swarm::TESTS.to_vec(),
     });
     suites
@@ -187,11 +201,21 @@ fn of_every_engine(engine: &Engine) -> Vec<Suite> {
         router: RouterKind::Bird,
         engine: engine.clone(),
         plugin,
+        hosts: PAIR,
         tests: tests.to_vec(),
     };
     vec![
         suite("versions", Plugin::Managed, &versions::TESTS),
         suite("socket", Plugin::Absent, &socket::TESTS),
+        suite("disk", Plugin::Absent, &disk::TESTS),
+        Suite {
+            hosts: SITES.len(),
+            ..suite(
+                "three_hosts",
+                Plugin::Managed,
+                &[of(&lossless::CASES), of(&restarts::CASES)].concat(),
+            )
+        },
     ]
 }
 
@@ -215,7 +239,7 @@ pub(super) fn only(mut suites: Vec<Suite>, wanted: impl Fn(&str) -> bool) -> Vec
 
 /// Runs the tests of a suite in a laboratory of their own.
 pub(super) fn run(suite: &Suite, artifacts: &Artifacts, tally: &mut Tally) {
-    if let Err(reason) = able(suite.router) {
+    if let Err(reason) = able(suite.router).and_then(|()| suite.ensure_packages()) {
         suite
             .names()
             .for_each(|name| tally.skip(&name, &format!("{reason:#}")));
@@ -296,7 +320,7 @@ fn start(suite: &Suite, artifacts: &Artifacts) -> Result<Lab> {
             return Ok(lab);
         }
     };
-    scenario::bring_up(PAIR, &options, artifacts, &settings).context("start the laboratory")
+    scenario::bring_up(suite.hosts, &options, artifacts, &settings).context("start the laboratory")
 }
 
 fn start_swarm(options: &Options, artifacts: &Artifacts) -> Result<Lab> {

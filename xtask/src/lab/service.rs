@@ -71,6 +71,11 @@ impl<'a> PluginService<'a> {
         self.host.space.path(SOCKET)
     }
 
+    /// Where the plugin keeps its state, with the same path on the host.
+    pub(crate) fn state_dir(&self) -> &Path {
+        &self.state
+    }
+
     /// Both outputs of every run.
     pub(crate) fn log(&self) -> &Path {
         &self.log
