@@ -97,12 +97,15 @@ fn upgrade(lab: &Lab) -> Result<()> {
     let _registries = Registries::start(lab, &super::plugin_dir()?)?;
     set(host, "STOP_ACTION=restart")?;
     let result = with_restarting_stop(lab, host);
-    set(host, "STOP_ACTION=withdraw")?;
-    result
+    let set = set(host, "STOP_ACTION=withdraw");
+    result.and(set)
 }
 
 fn set(host: &Host, setting: &str) -> Result<()> {
-    host.docker.run(&["plugin", "disable", "--force", PLUGIN])?;
+    // One that a failed upgrade left disabled is not disabled again.
+    if host.docker.inspect("plugin", PLUGIN)?["Enabled"] == true {
+        host.docker.run(&["plugin", "disable", "--force", PLUGIN])?;
+    }
     host.docker.run(&["plugin", "set", PLUGIN, setting])?;
     host.docker.run(&["plugin", "enable", PLUGIN]).map(drop)
 }
