@@ -74,14 +74,7 @@ enum Task {
         filter: Option<String>,
     },
     /// Faults at random under load: what must hold is looked at after each round of them.
-    Chaos {
-        /// How many rounds.
-        #[arg(long, default_value_t = 20)]
-        rounds: u32,
-        /// Draws the same faults again.
-        #[arg(long)]
-        seed: Option<u64>,
-    },
+    Chaos(chaos::Args),
     /// Try `bgplb-speaker` with other BGP programs and write docs/interoperability.md.
     InteropTable,
     /// Run the fuzz targets under libFuzzer (needs cargo-fuzz and the nightly toolchain).
@@ -178,9 +171,9 @@ fn run(task: Task) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Task::Chaos { rounds, seed } => {
+        Task::Chaos(args) => {
             sys::catch_termination();
-            chaos::run(rounds, seed)?;
+            chaos::run(&args)?;
         }
         Task::InteropTable => {
             sys::catch_termination();

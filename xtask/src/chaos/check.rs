@@ -231,3 +231,46 @@ fn port_name(container: &Value) -> Option<String> {
     let head = endpoint.as_str().and_then(|id| id.get(..8))?;
     Some(format!("veth{head}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn compared(all: &[&str], marked: &[&str]) -> Vec<String> {
+        let links = Links {
+            all: set(all),
+            marked: set(marked),
+        };
+        let mut found = Vec::new();
+        links.compare(&set(&["bgplb-1", "veth1"]), &mut found);
+        found
+    }
+
+    #[test]
+    fn every_link_that_is_not_as_it_should_be_is_named() {
+        let all = ["bgplb-1", "veth1", "veth2", "vlb3", "lo"];
+        assert!(compared(&all[..2], &["bgplb-1", "veth1"]).is_empty());
+        let expected = [
+            "link bgplb-1 has not the plugin's mark",
+            "link veth2 is there for nobody",
+            "vlb3 is outside of its container",
+        ];
+        assert_eq!(compared(&all, &["veth1", "veth2"]), expected);
+    }
+
+    #[test]
+    fn only_a_container_with_an_endpoint_has_a_link() {
+        assert_eq!(port_name(&Value::Null), None);
+        let endpoint = serde_json::json!({"EndpointID": "0123456789"});
+        let container = serde_json::json!({"NetworkSettings": {"Networks": {WEB: endpoint}}});
+        assert_eq!(port_name(&container).as_deref(), Some("veth01234567"));
+        // Docker keeps an empty one for a container that has ended.
+        let container =
+            serde_json::json!({"NetworkSettings": {"Networks": {WEB: {"EndpointID": ""}}}});
+        assert_eq!(port_name(&container), None);
+    }
+}

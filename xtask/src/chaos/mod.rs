@@ -14,7 +14,7 @@ use self::fault::Fault;
 use crate::artifacts;
 use crate::e2e;
 use crate::lab::client::RunningClient;
-use crate::lab::engine::Engine;
+use crate::lab::engine::{Engine, EngineKind};
 use crate::lab::registry::Registries;
 use crate::lab::router::RouterKind;
 use crate::lab::{Lab, Options, service_addresses};
@@ -25,13 +25,31 @@ use crate::{packages, scenario, sys};
 /// How many hosts a run of its own has.
 const HOSTS: usize = 3;
 
-/// Runs `rounds` rounds in a laboratory of their own. `seed` reproduces the draws; without it, they
-/// are others each time.
+/// What the command is asked for.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How many rounds.
+    #[arg(long, default_value_t = 20)]
+    rounds: u32,
+    /// Draws the same faults again; without it, they are others each time.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// With this engine instead of the machine's own.
+    #[arg(long, value_enum)]
+    engine: Option<EngineKind>,
+}
+
+/// Runs the rounds in a laboratory of their own.
 ///
 /// # Errors
 ///
 /// When the laboratory does not come up, or at the first round after which something does not hold.
-pub(crate) fn run(rounds: u32, seed: Option<u64>) -> Result<()> {
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let Args {
+        rounds,
+        seed,
+        engine,
+    } = *args;
     let router = RouterKind::Bird;
     packages::ensure(&scenario::packages(router))?;
     packages::ensure(&[packages::REGISTRY])?;
@@ -40,7 +58,7 @@ pub(crate) fn run(rounds: u32, seed: Option<u64>) -> Result<()> {
         router: Some(router),
         password: None,
         narrate: false,
-        engine: Engine::default(),
+        engine: engine.map_or_else(|| Ok(Engine::default()), Engine::of)?,
     };
     let lab =
         scenario::bring_up(HOSTS, &options, &artifacts, &[]).context("start the laboratory")?;
