@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::time::Duration;
 
 use super::fault::Fault;
 
@@ -11,13 +12,17 @@ pub(super) struct Draw {
     pub(super) fault: Fault,
     /// Which host, from 0.
     pub(super) host: usize,
+    /// How long after the beginning of what it breaks into.
+    pub(super) delay: Duration,
 }
 
 impl fmt::Display for Draw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { fault, host } = self;
+        let Self { fault, host, delay } = self;
         if fault.is_of_router() {
             write!(f, "{fault}")
+        } else if fault.breaks_in() {
+            write!(f, "h{}: {fault} after {delay:?}", host + 1)
         } else {
             write!(f, "h{}: {fault}", host + 1)
         }
@@ -34,6 +39,11 @@ pub(super) struct Draws {
 
 /// The most faults of one round.
 const MOST: usize = 3;
+
+/// To break into something takes one of so many moments: as long as a container takes to be removed
+/// and another one to be started.
+const MOMENTS: usize = 80;
+const MOMENT: Duration = Duration::from_millis(25);
 
 impl Draws {
     pub(super) const fn new(seed: u64, hosts: usize, faults: &'static [Fault]) -> Self {
@@ -53,6 +63,7 @@ impl Iterator for Draws {
         let draws = (0..count).map(|_| Draw {
             fault: self.faults[self.random.below(self.faults.len())],
             host: self.random.below(self.hosts),
+            delay: MOMENT * u32::try_from(self.random.below(MOMENTS)).unwrap_or(0),
         });
         Some(draws.collect())
     }
@@ -104,7 +115,8 @@ mod tests {
         let all: Vec<Draw> = Draws::new(7, 3, &Fault::ALL).take(300).flatten().collect();
         for fault in Fault::ALL {
             for host in 0..3 {
-                assert!(all.contains(&Draw { fault, host }), "{fault} at {host}");
+                let mut those = all.iter().filter(|it| it.fault == fault && it.host == host);
+                assert!(those.next().is_some(), "{fault} at {host}");
             }
         }
     }

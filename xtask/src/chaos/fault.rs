@@ -1,9 +1,10 @@
 //! The faults, and what mends their consequences that are no business of the plugin's.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fmt, fs, io, thread};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use super::check;
 use crate::lab::Lab;
@@ -37,6 +38,10 @@ pub(crate) enum Fault {
     Pause,
     /// `docker rm --force` and a new container.
     Replace,
+    /// SIGKILL to the plugin in the midst of that.
+    InterruptReplace,
+    /// SIGUSR2 to the container: the plugin withdraws it and stops it 5 s later.
+    Drain,
     /// The network's bridge is deleted by hand.
     DeleteBridge,
     /// The container's outside link is deleted by hand.
@@ -60,7 +65,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::KillPlugin,
         Self::DisablePlugin,
         Self::UpgradePlugin,
@@ -71,6 +76,8 @@ impl Fault {
         Self::KillContainer,
         Self::Pause,
         Self::Replace,
+        Self::InterruptReplace,
+        Self::Drain,
         Self::DeleteBridge,
         Self::DeleteVeth,
         Self::DeleteRoutes,
@@ -92,6 +99,8 @@ impl Fault {
         Self::KillContainer,
         Self::Pause,
         Self::Replace,
+        Self::InterruptReplace,
+        Self::Drain,
         Self::CutSession,
         Self::KillRouter,
         Self::RemoveState,
@@ -104,8 +113,13 @@ impl Fault {
         matches!(self, Self::RestartRouter | Self::KillRouter)
     }
 
-    /// Has it happen; returns when it has.
-    pub(super) fn inflict(self, lab: &Lab, host: &Host) -> Result<()> {
+    /// Whether it breaks into something that takes its time.
+    pub(super) const fn breaks_in(self) -> bool {
+        matches!(self, Self::InterruptReplace)
+    }
+
+    /// Has it happen; returns when it has. `delay` is the time after which it breaks into something.
+    pub(super) fn inflict(self, lab: &Lab, host: &Host, delay: Duration) -> Result<()> {
         let docker = &host.docker;
         match self {
             Self::KillPlugin => kill_plugin(host),
@@ -124,10 +138,11 @@ impl Fault {
             Self::Sicken => if_running(host, || host.exec(WEB, &["rm", "-f", "/www/health"])),
             Self::KillContainer => if_running(host, || docker.run(&["kill", WEB]).map(drop)),
             Self::Pause => if_running(host, || docker.run(&["pause", WEB]).map(drop)),
-            Self::Replace => {
-                docker.run(&["rm", "--force", WEB])?;
-                run_web(host)
-            }
+            Self::Replace => renew(host),
+            Self::InterruptReplace => interrupt(host, delay, renew),
+            Self::Drain => if_running(host, || {
+                docker.run(&["kill", "--signal", "SIGUSR2", WEB]).map(drop)
+            }),
             Self::DeleteBridge => delete_link(host, check::bridge(host)?),
             Self::DeleteVeth => delete_link(host, check::port(host)?),
             Self::DeleteRoutes => delete_routes(host),
@@ -159,6 +174,8 @@ impl fmt::Display for Fault {
             Self::KillContainer => "container killed",
             Self::Pause => "container paused",
             Self::Replace => "container replaced",
+            Self::InterruptReplace => "container replaced, and the plugin killed",
+            Self::Drain => "container drained",
             Self::DeleteBridge => "bridge deleted",
             Self::DeleteVeth => "link of the container deleted",
             Self::DeleteRoutes => "routes deleted",
@@ -183,6 +200,10 @@ fn while_disabled(host: &Host, then: impl FnOnce() -> Result<()>) -> Result<()> 
 fn kill_plugin(host: &Host) -> Result<()> {
     let pid = until("a plugin to kill", secs(20), || host.plugin_pid())?;
     sys::kill(pid, libc::SIGKILL)?;
+    await_another_plugin(host, pid)
+}
+
+fn await_another_plugin(host: &Host, pid: u32) -> Result<()> {
     until("Docker to start the plugin again", secs(20), || {
         let now = host.plugin_pid()?;
         ensure!(now != pid, "it is the old one");
@@ -190,8 +211,30 @@ fn kill_plugin(host: &Host) -> Result<()> {
     })
 }
 
+/// Kills the plugin after a while of `work`, which may fail by it.
+fn interrupt(host: &Host, delay: Duration, work: impl FnOnce(&Host) -> Result<()>) -> Result<()> {
+    let pid = until("a plugin to kill", secs(20), || host.plugin_pid())?;
+    let kill = thread::spawn(move || {
+        thread::sleep(delay);
+        sys::kill(pid, libc::SIGKILL)
+    });
+    if let Err(error) = work(host) {
+        println!("  {}: {error:#}", host.site.name);
+    }
+    kill.join().map_err(|_| anyhow!("the thread panicked"))??;
+    await_another_plugin(host, pid)
+}
+
+/// A new container in the place of the one that is there, if any.
+fn renew(host: &Host) -> Result<()> {
+    if !check::container(host)?.is_null() {
+        host.docker.run(&["rm", "--force", WEB])?;
+    }
+    run_web(host)
+}
+
 fn if_running(host: &Host, then: impl FnOnce() -> Result<()>) -> Result<()> {
-    let state = host.docker.inspect("container", WEB)?["State"]["Status"].clone();
+    let state = check::container(host)?["State"]["Status"].clone();
     if state == "running" { then() } else { Ok(()) }
 }
 
@@ -265,7 +308,7 @@ pub(super) fn run_web(host: &Host) -> Result<()> {
 /// Has the container run, healthy and with its links, as an operator would.
 pub(super) fn repair(host: &Host) -> Result<()> {
     let docker = &host.docker;
-    let state = docker.inspect("container", WEB)?["State"].clone();
+    let state = check::container(host)?["State"].clone();
     if state["Paused"] == true {
         docker.run(&["unpause", WEB])?;
     }
@@ -279,6 +322,8 @@ pub(super) fn repair(host: &Host) -> Result<()> {
 
 /// A new container in the place of the one that is there, of which nothing must be left.
 pub(super) fn replace(host: &Host) -> Result<()> {
-    check::removable(host)?;
+    if !check::container(host)?.is_null() {
+        check::removable(host)?;
+    }
     run_web(host)
 }

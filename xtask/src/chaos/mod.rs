@@ -143,7 +143,7 @@ pub(crate) fn in_lab(lab: &Lab, plan: Plan) -> Result<Seen> {
         let begin = Instant::now();
         round(lab, &draws, &mut seen)
             .with_context(|| format!("seed {seed}, round {number}: {}", words(&draws)))
-            .with_context(|| lab.logs())?;
+            .with_context(|| format!("{}{}", lab.logs(), addresses(lab)))?;
         println!(
             "round {number}: {} ({:.1} s)",
             words(&draws),
@@ -176,6 +176,23 @@ fn in_order(lab: &Lab) -> Result<()> {
     lab.wait_answers(&lab.all())
 }
 
+/// What the containers and the hosts have of IPv6, for a failed round: there an address can be refused
+/// because somebody else seems to have it.
+fn addresses(lab: &Lab) -> String {
+    let mut text = String::new();
+    for host in &lab.hosts {
+        let inside = host.docker.ask(&["exec", WEB, "ip", "-6", "address"]);
+        let links = host.netns.ip("-o link show");
+        let neighbours = host.netns.ip("-6 neigh show");
+        text += &format!("--- {}\n", host.site.name);
+        for shown in [inside, links, neighbours] {
+            text += &shown.unwrap_or_else(|error| format!("{error:#}"));
+            text.push('\n');
+        }
+    }
+    text
+}
+
 fn words(draws: &[Draw]) -> String {
     let words: Vec<String> = draws.iter().map(Draw::to_string).collect();
     words.join(", ")
@@ -189,7 +206,8 @@ fn round(lab: &Lab, draws: &[Draw], seen: &mut Seen) -> Result<()> {
     let addresses = service_addresses()?;
     let client = RunningClient::start_enduring(&lab.client_netns, &addresses, lab.hosts.len())?;
     for draw in draws {
-        let inflicted = draw.fault.inflict(lab, &lab.hosts[draw.host]);
+        let host = &lab.hosts[draw.host];
+        let inflicted = draw.fault.inflict(lab, host, draw.delay);
         inflicted.with_context(|| format!("{draw}"))?;
         seen.faults += 1;
     }
