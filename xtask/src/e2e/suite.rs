@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::tally::Tally;
 use super::{
-    cases, crash, disk, full_name, lossless, options, pools, refusals, restarts, security, several,
+    cases, crash, disk, full_name, lossless, options, outages, pools, refusals, security, several,
     socket, versions,
 };
 use crate::artifacts::{self, Artifacts};
@@ -213,7 +213,7 @@ fn of_every_engine(engine: &Engine) -> Vec<Suite> {
             ..suite(
                 "three_hosts",
                 Plugin::Managed,
-                &[of(&lossless::CASES), of(&restarts::CASES)].concat(),
+                &[of(&lossless::CASES), of(&outages::CASES)].concat(),
             )
         },
     ]
