@@ -1,5 +1,7 @@
 //! Networks and containers of a host, as the README makes them.
 
+use std::sync::atomic::{AtomicU16, Ordering};
+
 use anyhow::Result;
 
 use super::host::{GATEWAY_NETWORK, Host, PLUGIN};
@@ -171,8 +173,10 @@ impl Host {
         let v4 = format!("172.23.{n}.25");
         let v6 = format!("2001:0db8:0000:100{n}::25");
         let environment = format!("HOST={}", self.site.name);
+        let mac = fresh_mac(n);
         let mut args = vec!["create", "--name", name, "--network", GATEWAY_NETWORK];
         args.extend(["--ip", &v4, "--ip6", &v6, "--env", &environment]);
+        args.extend(["--mac-address", &mac]);
         args.extend([
             "--health-cmd",
             image::HEALTH_COMMAND,
@@ -188,4 +192,14 @@ impl Host {
             .run(&["network", "connect", network, name])
             .map(drop)
     }
+}
+
+/// A MAC address in the gateway network that no container of the laboratory had before. Docker
+/// makes it from the IPv4 address, and an engine that was killed may leave the interface of a
+/// container that has ended on the bridge: for the next one with its MAC address, and so with its
+/// link-local address, that is a duplicate, and there is no IPv6.
+fn fresh_mac(host: u8) -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(1);
+    let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    format!("02:62:67:{host:02x}:{high:02x}:{low:02x}")
 }
