@@ -2,6 +2,7 @@
 
 mod pipeline;
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use neli::consts::nl::NlmF;
@@ -124,7 +125,8 @@ impl Connection {
         request: impl Fn() -> Result<Request, Cause>,
         mut visit: impl FnMut(Option<&[u8]>),
     ) -> Result<(), Cause> {
-        for _ in 0..DUMPS {
+        for nth in 0..DUMPS {
+            thread::sleep(pause(nth));
             visit(None);
             match self.dump_once(&request()?, |payload| visit(Some(payload))) {
                 Ok(dump) if !dump.interrupted => return Ok(()),
@@ -365,8 +367,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a whole table may take.
 const PATIENCE_DUMP: Duration = Duration::from_secs(60);
 
-/// How often a table that changes is read.
-const DUMPS: usize = 10;
+/// How often a table that changes is read: for about two seconds, in which who
+/// makes many links at once comes to an end or to a rest.
+const DUMPS: u32 = 16;
+
+/// How long to wait before a table is read for the `nth` time. A change now and
+/// then is gone the second time.
+fn pause(nth: u32) -> Duration {
+    match nth {
+        0 | 1 => Duration::ZERO,
+        _ => Duration::from_millis(1 << (nth - 2).min(8)),
+    }
+}
 
 /// The kernel fills datagrams of a dump up to 32 KiB.
 const BUFFER: usize = 64 * 1024;

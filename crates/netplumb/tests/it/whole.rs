@@ -1,6 +1,8 @@
 //! Links, addresses, routes and neighbours together in a real kernel.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use netplumb::{
     AddrSpec, Desired, FakeKernel, Kernel as _, Netlink, Observed, Op, plan, reconcile,
@@ -143,46 +145,78 @@ fn what_somebody_changed_is_put_right() {
 #[test]
 fn tables_are_read_whole_while_they_change() {
     in_namespace(|| {
-        let mut kernel = Netlink::open().unwrap();
-        // Enough for several datagrams of each dump.
-        for number in 0..100_u8 {
-            let link = veth(&format!("v{number}"), &format!("p{number}"));
-            kernel.apply(&Op::CreateLink(link)).unwrap();
-            let net = addr(&format!("v{number}"), &format!("10.1.{number}.1/32"));
-            kernel.apply(&Op::AddAddr(net)).unwrap();
-        }
+        let mut kernel = many_links();
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             // A thread begins in the namespace of the one that starts it.
-            scope.spawn(|| {
-                let mut other = Netlink::open().unwrap();
-                let (create, delete) = (veth("coming", "going"), MARK.to_owned() + "coming");
-                while !done.load(Ordering::Relaxed) {
-                    other.apply(&Op::CreateLink(create.clone())).unwrap();
-                    let (name, alias) = (name("coming"), delete.clone());
-                    other.apply(&Op::DeleteLink { name, alias }).unwrap();
-                }
-            });
-            let looks: Vec<_> = (0..10).map(|_| kernel.observe()).collect();
+            scope.spawn(|| an_address_comes_and_goes(&|| done.load(Ordering::Relaxed)));
+            let looks: Vec<_> = (0..3).map(|_| kernel.observe()).collect();
             done.store(true, Ordering::Relaxed);
             for look in looks {
                 match look {
-                    Ok(observed) => {
-                        let named = |prefix| {
-                            observed
-                                .links
-                                .keys()
-                                .filter(move |name| name.as_str().starts_with(prefix))
-                        };
-                        assert!(named("v").count() == 100 && named("p").count() == 100);
-                        assert!(observed.addrs.len() >= 100);
-                    }
+                    Ok(observed) => assert_whole(&observed),
                     // Never half an answer.
                     Err(error) => assert!(error.to_string().contains("kept changing"), "{error}"),
                 }
             }
         });
     });
+}
+
+#[test]
+fn tables_that_come_to_a_rest_are_read() {
+    in_namespace(|| {
+        let mut kernel = many_links();
+        let begun = Barrier::new(3);
+        let busy = || {
+            begun.wait();
+            let end = Instant::now() + Duration::from_millis(800);
+            an_address_comes_and_goes(&|| Instant::now() > end);
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(busy);
+            scope.spawn(busy);
+            begun.wait();
+            assert_whole(&kernel.observe().unwrap());
+        });
+    });
+}
+
+/// Enough links and addresses for several datagrams of each dump.
+fn many_links() -> Netlink {
+    let mut kernel = Netlink::open().unwrap();
+    for number in 0..100_u8 {
+        let link = veth(&format!("v{number}"), &format!("p{number}"));
+        kernel.apply(&Op::CreateLink(link)).unwrap();
+        for host in 0..40_u8 {
+            let net = addr(&format!("v{number}"), &format!("10.1.{number}.{host}/32"));
+            kernel.apply(&Op::AddAddr(net)).unwrap();
+        }
+    }
+    kernel
+}
+
+/// Makes and deletes an address, as quickly as that goes, until `done`.
+fn an_address_comes_and_goes(done: &dyn Fn() -> bool) {
+    let mut other = Netlink::open().unwrap();
+    let coming = addr("v0", "10.2.0.1/32");
+    while !done() {
+        // Adding what is there and deleting what is not are no errors.
+        other.apply(&Op::AddAddr(coming.clone())).unwrap();
+        other.apply(&Op::DeleteAddr(coming.clone())).unwrap();
+    }
+}
+
+/// All that [`many_links`] made is there.
+fn assert_whole(observed: &Observed) {
+    let named = |prefix| {
+        let names = observed.links.keys();
+        names
+            .filter(move |name| name.as_str().starts_with(prefix))
+            .count()
+    };
+    assert_eq!([named("v"), named("p")], [100, 100]);
+    assert!(observed.addrs.len() >= 4000);
 }
 
 #[test]
