@@ -317,7 +317,16 @@ pub(super) fn repair(host: &Host) -> Result<()> {
         replace(host)?;
     }
     host.exec(WEB, &image::HEAL)?;
-    host.wait_health(WEB, "healthy")
+    host.wait_health(WEB, "healthy")?;
+    if host.has_left_a_double(WEB)? {
+        println!(
+            "  {}: the engine has left a double of the container",
+            host.site.name
+        );
+        replace(host)?;
+        host.wait_health(WEB, "healthy")?;
+    }
+    Ok(())
 }
 
 /// A new container in the place of the one that is there, of which nothing must be left.

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 
 use super::host::{GATEWAY_NETWORK, Host, PLUGIN};
 use super::{SERVICE_V4, SERVICE_V6, image};
+use crate::wait::{secs, until};
 
 impl Host {
     /// The gateway network of the README: routed, not masqueraded, announced by its label.
@@ -161,6 +162,40 @@ impl Host {
     pub(crate) fn run_web(&self, name: &str, network: &str) -> Result<()> {
         self.create_web(name, network, &[])?;
         self.docker.run(&["start", name]).map(drop)
+    }
+
+    /// Whether a container has found its own address in use, as it does where an engine that was
+    /// killed has left the interface that the container had before, which answers for it: then it
+    /// has no IPv6, whatever the plugin does.
+    ///
+    /// # Errors
+    ///
+    /// When it does not find out in 10 s.
+    pub(crate) fn has_left_a_double(&self, name: &str) -> Result<bool> {
+        // linux/if_addr.h; the flags stand last but one in /proc/net/if_inet6.
+        const DADFAILED: u32 = 0x08;
+        const TENTATIVE: u32 = 0x40;
+        until(
+            "the container's addresses to be its own or not",
+            secs(10),
+            || {
+                let table = self
+                    .docker
+                    .run(&["exec", name, "cat", "/proc/net/if_inet6"])?;
+                let flags: Vec<u32> = table
+                    .lines()
+                    .filter_map(|line| line.split_whitespace().nth(4))
+                    .map(|flags| u32::from_str_radix(flags, 16))
+                    .collect::<Result<_, _>>()
+                    .context("flags of an address")?;
+                let failed = flags.iter().any(|flags| flags & DADFAILED != 0);
+                ensure!(
+                    failed || flags.iter().all(|flags| flags & TENTATIVE == 0),
+                    "some are tentative: {table}"
+                );
+                Ok(failed)
+            },
+        )
     }
 
     /// Creates the web server without starting it, with further options of `docker create`.
