@@ -165,6 +165,15 @@ mod tests {
             ]
         );
     }
+
+    fn bfd() -> Package {
+        Package {
+            name: "bfd".to_owned(),
+            version: "0.1.0".to_owned(),
+            publish: None,
+        }
+    }
+
     #[test]
     fn packages_of_an_earlier_run_are_forgotten_and_no_others() {
         let home = env::temp_dir().join(format!("bgplb-release-{}", std::process::id()));
@@ -175,11 +184,7 @@ mod tests {
         for directory in others.iter().chain([&ours]) {
             fs::create_dir_all(directory).unwrap();
         }
-        let package = Package {
-            name: "bfd".to_owned(),
-            version: "0.1.0".to_owned(),
-            publish: None,
-        };
+        let package = bfd();
         // The second time there is nothing left to forget.
         for _ in 0..2 {
             forget_unpacked(&home, std::slice::from_ref(&package)).unwrap();
@@ -204,11 +209,7 @@ mod tests {
         for directory in ours.iter().chain(&others) {
             fs::create_dir_all(directory).unwrap();
         }
-        let package = Package {
-            name: "bfd".to_owned(),
-            version: "0.1.0".to_owned(),
-            publish: None,
-        };
+        let package = bfd();
         for _ in 0..2 {
             forget_compiled(&profile, std::slice::from_ref(&package)).unwrap();
             assert!(ours.iter().all(|it| !it.exists()));

@@ -51,6 +51,17 @@ async fn tell(session: &mut RawPeer, prefix: &str) {
     session.end_of_rib().await;
 }
 
+/// The first peer tells all it has, and another one is waited for.
+async fn told_in_vain(node: &mut Node, teller: &Identity) -> RawPeer {
+    let mut session = teller
+        .connect_offering(node.address, &[graceful(true)])
+        .await;
+    tell(&mut session, PREFIX).await;
+    ended(node, 0, 2).await;
+    assert!(nothing_is_selected(node));
+    session
+}
+
 #[tokio::test]
 async fn the_first_selection_is_made_with_the_routes_of_all_peers() {
     let mut late = Plan::new(64700);
@@ -125,12 +136,7 @@ async fn peers_that_are_down_by_an_operator_or_not_imported_from_are_not_waited_
         };
     })
     .await;
-    let mut session = teller
-        .connect_offering(node.address, &[graceful(true)])
-        .await;
-    tell(&mut session, PREFIX).await;
-    ended(&node, 0, 2).await;
-    assert!(nothing_is_selected(&mut node));
+    let _session = told_in_vain(&mut node, &teller).await;
     assert!(node.handle.set_peer_down(down.address, None));
     assert_eq!(node.learns().await, format!("{PREFIX} via [192.0.2.77]"));
     node.stop().await;
@@ -139,12 +145,7 @@ async fn peers_that_are_down_by_an_operator_or_not_imported_from_are_not_waited_
 #[tokio::test]
 async fn a_peer_that_is_no_longer_wanted_is_not_waited_for() {
     let (mut node, [teller, gone]) = restarted(|_| {}).await;
-    let mut session = teller
-        .connect_offering(node.address, &[graceful(true)])
-        .await;
-    tell(&mut session, PREFIX).await;
-    ended(&node, 0, 2).await;
-    assert!(nothing_is_selected(&mut node));
+    let _session = told_in_vain(&mut node, &teller).await;
     assert!(node.handle.remove_peer(gone.address.into()).await.unwrap());
     assert_eq!(node.learns().await, format!("{PREFIX} via [192.0.2.77]"));
     node.stop().await;
@@ -153,12 +154,7 @@ async fn a_peer_that_is_no_longer_wanted_is_not_waited_for() {
 #[tokio::test]
 async fn a_speaker_that_stops_meanwhile_ends_its_readers() {
     let (mut node, [teller, _]) = restarted(|_| {}).await;
-    let mut session = teller
-        .connect_offering(node.address, &[graceful(true)])
-        .await;
-    tell(&mut session, PREFIX).await;
-    ended(&node, 0, 2).await;
-    assert!(nothing_is_selected(&mut node));
+    let _session = told_in_vain(&mut node, &teller).await;
     node.peer(|peer| peer.state == State::Established).await;
     let mut learned = node.handle.learned();
     let mut deferred = node.handle.selection_deferred();
