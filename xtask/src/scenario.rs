@@ -66,7 +66,11 @@ pub(crate) fn await_gateways(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// Starts the service on every host and waits until it is healthy, announced and installed.
+/// Starts the service on every host and waits until it is healthy, announced and installed, and
+/// until every host answers.
+///
+/// The last is more than the rest: Docker's bridge, by which the answers go, begins to work with
+/// its first container, and over IPv6 the kernel looks for duplicates of its address first.
 ///
 /// # Errors
 ///
@@ -84,7 +88,7 @@ pub(crate) fn serve(lab: &Lab) -> Result<()> {
     for host in &lab.hosts {
         expect_host_routes(host, true)?;
     }
-    Ok(())
+    lab.wait_answers(&lab.all())
 }
 
 /// Waits until the host's own routes to the service are there, on the network's bridge, or gone.

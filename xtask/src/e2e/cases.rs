@@ -86,8 +86,7 @@ fn other_password(lab: &Lab) -> Result<()> {
 }
 
 fn healthy_containers(lab: &Lab) -> Result<()> {
-    scenario::serve(lab)?;
-    lab.wait_answers(&lab.all())
+    scenario::serve(lab)
 }
 
 fn unhealthy_container(lab: &Lab) -> Result<()> {
@@ -108,7 +107,6 @@ fn unhealthy_container(lab: &Lab) -> Result<()> {
 fn drain(lab: &Lab) -> Result<()> {
     let [h1, h2] = hosts(lab)?;
     scenario::serve(lab)?;
-    lab.wait_answers(&[h1, h2])?;
     let client = RunningClient::start(&lab.client_netns, &service_addresses()?, 2)?;
     let begin = Instant::now();
     let docker = h1.docker.clone();

@@ -147,7 +147,6 @@ fn set(host: &Host, setting: &str) -> Result<()> {
 
 fn with_restarting_stop(lab: &Lab, host: &Host) -> Result<()> {
     scenario::serve(lab)?;
-    lab.wait_answers(&lab.all())?;
     let client = RunningClient::start(&lab.client_netns, &service_addresses()?, 2)?;
     let pid = host.plugin_pid()?;
     let docker = host.docker.clone();

@@ -27,7 +27,6 @@ pub(super) const CASES: [(&str, Case); 2] = [
 fn deleted(lab: &Lab) -> Result<()> {
     let [h1, h2] = hosts(lab)?;
     scenario::serve(lab)?;
-    lab.wait_answers(&[h1, h2])?;
     let [v4, _] = service_addresses()?;
     let bridge = h1.service_link(v4)?.context("a route to the service")?;
     let before = scenario::traces(h1)?;

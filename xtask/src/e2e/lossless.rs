@@ -28,11 +28,6 @@ pub(super) const CASES: [(&str, Case); 4] = [
     ),
 ];
 
-fn serve(lab: &Lab) -> Result<()> {
-    scenario::serve(lab)?;
-    lab.wait_answers(&lab.all())
-}
-
 fn others<'a>(lab: &'a Lab, host: &Host) -> Vec<&'a Host> {
     let hosts = lab.hosts.iter();
     hosts
@@ -41,7 +36,7 @@ fn others<'a>(lab: &'a Lab, host: &Host) -> Vec<&'a Host> {
 }
 
 fn drain(lab: &Lab) -> Result<()> {
-    serve(lab)?;
+    scenario::serve(lab)?;
     let load = Load::start(lab)?;
     let host = &lab.hosts[0];
     host.docker.run(&["kill", "--signal", "SIGUSR2", WEB])?;
@@ -81,7 +76,7 @@ fn rolling(lab: &Lab) -> Result<()> {
 }
 
 fn crash(lab: &Lab) -> Result<()> {
-    serve(lab)?;
+    scenario::serve(lab)?;
     let load = Load::start(lab)?;
     for host in &lab.hosts {
         let pid = host.plugin_pid()?;
@@ -120,7 +115,7 @@ fn set(host: &Host, setting: &str) -> Result<()> {
 fn with_restarting_stop(lab: &Lab, host: &Host) -> Result<()> {
     scenario::await_gateways(lab)?;
     let before = scenario::traces(host)?;
-    serve(lab)?;
+    scenario::serve(lab)?;
     let there = scenario::traces(host)?;
     let load = Load::start(lab)?;
     let docker = host.docker.clone();

@@ -28,6 +28,8 @@ pub(crate) struct Tally {
     pub(crate) skipped: u32,
     /// Each test by its full name, in the order they ran.
     pub(crate) outcomes: Vec<(String, Outcome)>,
+    /// Why those that did not hold did not, to be said again where everybody looks: at the end.
+    reasons: Vec<String>,
 }
 
 impl std::fmt::Display for Tally {
@@ -36,7 +38,10 @@ impl std::fmt::Display for Tally {
             f,
             "{} passed, {} failed, {} skipped",
             self.passed, self.failed, self.skipped
-        )
+        )?;
+        self.reasons
+            .iter()
+            .try_for_each(|reason| write!(f, "\n{reason}"))
     }
 }
 
@@ -71,7 +76,9 @@ impl Tally {
     pub(super) fn fail(&mut self, name: &str, reason: &str) {
         self.failed += 1;
         self.outcomes.push((name.to_owned(), Outcome::Failed));
-        println!("test {name} ... FAILED: {reason}");
+        let line = format!("test {name} ... FAILED: {reason}");
+        println!("{line}");
+        self.reasons.push(line);
     }
 
     /// Notes a test that cannot run here.
