@@ -45,13 +45,23 @@ impl Connection {
 
     /// Deletes the route with all its next hops.
     pub(super) fn delete_route(&mut self, key: &RouteKey) -> Result<(), Cause> {
-        if needs_look(key) && !self.slot(key)?.iter().any(|route| route.is(key)) {
+        if needs_look(key) && !self.stands(key)? {
             return Ok(());
         }
         match self.change(delete_request(key, NlmF::ACK)?) {
             Err(cause) if cause.is_errno(libc::ESRCH) => Ok(()),
             result => result,
         }
+    }
+
+    /// Whether the table has this route. If packets take it, the kernel says so
+    /// without the table being read, however long that is.
+    fn stands(&mut self, key: &RouteKey) -> Result<bool, Cause> {
+        let taken = self.route_taken(key.dst.network())?;
+        if taken.is_some_and(|route| route.is(key)) {
+            return Ok(true);
+        }
+        Ok(self.slot(key)?.iter().any(|route| route.is(key)))
     }
 
     /// Carries out many changes, in order, and yields what became of each.

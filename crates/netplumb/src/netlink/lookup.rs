@@ -18,6 +18,17 @@ impl Connection {
     /// The route of a table that packets to `address` take; `None` if they
     /// take none, or one whose link is down.
     pub(super) fn route_to(&mut self, address: IpAddr) -> Result<Option<RawRoute>, Cause> {
+        let answer = self.ask_the_way(address)?;
+        Ok(answer.and_then(|payload| read(&payload)))
+    }
+
+    /// The same, whatever the state of its link.
+    pub(super) fn route_taken(&mut self, address: IpAddr) -> Result<Option<RawRoute>, Cause> {
+        let answer = self.ask_the_way(address)?;
+        Ok(answer.and_then(|payload| RawRoute::read(&payload)))
+    }
+
+    fn ask_the_way(&mut self, address: IpAddr) -> Result<Option<Vec<u8>>, Cause> {
         let mut attrs = RtBuffer::new();
         attrs.push(attr(Rta::Dst, &ip_octets(address))?);
         let header = RtmsgBuilder::default()
@@ -43,9 +54,7 @@ impl Connection {
         match self.get(request) {
             // A route may say that there is no way, each kind with its own error.
             Err(cause) if no_way.iter().any(|errno| cause.is_errno(*errno)) => Ok(None),
-            Err(cause) => Err(cause),
-            Ok(None) => Ok(None),
-            Ok(Some(payload)) => Ok(read(&payload)),
+            answer => answer,
         }
     }
 }

@@ -38,9 +38,9 @@ use crate::route::RouteSpec;
 ///
 /// Every call blocks until the kernel has answered, at most for seconds.
 /// Applying one operation asks for single links by name but reads no table,
-/// with three exceptions that are all off the usual path: a route found in
-/// place that this value has neither made nor observed, the deletion of an IPv4
-/// route of metric 0, and a next hop whose number is taken.
+/// with two exceptions that are both off the usual path: a route found in place
+/// that this value has neither made nor observed, and the deletion of an IPv4
+/// route of metric 0 by which the kernel would not send packets.
 pub struct Netlink {
     connection: Connection,
     /// Routes that are made by [`Kernel::change_routes`] are not among them: its
@@ -61,6 +61,13 @@ impl Netlink {
             connection,
             known: Known::default(),
         })
+    }
+
+    /// How many of the kernel's tables were read so far: what is done often
+    /// should need none, as tables can be long.
+    #[must_use]
+    pub const fn tables_read(&self) -> u64 {
+        self.connection.tables_read()
     }
 
     /// What the kernel calls our socket (`nlmsg_pid`).
@@ -144,8 +151,7 @@ impl Netlink {
                 Ok(())
             }
             Op::ReplaceNextHop(spec) => {
-                let links = |connection: &mut Connection| Ok(names(&connection.links()?));
-                connection.replace_next_hop(spec, links)?;
+                connection.replace_next_hop(spec)?;
                 self.known.insert_next_hop(spec);
                 Ok(())
             }

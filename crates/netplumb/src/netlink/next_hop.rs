@@ -27,12 +27,13 @@ impl Connection {
 
     /// Makes the next hop or changes the one of that number. One that is as it
     /// should be is left in peace.
-    pub(super) fn replace_next_hop(
-        &mut self,
-        spec: &NextHopObject,
-        names: impl FnOnce(&mut Self) -> Result<Names, Cause>,
-    ) -> Result<(), Cause> {
-        let (header, attrs) = self.written(spec)?;
+    pub(super) fn replace_next_hop(&mut self, spec: &NextHopObject) -> Result<(), Cause> {
+        // Of the links there are, it can only be as it should be by its own.
+        let mut names = Names::new();
+        if let Some(link) = spec.link() {
+            names.insert(self.index_of(link)?, link.clone());
+        }
+        let (header, attrs) = written(spec, &names)?;
         let make = NlmF::ACK | NlmF::CREATE | NlmF::EXCL;
         match self.change(request(NEW, make, header, &attrs)?) {
             Err(cause) if cause.is_errno(libc::EEXIST) => {}
@@ -40,7 +41,6 @@ impl Connection {
         }
         let id = to_octets(&attr_u32(NHA_ID, spec.id.get())?)?;
         let there = self.get(request(GET, NlmF::ACK, Header::default(), &id)?)?;
-        let names = names(self)?;
         if let Some(there) = there.and_then(|payload| read(&payload, &names)) {
             if there.protocol != spec.protocol {
                 return Err(Cause::NotOurs(format!(
@@ -63,44 +63,44 @@ impl Connection {
             result => result,
         }
     }
+}
 
-    /// The header's fields and the attributes of a next hop to be made.
-    fn written(&mut self, spec: &NextHopObject) -> Result<(Header, Vec<u8>), Cause> {
-        let mut header = Header {
-            protocol: spec.protocol,
-            ..Header::default()
-        };
-        let mut attrs = to_octets(&attr_u32(NHA_ID, spec.id.get())?)?;
-        match &spec.kind {
-            NextHopKind::Gateway {
-                gateway,
-                link,
-                onlink,
-            } => {
-                header.family = u8::from(family(*gateway));
-                header.flags = if *onlink { RTNH_F_ONLINK } else { 0 };
-                let index = self.index_of(link)?;
-                attrs.extend(to_octets(&attr_u32(NHA_OIF, index)?)?);
-                attrs.extend(to_octets(&attr(NHA_GATEWAY, &ip_octets(*gateway))?)?);
+/// The header's fields and the attributes of a next hop to be made by the one
+/// link of `names`.
+fn written(spec: &NextHopObject, names: &Names) -> Result<(Header, Vec<u8>), Cause> {
+    let mut header = Header {
+        protocol: spec.protocol,
+        ..Header::default()
+    };
+    let mut attrs = to_octets(&attr_u32(NHA_ID, spec.id.get())?)?;
+    match &spec.kind {
+        NextHopKind::Gateway {
+            gateway, onlink, ..
+        } => {
+            header.family = u8::from(family(*gateway));
+            header.flags = if *onlink { RTNH_F_ONLINK } else { 0 };
+            for index in names.keys() {
+                attrs.extend(to_octets(&attr_u32(NHA_OIF, *index)?)?);
             }
-            NextHopKind::Resilient(group) => {
-                attrs.extend(to_octets(&attr(NHA_GROUP, &members(group))?)?);
-                let kind = GROUP_RESILIENT.to_ne_bytes();
-                attrs.extend(to_octets(&attr(NHA_GROUP_TYPE, &kind)?)?);
-                let settings = [
-                    attr(RES_BUCKETS, &group.buckets.to_ne_bytes())?,
-                    attr_u32(RES_IDLE_TIMER, ticks(group.idle_time))?,
-                    attr_u32(RES_UNBALANCED_TIMER, ticks(group.unbalanced_time))?,
-                ];
-                let nest = attr_nest(NHA_RES_GROUP | NLA_F_NESTED, &settings)?;
-                attrs.extend(to_octets(&nest)?);
-            }
-            NextHopKind::Other => {
-                return Err(Cause::Misuse("a next hop needs a gateway or members"));
-            }
+            attrs.extend(to_octets(&attr(NHA_GATEWAY, &ip_octets(*gateway))?)?);
         }
-        Ok((header, attrs))
+        NextHopKind::Resilient(group) => {
+            attrs.extend(to_octets(&attr(NHA_GROUP, &members(group))?)?);
+            let kind = GROUP_RESILIENT.to_ne_bytes();
+            attrs.extend(to_octets(&attr(NHA_GROUP_TYPE, &kind)?)?);
+            let settings = [
+                attr(RES_BUCKETS, &group.buckets.to_ne_bytes())?,
+                attr_u32(RES_IDLE_TIMER, ticks(group.idle_time))?,
+                attr_u32(RES_UNBALANCED_TIMER, ticks(group.unbalanced_time))?,
+            ];
+            let nest = attr_nest(NHA_RES_GROUP | NLA_F_NESTED, &settings)?;
+            attrs.extend(to_octets(&nest)?);
+        }
+        NextHopKind::Other => {
+            return Err(Cause::Misuse("a next hop needs a gateway or members"));
+        }
     }
+    Ok((header, attrs))
 }
 
 /// `struct nexthop_grp` for each member, the weights one less than they are.

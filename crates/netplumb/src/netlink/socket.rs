@@ -19,6 +19,8 @@ pub(super) struct Connection {
     port: u32,
     seq: u32,
     buffer: Vec<u8>,
+    /// How many tables were asked for.
+    tables_read: u64,
 }
 
 impl Connection {
@@ -44,7 +46,12 @@ impl Connection {
             port,
             seq: 0,
             buffer: Vec::with_capacity(BUFFER),
+            tables_read: 0,
         })
+    }
+
+    pub(super) const fn tables_read(&self) -> u64 {
+        self.tables_read
     }
 
     pub(super) const fn port(&self) -> u32 {
@@ -145,6 +152,7 @@ impl Connection {
         mut visit: impl FnMut(&[u8]),
     ) -> Result<Dump, Cause> {
         self.seq = self.seq.wrapping_add(1);
+        self.tables_read += 1;
         let mut dump = Dump::new(self.seq, self.port);
         let mut datagram = Vec::new();
         request.write(&mut datagram, self.seq, NlmF::empty());

@@ -242,3 +242,25 @@ fn next_hops_on_links_of_another_owner_are_left_alone() {
         assert_ne!(plan(&Desired::default(), &observed, &ours()), []);
     });
 }
+
+#[test]
+fn what_an_earlier_run_delivered_is_made_and_deleted_again_without_reading_a_table() {
+    in_namespace(|| {
+        let mut before = Netlink::open().unwrap();
+        links(&mut before);
+        settle(&mut before, &world());
+        let mut kernel = Netlink::open().unwrap();
+        let mut next_hops: Vec<_> = world().next_hops.into_values().collect();
+        // A group comes after its members.
+        next_hops.sort_by_key(|it| it.members().count());
+        for next_hop in next_hops {
+            kernel.apply(&Op::ReplaceNextHop(next_hop)).unwrap();
+        }
+        for route in world().routes.into_keys() {
+            kernel.apply(&Op::DeleteRoute(route)).unwrap();
+        }
+        assert_eq!(kernel.tables_read(), 0);
+        assert_eq!(ip("route show proto bgp"), "");
+        assert_eq!(ip("-6 route show proto bgp"), "");
+    });
+}
