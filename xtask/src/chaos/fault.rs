@@ -317,7 +317,17 @@ pub(super) fn repair(host: &Host) -> Result<()> {
         replace(host)?;
     }
     host.exec(WEB, &image::HEAL)?;
-    host.wait_health(WEB, "healthy")?;
+    if let Err(error) = host.wait_health(WEB, "healthy") {
+        if host.probes(WEB)? {
+            return Err(error);
+        }
+        println!(
+            "  {}: the engine has ceased to run the health check",
+            host.site.name
+        );
+        replace(host)?;
+        host.wait_health(WEB, "healthy")?;
+    }
     if host.has_left_a_double(WEB)? {
         println!(
             "  {}: the engine has left a double of the container",

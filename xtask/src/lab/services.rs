@@ -1,6 +1,7 @@
 //! Networks and containers of a host, as the README makes them.
 
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -196,6 +197,24 @@ impl Host {
                 Ok(failed)
             },
         )
+    }
+
+    /// Whether the engine runs the container's health check: an engine that ends in the moment in
+    /// which it would begin with that never does, and what it says of the health stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// When Docker does not know the container.
+    pub(crate) fn probes(&self, name: &str) -> Result<bool> {
+        let log = || {
+            let container = self.docker.inspect("container", name)?;
+            anyhow::Ok(container["State"]["Health"]["Log"].clone())
+        };
+        let before = log()?;
+        // What does not happen can't be awaited: several times the interval and the time limit of
+        // a check.
+        thread::sleep(secs(5));
+        Ok(log()? != before)
     }
 
     /// Creates the web server without starting it, with further options of `docker create`.
