@@ -6,7 +6,6 @@ use bgp_wire::{
     Asn, BgpIdentifier, DecodeError, Family, MessageType, Notification, NotificationCode, Role,
 };
 
-use crate::hard_reset;
 use crate::state::State;
 
 /// Why a session, or an attempt at one, ended; `Display` is one line in the
@@ -75,7 +74,7 @@ struct Words<'a>(&'a Notification);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match hard_reset::unwrap(self.0) {
+        match self.0.inside_hard_reset() {
             Some(inner) => write!(f, "{}: {inner}", self.0.code),
             None => self.0.fmt(f),
         }

@@ -13,18 +13,6 @@ pub(crate) fn wrap(notification: &Notification) -> Notification {
     Notification::with_data(NotificationCode::CEASE_HARD_RESET, data.freeze())
 }
 
-/// What a Hard Reset has inside; `None` if it is none, or empty.
-pub(crate) fn unwrap(notification: &Notification) -> Option<Notification> {
-    if notification.code != NotificationCode::CEASE_HARD_RESET {
-        return None;
-    }
-    let (&[code, subcode], _) = notification.data.split_first_chunk::<2>()?;
-    Some(Notification {
-        code: NotificationCode { code, subcode },
-        data: notification.data.slice(2..),
-    })
-}
-
 /// Whether a reset with this code shall leave no routes behind, neither ours
 /// with the peer nor its with us.
 pub(crate) fn is_final(code: NotificationCode) -> bool {
@@ -49,8 +37,8 @@ mod tests {
         let hard = wrap(&inner);
         assert_eq!(hard.code, NotificationCode::CEASE_HARD_RESET);
         assert_eq!(hard.data.get(..3), Some(&[6, 2, 10][..]));
-        assert_eq!(unwrap(&hard), Some(inner.clone()));
-        assert_eq!(unwrap(&inner), None);
+        assert_eq!(hard.inside_hard_reset(), Some(inner.clone()));
+        assert_eq!(inner.inside_hard_reset(), None);
     }
 
     #[test]
@@ -58,7 +46,7 @@ mod tests {
         for data in [&b""[..], b"\x06"] {
             let code = NotificationCode::CEASE_HARD_RESET;
             let hard = Notification::with_data(code, data.to_vec());
-            assert_eq!(unwrap(&hard), None);
+            assert_eq!(hard.inside_hard_reset(), None);
         }
     }
 }

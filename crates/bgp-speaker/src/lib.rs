@@ -11,6 +11,8 @@
 //! go. [`SpeakerHandle::learned`] reads the routes accepted from peers, best
 //! paths chosen and equal ones combined. [`SpeakerHandle::learned_page`] and
 //! [`SpeakerHandle::announced_page`] show both tables to people, in pieces.
+//! [`PeerStatus::diagnose`] says why a peer has no session, or one that does less
+//! than it was configured for, and what mends it.
 //!
 //! # What it does not do
 //!
@@ -93,6 +95,7 @@ mod controls;
 #[allow(unsafe_code)]
 mod datagram;
 mod decision;
+mod diagnosis;
 mod dismissal;
 mod gateway;
 mod guests;
@@ -118,6 +121,8 @@ mod session;
 mod socket;
 mod speaker;
 mod status;
+mod tcp_drops;
+mod trouble;
 #[allow(unsafe_code)]
 mod ttl_security;
 mod unnumbered;
@@ -129,6 +134,7 @@ pub use config::{
     BGP_PORT, BesideBest, ConfigError, DynamicPeers, Export, IdleHold, Import, Initiation,
     Multipath, PeerKey, PeerSettings, PrefixRange, RemoteAs, SpeakerConfig, Ttl,
 };
+pub use diagnosis::{Diagnosis, HostView, Way};
 pub use gateway::Gateway;
 pub use learned::{LearnedChange, LearnedRoutes};
 pub use naming::NameError;
@@ -140,6 +146,8 @@ pub use restart::{GracefulRestart, Restarting};
 pub use rib::{RibChange, RibVersion};
 pub use secret::Secret;
 pub use speaker::{Speaker, SpeakerHandle};
-pub use status::{PeerError, PeerStatus, PeerStatuses};
+pub use status::{PeerStatus, PeerStatuses};
+pub use tcp_drops::TcpDrops;
+pub use trouble::{PeerError, Trouble};
 pub use unnumbered::{PeerLink, PeerLinks};
 pub use view::{AnnouncedRoute, LearnedRoute};

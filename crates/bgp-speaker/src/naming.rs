@@ -124,7 +124,7 @@ mod tests {
             interface: interface.map(str::to_owned),
             ..PeerSettings::new(address.parse::<IpAddr>().unwrap(), Asn::new(64513))
         };
-        PeerStatus::new(0, &settings)
+        PeerStatus::new(0, &settings, Asn::new(65001))
     }
 
     fn found(interface: &str, neighbour: Option<&str>) -> PeerStatus {

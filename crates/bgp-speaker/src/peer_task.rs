@@ -185,7 +185,10 @@ impl PeerTask {
     fn carry_out(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             match output {
-                Output::Connect => self.dialing = Some(self.dial()),
+                Output::Connect => {
+                    self.count_drops();
+                    self.dialing = Some(self.dial());
+                }
                 Output::Transmit(connection, octets) => {
                     if let Some(wire) = self.wire(connection) {
                         wire.unsent.extend_from_slice(&octets);

@@ -32,7 +32,7 @@ use crate::speaker::Shared;
 use crate::status::PeerStatus;
 use crate::{
     ConfigError, DynamicPeers, LocalAddresses, PeerError, PeerKey, PeerSettings, SpeakerConfig,
-    listener, unnumbered,
+    Trouble, listener, unnumbered,
 };
 
 /// What may be asked of the roster.
@@ -270,7 +270,7 @@ impl Roster {
         let slot = self.free_slot();
         self.slots.insert(slot);
         self.shared.make_room(slot + 1);
-        let mut status = PeerStatus::new(slot, &settings);
+        let mut status = PeerStatus::new(slot, &settings, self.config.local_as);
         status.dynamic = dynamic.is_some();
         let unprotected = match dynamic {
             // Its prefix has a key.
@@ -280,7 +280,7 @@ impl Roster {
         if let Some((_, reason)) = unprotected.first() {
             warn!(peer = %key, %reason, "connections from this peer are refused");
             let text = format!("connections from it are refused: {reason}");
-            status.last_error = Some(PeerError::now(text));
+            status.last_error = Some(PeerError::now(text, Trouble::Other));
         }
         self.shared.statuses.send_modify(|all| all.insert(status));
         let (inbox, accepted) = inbox();

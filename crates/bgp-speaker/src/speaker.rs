@@ -70,7 +70,7 @@ impl Speaker {
             rib: Arc::new(RwLock::new(Rib::new(peers.len()))),
             versions: watch::Sender::new(RibVersion::default()),
             sent: RwLock::new(peers.iter().map(|_| watch::Sender::new(None)).collect()),
-            statuses: watch::Sender::new(PeerStatuses::new(peers)),
+            statuses: watch::Sender::new(PeerStatuses::new(peers, config.local_as)),
             learned: Arc::new(LearnedShared::new(
                 config.multipath,
                 config.track_next_hops,

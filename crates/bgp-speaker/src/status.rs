@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bgp_fsm::{Negotiated, State};
-use bgp_wire::Family;
+use bgp_wire::{Asn, Family};
 
-use crate::{BfdStatus, PeerKey, PeerSettings, RemoteAs};
+use crate::tcp_drops::TcpDrops;
+use crate::{BfdStatus, PeerError, PeerKey, PeerSettings, RemoteAs};
 
 /// Every peer at one moment: those of the configuration in its order, and
 /// those that came later where there was room.
@@ -16,11 +17,11 @@ use crate::{BfdStatus, PeerKey, PeerSettings, RemoteAs};
 pub struct PeerStatuses(Vec<PeerStatus>);
 
 impl PeerStatuses {
-    pub(crate) fn new(peers: &[PeerSettings]) -> Self {
+    pub(crate) fn new(peers: &[PeerSettings], local_as: Asn) -> Self {
         let statuses = peers.iter().enumerate();
         Self(
             statuses
-                .map(|(slot, peer)| PeerStatus::new(slot, peer))
+                .map(|(slot, peer)| PeerStatus::new(slot, peer, local_as))
                 .collect(),
         )
     }
@@ -98,6 +99,9 @@ pub struct PeerStatus {
     pub since: SystemTime,
     /// The last thing that went wrong, in words; kept after recovery.
     pub last_error: Option<PeerError>,
+    /// The NOTIFICATION, of either side, that ended the last session or
+    /// attempt at one; `None` while there is a session.
+    pub notified: Option<PeerError>,
     /// What both sides agreed on; `Some` while Established.
     pub negotiated: Option<Arc<Negotiated>>,
     /// Our own address on the session; `Some` while Established.
@@ -123,10 +127,19 @@ pub struct PeerStatus {
     pub graceful_shutdown: bool,
     /// The BFD session; `None` without one.
     pub bfd: Option<BfdStatus>,
+    /// What it is configured to be.
+    pub settings: Arc<PeerSettings>,
+    /// Our autonomous system towards it.
+    pub local_as: Asn,
+    /// What the kernel had dropped when the attempt to connect began that goes
+    /// on; `None` before the first.
+    pub(crate) drops_before: Option<TcpDrops>,
+    /// What it dropped during the one before that.
+    pub(crate) drops_of_last: TcpDrops,
 }
 
 impl PeerStatus {
-    pub(crate) fn new(slot: usize, settings: &PeerSettings) -> Self {
+    pub(crate) fn new(slot: usize, settings: &PeerSettings, local_as: Asn) -> Self {
         Self {
             slot,
             name: settings.name.clone(),
@@ -138,6 +151,7 @@ impl PeerStatus {
             state: State::Idle,
             since: SystemTime::now(),
             last_error: None,
+            notified: None,
             negotiated: None,
             local_address: None,
             withheld: Vec::new(),
@@ -149,7 +163,18 @@ impl PeerStatus {
             administratively_down: false,
             graceful_shutdown: false,
             bfd: None,
+            settings: Arc::new(settings.clone()),
+            local_as: settings.own_as(local_as),
+            drops_before: None,
+            drops_of_last: TcpDrops::default(),
         }
+    }
+
+    /// Another attempt to connect begins.
+    pub(crate) fn count_drops(&mut self) {
+        let now = TcpDrops::read();
+        let before = self.drops_before.replace(now);
+        self.drops_of_last = before.map(|before| now - before).unwrap_or_default();
     }
 
     /// What tells this peer from others.
@@ -166,23 +191,5 @@ impl PeerStatus {
         self.negotiated
             .as_ref()
             .is_some_and(|n| n.families.iter().all(|f| self.end_of_rib.contains(f)))
-    }
-}
-
-/// Something that went wrong with a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerError {
-    /// When.
-    pub at: SystemTime,
-    /// What, in one line.
-    pub text: String,
-}
-
-impl PeerError {
-    pub(crate) fn now(text: impl Into<String>) -> Self {
-        Self {
-            at: SystemTime::now(),
-            text: text.into(),
-        }
     }
 }

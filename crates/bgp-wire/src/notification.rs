@@ -131,6 +131,30 @@ impl NotificationCode {
         }
     }
 
+    /// The section that says what the code means and when it is sent.
+    #[must_use]
+    pub const fn reference(self) -> &'static str {
+        match (self.code, self.subcode) {
+            (1, _) => "RFC 4271 section 6.1",
+            (2, 3) => "RFC 6286 section 2.2",
+            (2, 7) => "RFC 5492 section 5",
+            (2, 11) => "RFC 9234 section 4.2",
+            (2, _) => "RFC 4271 section 6.2",
+            (3, _) => "RFC 4271 section 6.3",
+            (4, _) => "RFC 4271 section 6.5",
+            (5, 0) => "RFC 4271 section 6.6",
+            (5, _) => "RFC 6608 section 3",
+            (6, 1..=6 | 8) => "RFC 4486 section 3",
+            (6, 7) => "RFC 4271 section 6.8",
+            (6, 9) => "RFC 8538 section 3.1",
+            (6, 10) => "RFC 9384 section 2",
+            (6, _) => "RFC 4271 section 6.7",
+            (7, _) => "RFC 7313 section 5",
+            (8, _) => "RFC 9687 section 3.3",
+            _ => "no RFC known here",
+        }
+    }
+
     /// Whether the data may hold a shutdown communication (RFC 9003).
     #[must_use]
     pub const fn carries_communication(self) -> bool {
@@ -170,6 +194,20 @@ const COMMUNICATION_LIMIT: usize = 255;
 const DATA_LIMIT: usize = MaxMessageLen::STANDARD.get() - HEADER_LEN - 2;
 
 impl Notification {
+    /// The NOTIFICATION that a Hard Reset carries, which says why (RFC 8538
+    /// section 3.1); `None` if this is no Hard Reset, or an empty one.
+    #[must_use]
+    pub fn inside_hard_reset(&self) -> Option<Self> {
+        if self.code != NotificationCode::CEASE_HARD_RESET {
+            return None;
+        }
+        let (&[code, subcode], _) = self.data.split_first_chunk::<2>()?;
+        Some(Self {
+            code: NotificationCode { code, subcode },
+            data: self.data.slice(2..),
+        })
+    }
+
     /// Without data.
     #[must_use]
     pub const fn new(code: NotificationCode) -> Self {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tracing::info;
 
 use super::PeerTask;
-use crate::BfdStatus;
+use crate::{BfdStatus, Trouble};
 
 /// The peer's BFD session, and how many of its failures were seen.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl PeerTask {
                     restart_shows_until: None,
                 });
             }
-            Err(error) => self.note_error(format!("BFD: {error}")),
+            Err(error) => self.note_error(format!("BFD: {error}"), Trouble::Other),
         }
     }
 
@@ -78,7 +78,7 @@ impl PeerTask {
     pub(super) fn bfd_changed(&mut self, now: Instant, changed: bool) {
         let Some(bfd) = self.bfd.as_mut().filter(|_| changed) else {
             self.bfd = None;
-            self.note_error("BFD: its thread has ended".to_owned());
+            self.note_error("BFD: its thread has ended".to_owned(), Trouble::Other);
             return;
         };
         let status = bfd.status.borrow_and_update().clone();

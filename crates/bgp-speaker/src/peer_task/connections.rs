@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::PeerTask;
+use crate::Trouble;
 use crate::wire::{Flushed, Wire};
 
 impl PeerTask {
@@ -29,7 +30,9 @@ impl PeerTask {
                 let connected = Input::TcpConnected(Connection::Incoming);
                 self.machine.handle_input(now, connected);
             }
-            Err(error) => self.note_error(format!("accepted connection: {error}")),
+            Err(error) => {
+                self.note_error(format!("accepted connection: {error}"), Trouble::Other);
+            }
         }
     }
 
@@ -54,7 +57,11 @@ impl PeerTask {
             }
             Err(error) => {
                 let (address, port) = (self.settings.key(), self.settings.port);
-                self.note_error(format!("connect to {address} port {port}: {error}"));
+                let trouble = Trouble::Connect(error.raw_os_error());
+                self.note_error(
+                    format!("connect to {address} port {port}: {error}"),
+                    trouble,
+                );
                 Input::TcpFailed(Connection::Outgoing)
             }
         };
@@ -111,7 +118,11 @@ impl PeerTask {
     }
 
     fn lost(&mut self, now: Instant, connection: Connection, error: &io::Error) {
-        self.note_error(format!("connection lost: {error}"));
+        let trouble = Trouble::Lost {
+            errno: error.raw_os_error(),
+            state: self.machine.state(),
+        };
+        self.note_error(format!("connection lost: {error}"), trouble);
         *self.slot(connection) = None;
         self.machine.handle_input(now, Input::TcpFailed(connection));
     }

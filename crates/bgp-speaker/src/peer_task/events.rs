@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bgp_fsm::{Cause, DownReason, Event, Input, Negotiated, StaleEnd};
+use bgp_fsm::{Cause, DownReason, Event, Input, Negotiated, StaleEnd, State};
 use bgp_wire::{Family, RawMessage, SessionKind};
 use tracing::{debug, info, warn};
 
 use super::PeerTask;
-use crate::PeerError;
 use crate::adj_rib_out::SessionFacts;
 use crate::session::Session;
+use crate::{PeerError, Trouble};
 
 impl PeerTask {
     /// What the machine reports: the session's life, its routes, and status.
@@ -22,6 +22,9 @@ impl PeerTask {
                 self.shared.update_status(self.index, |status| {
                     status.state = to;
                     status.since = SystemTime::now();
+                    if to == State::Established {
+                        status.notified = None;
+                    }
                 });
             }
             Event::Established(negotiated) => self.established(*negotiated),
@@ -72,7 +75,8 @@ impl PeerTask {
                     info!(peer = %self.settings.key(), "session ended: {reason}");
                 } else if !matches!(reason, DownReason::TcpConnectionFails { .. }) {
                     let nobody = self.nobody_found();
-                    self.note_error(nobody.unwrap_or_else(|| reason.to_string()));
+                    let text = nobody.unwrap_or_else(|| reason.to_string());
+                    self.note_error(text, Trouble::Ended(reason));
                 }
             }
             _ => {}
@@ -199,7 +203,7 @@ impl PeerTask {
     }
 
     /// Puts trouble into the status, and into the log when it is news.
-    pub(super) fn note_error(&self, text: String) {
+    pub(super) fn note_error(&self, text: String, trouble: Trouble) {
         let peer = self.settings.key();
         let mut news = false;
         self.shared.update_status(self.index, |status| {
@@ -207,7 +211,11 @@ impl PeerTask {
                 .last_error
                 .as_ref()
                 .is_none_or(|last| last.text != text);
-            status.last_error = Some(PeerError::now(text.clone()));
+            let error = PeerError::now(text.clone(), trouble);
+            if error.is_notification() {
+                status.notified = Some(error.clone());
+            }
+            status.last_error = Some(error);
         });
         if news {
             warn!(%peer, "{text}");

@@ -9,6 +9,7 @@ use bgp_wire::{Family, NotificationCode};
 use tracing::info;
 
 use super::PeerTask;
+use crate::PeerStatus;
 use crate::controls::AdministrativelyDown;
 
 impl PeerTask {
@@ -46,7 +47,14 @@ impl PeerTask {
             None => Input::ManualStart,
             Some(AdministrativelyDown { communication }) => Input::ManualStop { communication },
         };
+        self.count_drops();
         self.machine.handle_input(now, input);
+    }
+
+    /// From here on, who knows what the kernel drops of the peer's segments.
+    pub(super) fn count_drops(&self) {
+        self.shared
+            .update_status(self.index, PeerStatus::count_drops);
     }
 
     fn note_wishes(&self, shutting_down: bool) {
@@ -81,9 +89,11 @@ impl PeerTask {
         if let Some(session) = &mut self.session {
             session.update(&self.settings, &addresses);
         }
-        let name = &self.settings.name;
-        self.shared
-            .update_status(self.index, |status| status.name.clone_from(name));
+        let settings = &self.settings;
+        self.shared.update_status(self.index, |status| {
+            status.name.clone_from(&settings.name);
+            status.settings = Arc::new(settings.clone());
+        });
     }
 
     /// What is held is judged anew at once; for what was refused so far, or is

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::{Member, Roster};
 use crate::unnumbered::{Choice, News, Verdict};
-use crate::{PeerError, PeerKey};
+use crate::{PeerError, PeerKey, Trouble};
 
 /// Who was found on a peer's interface.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Roster {
                 for member in found {
                     let text = format!("the peer cannot be looked for: {reason}");
                     self.shared.update_status(member.slot, |status| {
-                        status.last_error = Some(PeerError::now(text));
+                        status.last_error = Some(PeerError::now(text, Trouble::Other));
                     });
                 }
             }

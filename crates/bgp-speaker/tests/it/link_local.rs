@@ -16,7 +16,7 @@ use crate::node::{PORT, Plan, soon};
 
 /// Runs `test` on a thread of its own in a new network namespace, which ends
 /// with the thread. Says so and does nothing without the right to.
-fn in_namespace(test: impl FnOnce() + Send + 'static) {
+pub fn in_namespace(test: impl FnOnce() + Send + 'static) {
     let thread = std::thread::spawn(move || {
         // SAFETY: `unshare` takes no pointers; it changes the namespace of
         // this thread alone, which ends with the closure.

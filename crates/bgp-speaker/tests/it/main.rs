@@ -8,6 +8,7 @@ mod bfd;
 mod bfd_peer;
 mod bfd_restart;
 mod deferral;
+mod diagnosis;
 mod flush;
 mod graceful;
 mod import;
