@@ -121,6 +121,7 @@ mod session;
 mod socket;
 mod speaker;
 mod status;
+mod tap;
 mod tcp_drops;
 mod trouble;
 #[allow(unsafe_code)]
@@ -147,6 +148,7 @@ pub use rib::{RibChange, RibVersion};
 pub use secret::Secret;
 pub use speaker::{Speaker, SpeakerHandle};
 pub use status::{PeerStatus, PeerStatuses};
+pub use tap::{Direction, Piece, Tap};
 pub use tcp_drops::TcpDrops;
 pub use trouble::{PeerError, Trouble};
 pub use unnumbered::{PeerLink, PeerLinks};

@@ -12,6 +12,7 @@ use crate::controls::Controls;
 use crate::learned::{LearnedRoutes, LearnedShared};
 use crate::rib::Rib;
 use crate::roster::{Request, Roster};
+use crate::tap::Taps;
 use crate::unnumbered::Unnumbered;
 use crate::{
     ConfigError, LocalAddresses, PeerStatus, PeerStatuses, RibChange, RibVersion, SpeakerConfig,
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) controls: watch::Sender<Controls>,
     pub(crate) listening: watch::Sender<Vec<SocketAddr>>,
     pub(crate) unnumbered: Unnumbered,
+    pub(crate) taps: Arc<Taps>,
 }
 
 impl Speaker {
@@ -81,6 +83,7 @@ impl Speaker {
             bfd: Bfd::default(),
             listening: watch::Sender::new(Vec::new()),
             unnumbered: Unnumbered::default(),
+            taps: Arc::default(),
         });
         let (requests, receiver) = mpsc::channel(REQUESTS);
         let handle = SpeakerHandle {
@@ -213,6 +216,7 @@ struct CloseOnDrop(Arc<Shared>);
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         self.0.learned.close();
+        self.0.taps.close();
         self.0.selection_deferred.send_replace(false);
         self.0.listening.send_replace(Vec::new());
     }

@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -12,12 +13,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::PeerKey;
+use crate::tap::{Direction, Ends, Taps};
+
 /// An open connection. One over which nothing goes has no memory for octets.
 #[derive(Debug)]
 pub(crate) struct Wire {
     stream: TcpStream,
-    local: IpAddr,
-    peer: IpAddr,
+    ends: Ends,
+    taps: Arc<Taps>,
     /// Octets received and not yet taken by the state machine: less than one
     /// whole message after each of its turns.
     pub(crate) received: BytesMut,
@@ -39,10 +43,15 @@ pub(crate) enum Flushed {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
+    /// A connection with `peer`, of which those who listen hear.
+    pub(crate) fn new(stream: TcpStream, peer: PeerKey, taps: Arc<Taps>) -> io::Result<Self> {
         Ok(Self {
-            local: stream.local_addr()?.ip().to_canonical(),
-            peer: stream.peer_addr()?.ip().to_canonical(),
+            ends: Ends {
+                peer,
+                local: canonical(stream.local_addr()?),
+                remote: canonical(stream.peer_addr()?),
+            },
+            taps,
             stream,
             received: BytesMut::new(),
             unsent: BytesMut::new(),
@@ -52,12 +61,12 @@ impl Wire {
 
     /// Our own address on this connection.
     pub(crate) fn local_address(&self) -> IpAddr {
-        self.local
+        self.ends.local.ip()
     }
 
     /// The peer's address on this connection.
     pub(crate) fn peer_address(&self) -> IpAddr {
-        self.peer
+        self.ends.remote.ip()
     }
 
     /// The position in the stream up to which the kernel took our octets.
@@ -90,9 +99,14 @@ impl Wire {
         if self.received.capacity() - self.received.len() < READ_AT_LEAST {
             self.received.reserve(READ_AT_ONCE);
         }
+        let before = self.received.len();
         match self.stream.try_read_buf(&mut self.received) {
             Ok(0) => Err(closed()),
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                let octets = self.received.get(before..).unwrap_or_default();
+                self.taps.show(&self.ends, Direction::Received, octets);
+                Ok(true)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if self.received.is_empty() {
                     self.received = BytesMut::new();
@@ -126,6 +140,8 @@ impl Wire {
         }
         match self.stream.try_write(&self.unsent) {
             Ok(octets) => {
+                let taken = self.unsent.get(..octets).unwrap_or_default();
+                self.taps.show(&self.ends, Direction::Sent, taken);
                 self.unsent.advance(octets);
                 self.written += octets as u64;
                 Ok(Flushed::Some)
@@ -143,8 +159,13 @@ impl Wire {
         let Self {
             mut stream,
             mut unsent,
+            taps,
+            ends,
             ..
         } = self;
+        if !unsent.is_empty() {
+            taps.show(&ends, Direction::Sent, &unsent);
+        }
         let farewell = async move {
             stream.write_all_buf(&mut unsent).await?;
             stream.shutdown().await?;
@@ -156,6 +177,17 @@ impl Wire {
             // Both a timeout and an error end it: there is nobody left to tell.
             let _ = timeout(FAREWELL_TIME, farewell).await;
         }
+    }
+}
+
+/// An IPv4 address that is written as one.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) => match v6.ip().to_canonical() {
+            IpAddr::V4(v4) => SocketAddr::new(v4.into(), v6.port()),
+            IpAddr::V6(_) => address,
+        },
+        SocketAddr::V4(_) => address,
     }
 }
 
@@ -182,13 +214,18 @@ mod tests {
 
     use super::*;
 
+    fn of(stream: TcpStream) -> Wire {
+        let peer = PeerKey::new(stream.peer_addr().unwrap().ip(), None);
+        Wire::new(stream, peer, Arc::default()).unwrap()
+    }
+
     #[tokio::test]
     async fn a_connection_that_says_nothing_has_no_buffers() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut peer = TcpStream::connect(address).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let mut wire = Wire::new(stream).unwrap();
+        let mut wire = of(stream);
         peer.write_all(b"octets").await.unwrap();
         wire.ready().await.unwrap();
         while !wire.read().unwrap() {
@@ -216,7 +253,7 @@ mod tests {
         for reset in [false, true] {
             let peer = std::net::TcpStream::connect(address).unwrap();
             let (stream, _) = listener.accept().await.unwrap();
-            let wire = Wire::new(stream).unwrap();
+            let wire = of(stream);
             assert!(wire.end().is_none());
             if reset {
                 let at_once = Some(Duration::ZERO);

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bgp_fsm::{Connection, Input};
@@ -24,7 +25,8 @@ impl PeerTask {
             debug!(peer = %self.settings.key(), "connection closed: not wanted in this state");
             return;
         }
-        match self.options.adopt(&stream).and_then(|()| Wire::new(stream)) {
+        let adopted = self.options.adopt(&stream);
+        match adopted.and_then(|()| self.new_wire(stream)) {
             Ok(wire) => {
                 self.incoming = Some(wire);
                 let connected = Input::TcpConnected(Connection::Incoming);
@@ -50,7 +52,7 @@ impl PeerTask {
 
     pub(super) fn dialed(&mut self, now: Instant, result: io::Result<TcpStream>) {
         self.dialing = None;
-        let input = match result.and_then(Wire::new) {
+        let input = match result.and_then(|stream| self.new_wire(stream)) {
             Ok(wire) => {
                 self.outgoing = Some(wire);
                 Input::TcpConnected(Connection::Outgoing)
@@ -66,6 +68,11 @@ impl PeerTask {
             }
         };
         self.machine.handle_input(now, input);
+    }
+
+    fn new_wire(&self, stream: TcpStream) -> io::Result<Wire> {
+        let taps = Arc::clone(&self.shared.taps);
+        Wire::new(stream, self.settings.key(), taps)
     }
 
     pub(super) fn read(&mut self, now: Instant, connection: Connection, ready: io::Result<()>) {

@@ -23,4 +23,5 @@ mod refresh;
 mod role;
 mod session;
 mod settings;
+mod tap;
 mod unnumbered;
