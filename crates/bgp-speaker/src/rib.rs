@@ -66,9 +66,9 @@ impl RibChange {
 
 /// What a route says, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Announced {
-    attributes: Arc<PathAttributes>,
-    audience: Option<Arc<BTreeSet<PeerKey>>>,
+pub(crate) struct Announced {
+    pub(crate) attributes: Arc<PathAttributes>,
+    pub(crate) audience: Option<Arc<BTreeSet<PeerKey>>>,
 }
 
 /// A state of what we announce; later states compare greater.
@@ -206,16 +206,13 @@ impl Rib {
     }
 
     /// What is announced from `from` on, IPv4 before IPv6.
-    pub(crate) fn range(
-        &self,
-        from: Bound<IpNet>,
-    ) -> impl Iterator<Item = (IpNet, &Arc<PathAttributes>)> {
+    pub(crate) fn range(&self, from: Bound<IpNet>) -> impl Iterator<Item = (IpNet, &Announced)> {
         let (v4, v6) = by_family(from);
         let v4 = v4.into_iter().flat_map(|from| self.v4.range(from));
         let v4 = v4.map(|(net, set)| (IpNet::V4(net), set));
         let v6 = self.v6.range(v6);
         v4.chain(v6.map(|(net, set)| (IpNet::V6(net), set)))
-            .filter_map(|(net, set)| Some((net, &self.sets.get(set)?.attributes)))
+            .filter_map(|(net, set)| Some((net, &**self.sets.get(set)?)))
     }
 
     /// Applies one batch; changes that change nothing leave no trace.

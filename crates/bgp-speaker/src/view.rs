@@ -1,5 +1,6 @@
 //! Both tables in pieces, for people and programs that ask.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
@@ -8,7 +9,7 @@ use bgp_wire::{Family, PathAttributes};
 use ipnet::IpNet;
 
 use crate::decision::Path;
-use crate::{PeerStatus, SpeakerHandle};
+use crate::{PeerKey, PeerStatus, SpeakerHandle};
 
 /// A route accepted from a peer, whether it is used or not.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub struct AnnouncedRoute {
     pub prefix: IpNet,
     /// What is said about it.
     pub attributes: Arc<PathAttributes>,
+    /// The only peers that are told; `None` for all.
+    pub audience: Option<Arc<BTreeSet<PeerKey>>>,
 }
 
 impl SpeakerHandle {
@@ -93,9 +96,10 @@ impl SpeakerHandle {
         let rib = rib.unwrap_or_else(PoisonError::into_inner);
         let routes = rib.range(from).take(prefixes);
         routes
-            .map(|(prefix, attributes)| AnnouncedRoute {
+            .map(|(prefix, announced)| AnnouncedRoute {
                 prefix,
-                attributes: Arc::clone(attributes),
+                attributes: Arc::clone(&announced.attributes),
+                audience: announced.audience.clone(),
             })
             .collect()
     }
