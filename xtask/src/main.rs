@@ -18,6 +18,7 @@ mod packages;
 mod readme;
 mod release;
 mod scenario;
+mod schema;
 mod suite;
 mod sys;
 mod tidy;
@@ -91,6 +92,8 @@ enum Task {
     Tidy,
     /// Write each crate's README from the documentation of its lib.rs.
     Readmes,
+    /// Write the JSON schema of the status socket from the types of its answers.
+    Schema,
     /// Measure the programs.
     #[command(subcommand)]
     Bench(Bench),
@@ -195,6 +198,7 @@ fn run(task: Task) -> Result<ExitCode> {
             }
         }
         Task::Readmes => readme::write()?,
+        Task::Schema => schema::write()?,
         Task::Bench(Bench::Plugin(scale)) => {
             sys::catch_termination();
             bench::plugin::run(&scale)?;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::artifacts::{cargo, workspace};
-use crate::readme;
+use crate::{readme, schema};
 
 /// Lines a source file may have, tests apart.
 const MAX_LINES: usize = 600;
@@ -22,7 +22,7 @@ const RESERVED: [(&str, &[&str]); 6] = [
         "anyhow",
         &["bgplb-plugin", "bgplb-speaker", "xtask", "bgplb-benches"],
     ),
-    ("axum", &["docker-plugin-api", "bgplb-speaker"]),
+    ("axum", &["docker-plugin-api", "lb-status", "bgplb-speaker"]),
     ("neli", &["netplumb"]),
     ("netlink-sys", &["netplumb"]),
     ("nom", &["bgp-wire"]),
@@ -32,6 +32,7 @@ const RESERVED: [(&str, &[&str]); 6] = [
             "bgp-speaker",
             "docker-plugin-api",
             "healthwatch",
+            "lb-status",
             "bgplb-plugin",
             "bgplb-speaker",
             "bgplb-benches",
@@ -83,6 +84,7 @@ pub(crate) fn findings() -> Result<Vec<String>> {
     let architecture = read(&root.join("ARCHITECTURE.md"))?;
     let readme = read(&root.join("README.md"))?;
     let mut findings = readme::findings()?;
+    findings.extend(schema::finding());
     crate_graph(&metadata, &architecture, &mut findings);
     reserved_dependencies(&metadata, &mut findings);
     dependencies_without_std(&metadata, &mut findings);

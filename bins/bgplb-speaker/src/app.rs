@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::thread;
+use std::time::SystemTime;
 
 use anyhow::{Context, ensure};
 use bgp_speaker::{Restarting, Speaker, SpeakerHandle};
@@ -14,7 +15,7 @@ use tracing::info;
 
 use crate::args::RunArgs;
 use crate::config::Config;
-use crate::control::Control;
+use crate::control::{Control, SpeakerSource};
 use crate::peer_links::PeerLinkReader;
 use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
 use crate::reload::{self, reload};
@@ -54,7 +55,10 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
 
     // Questions are answered until the very end; nothing waits for who asks.
     let (reloading, mut reloads) = reload::channel();
-    let answering = control.map(|control| tokio::spawn(control.serve(handle.clone(), reloading)));
+    let (read, last_read) = watch::channel(SystemTime::now());
+    let file = args.config.clone();
+    let source = SpeakerSource::new(handle.clone(), &config.speaker, file, last_read);
+    let answering = control.map(|control| tokio::spawn(control.serve(source, reloading)));
 
     // Whatever ends cancels this, so that the other part ends too.
     let stop = CancellationToken::new();
@@ -78,11 +82,17 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
             () = stop.cancelled() => break None,
             _ = hangup.recv() => {
                 // Whoever sent the signal reads the log.
-                let _ = reload(&args, &mut config, &handle).await;
+                if reload(&args, &mut config, &handle).await.is_ok() {
+                    read.send_replace(SystemTime::now());
+                }
             }
             asked = reloads.next() => {
+                let reloaded = reload(&args, &mut config, &handle).await;
+                if reloaded.is_ok() {
+                    read.send_replace(SystemTime::now());
+                }
                 // Who asked may have gone meanwhile.
-                let _ = asked.send(reload(&args, &mut config, &handle).await);
+                let _ = asked.send(reloaded);
             }
         }
     };

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use lb_status::command::{RoutesArgs, ShowArgs};
 
 use crate::decode::DecodeArgs;
-use crate::show::{DownArgs, PeerArgs, PeersArgs, ReloadArgs, RoutesArgs, ShutdownArgs};
+use crate::show::{DownArgs, PeerArgs, ReloadArgs, ShutdownArgs};
 
 /// A small BGP speaker: announces prefixes, learns routes, installs ECMP sets
 /// in the kernel.
@@ -23,8 +24,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Read the configuration, say whether it can be used, and end.
     CheckConfig(CheckedFile),
+    /// Show the running speaker at a glance.
+    Status(ShowArgs),
     /// Show the peers of the running speaker.
-    Peers(PeersArgs),
+    Peers(ShowArgs),
     /// Show the routes of the running speaker.
     Routes(RoutesArgs),
     /// Have the running speaker ask a peer for all its routes again.

@@ -19,6 +19,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use lb_status::client::ClientError;
+use lb_status::command;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Arguments, Command, RunArgs};
@@ -46,8 +48,9 @@ fn main() -> ExitCode {
                 Err(code) => ExitCode::from(code),
             }
         }
-        Command::Peers(args) => shown(show::peers(&args, io::stdout().lock())),
-        Command::Routes(args) => shown(show::routes(&args, io::stdout().lock())),
+        Command::Status(args) => answered(command::status(&args, show::asked())),
+        Command::Peers(args) => answered(command::peers(&args, show::asked())),
+        Command::Routes(args) => answered(command::routes(&args, show::asked())),
         Command::Refresh(args) => shown(show::refresh(&args)),
         Command::Down(args) => shown(show::down(&args)),
         Command::Up(args) => shown(show::up(&args)),
@@ -87,6 +90,10 @@ fn run(config: Config, args: RunArgs) -> ExitCode {
         .map_err(Into::into)
         .and_then(|runtime| runtime.block_on(app::run(config, args)));
     shown(result)
+}
+
+fn answered(result: Result<(), ClientError>) -> ExitCode {
+    shown(result.map_err(Into::into))
 }
 
 fn shown(result: anyhow::Result<()>) -> ExitCode {

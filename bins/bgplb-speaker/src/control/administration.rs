@@ -4,12 +4,13 @@
 use axum::Json;
 use axum::extract::rejection::{QueryRejection, StringRejection};
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bgp_speaker::{PeerKey, SpeakerHandle};
+use lb_status::Refused;
+use lb_status::model::VERSION;
 use serde::{Deserialize, Serialize};
 
-use super::{VERSION, named, refusal};
+use super::named;
 
 /// Which peer.
 #[derive(Debug, Deserialize)]
@@ -49,14 +50,14 @@ pub(crate) async fn down(
 ) -> Response {
     let message = match message {
         Ok(message) => message,
-        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.body_text()),
+        Err(error) => return Refused::bad_request(error.body_text()).into_response(),
     };
     if message.len() > LONGEST_MESSAGE {
         let length = message.len();
         let why = format!(
             "the message has {length} octets: accepted are up to {LONGEST_MESSAGE} (RFC 9003)"
         );
-        return refusal(StatusCode::BAD_REQUEST, &why);
+        return Refused::bad_request(why).into_response();
     }
     let message = Some(message).filter(|message| !message.is_empty());
     one(&speaker, asked, |peer| speaker.set_peer_down(peer, message))
@@ -77,7 +78,7 @@ pub(crate) async fn graceful_shutdown(
 ) -> Response {
     let (on, peer) = match asked {
         Ok(Query(Shutdown { state, peer })) => (state == Switch::On, peer),
-        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.body_text()),
+        Err(error) => return Refused::bad_request(error.body_text()).into_response(),
     };
     match peer {
         Some(name) => act(&speaker, &name, |peer| {
@@ -97,20 +98,20 @@ fn one(
 ) -> Response {
     match asked {
         Ok(Query(OnePeer { peer })) => act(speaker, &peer, what),
-        Err(error) => refusal(StatusCode::BAD_REQUEST, &error.body_text()),
+        Err(error) => Refused::bad_request(error.body_text()).into_response(),
     }
 }
 
 fn act(speaker: &SpeakerHandle, name: &str, what: impl FnOnce(PeerKey) -> bool) -> Response {
     let key = match named(speaker, name) {
         Ok(key) => key,
-        Err(refused) => return *refused,
+        Err(refused) => return refused.into_response(),
     };
     if what(key.clone()) {
         done(Some(&key))
     } else {
         // It has gone since it was found.
-        refusal(StatusCode::NOT_FOUND, &format!("{key} is no peer"))
+        Refused::not_found(format!("{key} is no peer")).into_response()
     }
 }
 

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bgp_speaker::{PeerStatus, SpeakerHandle};
 use bgp_wire::Capability;
+use lb_status::Refused;
+use lb_status::model::VERSION;
 use serde::{Deserialize, Serialize};
 
-use super::{VERSION, named, refusal};
+use super::named;
 
 /// Which peer.
 #[derive(Debug, Deserialize)]
@@ -31,18 +32,18 @@ pub(crate) async fn refresh(
 ) -> Response {
     let name = match asked {
         Ok(Query(Asked { peer })) => peer,
-        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.body_text()),
+        Err(error) => return Refused::bad_request(error.body_text()).into_response(),
     };
     let key = match named(&speaker, &name) {
         Ok(key) => key,
-        Err(refused) => return *refused,
+        Err(refused) => return refused.into_response(),
     };
     let statuses = speaker.peer_status();
     let status = statuses.iter().find(|it| it.key() == key);
     match status.map(reason_against) {
         // It has gone since it was found.
-        None => refusal(StatusCode::NOT_FOUND, &format!("{key} is no peer")),
-        Some(Some(reason)) => refusal(StatusCode::CONFLICT, &format!("peer {key}: {reason}")),
+        None => Refused::not_found(format!("{key} is no peer")).into_response(),
+        Some(Some(reason)) => Refused::conflict(format!("peer {key}: {reason}")).into_response(),
         Some(None) => {
             let (version, peer) = (VERSION, key.to_string());
             speaker.request_refresh(key);

@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use lb_status::Refused;
+use lb_status::model::VERSION;
 use serde::{Deserialize, Serialize};
 
-use super::{VERSION, refusal};
 use crate::reload::{ReloadHandle, Reloaded};
 
 /// What that changed; the counts are those of peers.
@@ -35,6 +35,6 @@ pub(crate) async fn reload(State(handle): State<ReloadHandle>) -> Response {
             prefixes,
         })
         .into_response(),
-        Err(why) => refusal(StatusCode::CONFLICT, &why),
+        Err(why) => Refused::conflict(why).into_response(),
     }
 }

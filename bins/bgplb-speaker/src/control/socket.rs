@@ -3,8 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use guarded_socket::{GuardedListener, SocketFile};
-use tokio::net::UnixListener;
+use guarded_socket::GuardedListener;
 
 /// A listening socket, readable and writable for this process' user only.
 #[derive(Debug)]
@@ -26,15 +25,9 @@ impl ControlSocket {
         self.0.path()
     }
 
-    /// The socket for tokio, and what removes its file when it is dropped.
-    ///
-    /// # Errors
-    ///
-    /// When the socket cannot be handed to the runtime.
-    pub(crate) fn into_parts(self) -> io::Result<(UnixListener, SocketFile)> {
-        let (socket, file) = self.0.into_parts();
-        socket.set_nonblocking(true)?;
-        Ok((UnixListener::from_std(socket)?, file))
+    /// The socket, to be served.
+    pub(crate) fn into_listener(self) -> GuardedListener {
+        self.0
     }
 }
 

@@ -156,6 +156,33 @@ fn peers_are_shown_with_what_went_wrong() {
 }
 
 #[test]
+fn the_speaker_is_shown_at_a_glance_with_what_is_wrong() {
+    let speaker = Running::start("status", CONFIG);
+    let said = speaker.said(&["status", "-o", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(answer["version"], 1);
+    assert_eq!(answer["program"]["name"], "bgplb-speaker");
+    assert_eq!(answer["host"]["as"], 65500);
+    assert_eq!(answer["host"]["identifier"], "192.0.2.1");
+    let file = speaker.config().display().to_string();
+    assert_eq!(answer["configuration"]["file"], file);
+    assert_eq!(answer["peers"]["configured"], 1);
+    assert_eq!(answer["peers"]["established"], 0);
+    assert_eq!(answer["routes"]["advertised"], 4);
+    assert!(answer["services"].is_null() && answer["docker"].is_null());
+    assert_eq!(answer["warnings"][0]["code"], "peer-down");
+    let shown = speaker.said(&["status"]);
+    for line in [
+        "peers: 0 of 1 up; routes: 4 advertised, 0 learned\n",
+        "WARNING peer-down, for ",
+        "no session with 127.77.1.2, which is ",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    speaker.terminate();
+}
+
+#[test]
 fn only_a_peer_with_a_session_can_be_asked_for_its_routes() {
     let speaker = Running::start("refresh", CONFIG);
     for (peer, wanted) in [

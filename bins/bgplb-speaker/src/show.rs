@@ -1,19 +1,21 @@
-//! The commands that have the running speaker do something.
+//! The commands that ask the running speaker: what only this program can do.
+//! What it says of itself is read by `lb_status::command`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use lb_status::client::encoded;
+use lb_status::command::{Asked, SocketArgs};
 
-use super::client;
 use crate::control::{DEFAULT_SOCKET, Done};
 
-/// Where the running speaker listens.
-#[derive(Args, Debug)]
-struct Where {
-    /// The control socket of the running speaker.
-    #[arg(long, value_name = "PATH", default_value = DEFAULT_SOCKET)]
-    socket: PathBuf,
+/// Whom the commands ask.
+pub(crate) fn asked() -> Asked<'static> {
+    Asked {
+        program: "the speaker",
+        socket: Path::new(DEFAULT_SOCKET),
+    }
 }
 
 /// One peer.
@@ -22,7 +24,7 @@ pub(crate) struct PeerArgs {
     /// Its address, its address with the interface (fe80::1%eth0), or its interface.
     peer: String,
     #[command(flatten)]
-    at: Where,
+    at: SocketArgs,
 }
 
 /// Which peer to take down, and why.
@@ -34,7 +36,7 @@ pub(crate) struct DownArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     message: String,
     #[command(flatten)]
-    at: Where,
+    at: SocketArgs,
 }
 
 /// Whose routes are about to go.
@@ -45,7 +47,7 @@ pub(crate) struct ShutdownArgs {
     /// The one peer that is told, named as for `down`; all are without it.
     peer: Option<String>,
     #[command(flatten)]
-    at: Where,
+    at: SocketArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -58,7 +60,7 @@ enum Switch {
 #[derive(Args, Debug)]
 pub(crate) struct ReloadArgs {
     #[command(flatten)]
-    at: Where,
+    at: SocketArgs,
 }
 
 /// Has a peer asked for all its routes again.
@@ -72,7 +74,8 @@ pub(crate) fn refresh(args: &PeerArgs) -> anyhow::Result<()> {
 /// Has the session with a peer ended until it is wanted up.
 pub(crate) fn down(args: &DownArgs) -> anyhow::Result<()> {
     let path = format!("/v1/down?peer={}", encoded(&args.peer));
-    client::tell(&args.at.socket, &path, &args.message).map(drop)
+    args.at.client(asked()).tell(&path, &args.message)?;
+    Ok(())
 }
 
 /// Has a session with a peer again.
@@ -97,8 +100,7 @@ pub(crate) fn graceful_shutdown(args: &ShutdownArgs) -> anyhow::Result<()> {
 
 /// Has the configuration read again, and says what that changed.
 pub(crate) fn reload(args: &ReloadArgs, mut to: impl Write) -> anyhow::Result<()> {
-    let answer = client::tell(&args.at.socket, "/v1/reload", "")?;
-    let done: Done = serde_json::from_reader(answer)?;
+    let done: Done = args.at.client(asked()).tell("/v1/reload", "")?.whole()?;
     let Done {
         added,
         removed,
@@ -116,32 +118,7 @@ pub(crate) fn reload(args: &ReloadArgs, mut to: impl Write) -> anyhow::Result<()
     Ok(())
 }
 
-fn tell(at: &Where, path: &str) -> anyhow::Result<()> {
-    client::tell(&at.socket, path, "").map(drop)
-}
-
-/// `text` as it may stand behind a question mark: names of interfaces are of
-/// almost any octets (RFC 3986 sections 2.1 and 3.4).
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for octet in text.bytes() {
-        if octet.is_ascii_alphanumeric() || b"-._~:".contains(&octet) {
-            encoded.push(char::from(octet));
-        } else {
-            encoded.push_str(&format!("%{octet:02X}"));
-        }
-    }
-    encoded
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_peers_survive_the_way_to_the_speaker() {
-        assert_eq!(encoded("2001:db8::1"), "2001:db8::1");
-        assert_eq!(encoded("fe80::1%eth0.7"), "fe80::1%25eth0.7");
-        assert_eq!(encoded("a&b=c#d+e é"), "a%26b%3Dc%23d%2Be%20%C3%A9");
-    }
+fn tell(at: &SocketArgs, path: &str) -> anyhow::Result<()> {
+    at.client(asked()).tell(path, "")?;
+    Ok(())
 }

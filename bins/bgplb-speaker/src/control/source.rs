@@ -1,0 +1,73 @@
+//! What the speaker says of itself.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use bgp_speaker::{SpeakerConfig, SpeakerHandle};
+use lb_status::model::{
+    AdvertisedRoute, Configuration, Host, LearnedRoute, Peers, Program, Status, seconds,
+};
+use lb_status::{Advertised, Learned, Refused, RouteFilter, Rows, Source};
+use tokio::sync::watch;
+
+/// What answers are made of.
+#[derive(Clone, Debug)]
+pub(crate) struct SpeakerSource {
+    speaker: SpeakerHandle,
+    program: Program,
+    host: Host,
+    file: PathBuf,
+    /// When the configuration was read last.
+    loaded: watch::Receiver<SystemTime>,
+}
+
+impl SpeakerSource {
+    /// That of a speaker that starts now, with this configuration from `file`.
+    pub(crate) fn new(
+        speaker: SpeakerHandle,
+        config: &SpeakerConfig,
+        file: PathBuf,
+        loaded: watch::Receiver<SystemTime>,
+    ) -> Self {
+        let started = seconds(SystemTime::now());
+        Self {
+            speaker,
+            program: Program::new("bgplb-speaker", env!("CARGO_PKG_VERSION"), started),
+            host: Host::new(
+                lb_status::host_name(),
+                config.identifier.into(),
+                config.local_as.get(),
+            ),
+            file,
+            loaded,
+        }
+    }
+
+    pub(super) const fn speaker(&self) -> &SpeakerHandle {
+        &self.speaker
+    }
+}
+
+impl Source for SpeakerSource {
+    async fn status(&self) -> Result<Status, Refused> {
+        let loaded = seconds(*self.loaded.borrow());
+        let configuration = Configuration::new(Some(self.file.display().to_string()), loaded);
+        let now = seconds(SystemTime::now());
+        let (program, host) = (self.program.clone(), self.host.clone());
+        let mut status = Status::new(now, program, host, configuration);
+        lb_status::summarize(&self.speaker, &mut status);
+        Ok(status)
+    }
+
+    async fn peers(&self) -> Result<Peers, Refused> {
+        Ok(lb_status::peers(&self.speaker))
+    }
+
+    fn learned(&self, filter: RouteFilter) -> impl Rows<Row = LearnedRoute> {
+        Learned::new(self.speaker.clone(), filter)
+    }
+
+    fn advertised(&self, filter: RouteFilter) -> impl Rows<Row = AdvertisedRoute> {
+        Advertised::new(self.speaker.clone(), filter)
+    }
+}

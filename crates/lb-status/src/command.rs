@@ -1,0 +1,178 @@
+//! The commands both programs have: what the running one says of itself.
+
+use std::io::{self, BufWriter, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use ipnet::IpNet;
+
+use crate::client::{Client, ClientError};
+use crate::model::{Service, Status};
+use crate::show::{self, Routes, Screen};
+
+/// Which program is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "programs say what they are")]
+pub struct Asked<'a> {
+    /// What it is called in sentences: `the speaker`.
+    pub program: &'static str,
+    /// Where it listens if the command line does not say otherwise.
+    pub socket: &'a Path,
+}
+
+/// Where the running program listens.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SocketArgs {
+    /// The socket of the running program, if it is not where programs have it by
+    /// default.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+impl SocketArgs {
+    /// Whom to ask.
+    #[must_use]
+    pub fn client(&self, asked: Asked<'_>) -> Client {
+        let socket = self.socket.as_deref().unwrap_or(asked.socket);
+        Client::new(asked.program, socket)
+    }
+}
+
+/// Whom to ask, and how to show the answer.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
+    /// The form of the answer.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Columns, for people.
+    Table,
+    /// What the program says, for programs.
+    Json,
+}
+
+/// Which routes to show.
+#[derive(Args, Clone, Debug)]
+pub struct RoutesArgs {
+    #[command(subcommand)]
+    table: RouteTable,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum RouteTable {
+    /// What peers announced and we accepted.
+    Learned(FilterArgs),
+    /// What we announce.
+    Advertised(FilterArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+struct FilterArgs {
+    /// Only this prefix and those within it.
+    prefix: Option<IpNet>,
+    /// Only routes from this peer, or told to it.
+    #[arg(long, value_name = "ADDRESS")]
+    peer: Option<IpAddr>,
+    #[command(flatten)]
+    show: ShowArgs,
+}
+
+/// Shows the program at a glance.
+///
+/// # Errors
+///
+/// When it can't be asked or does not answer so.
+pub fn status(args: &ShowArgs, asked: Asked<'_>) -> Result<(), ClientError> {
+    let answer = args.socket.client(asked).ask("/v1/status")?;
+    on_stdout(|screen, to| match args.output {
+        Format::Json => answer.copy(to),
+        Format::Table => {
+            let status: Status = answer.whole()?;
+            Ok(show::status(&status, screen, to)?)
+        }
+    })
+}
+
+/// Shows its peers.
+///
+/// # Errors
+///
+/// As [`status`].
+pub fn peers(args: &ShowArgs, asked: Asked<'_>) -> Result<(), ClientError> {
+    let answer = args.socket.client(asked).ask("/v1/peers")?;
+    on_stdout(|screen, to| match args.output {
+        Format::Json => answer.copy(to),
+        Format::Table => Ok(show::peers(&answer.whole()?, screen, to)?),
+    })
+}
+
+/// Shows its services.
+///
+/// # Errors
+///
+/// As [`status`].
+pub fn services(args: &ShowArgs, asked: Asked<'_>) -> Result<(), ClientError> {
+    let answer = args.socket.client(asked).ask("/v1/services")?;
+    on_stdout(|screen, to| match args.output {
+        Format::Json => answer.copy(to),
+        Format::Table => {
+            let mut all: Vec<Service> = Vec::new();
+            answer.rows(|service| {
+                all.push(service);
+                Ok(())
+            })?;
+            Ok(show::services(&all, screen, to)?)
+        }
+    })
+}
+
+/// Shows routes, each as soon as it was read.
+///
+/// # Errors
+///
+/// As [`status`].
+pub fn routes(args: &RoutesArgs, asked: Asked<'_>) -> Result<(), ClientError> {
+    let (path, filter) = match &args.table {
+        RouteTable::Learned(filter) => ("/v1/routes/learned", filter),
+        RouteTable::Advertised(filter) => ("/v1/routes/advertised", filter),
+    };
+    // Colons and slashes may stand behind the question mark (RFC 3986
+    // section 3.4).
+    let wishes = [
+        filter.prefix.map(|prefix| format!("prefix={prefix}")),
+        filter.peer.map(|peer| format!("peer={peer}")),
+    ];
+    let wishes = Vec::from_iter(wishes.into_iter().flatten()).join("&");
+    let client = filter.show.socket.client(asked);
+    let answer = client.ask(&format!("{path}?{wishes}"))?;
+    on_stdout(|screen, to| match (filter.show.output, &args.table) {
+        (Format::Json, _) => answer.copy(to),
+        (Format::Table, RouteTable::Learned(_)) => {
+            let mut table = Routes::learned(screen, to)?;
+            answer.rows(|route| table.write_learned(&route))
+        }
+        (Format::Table, RouteTable::Advertised(_)) => {
+            let mut table = Routes::advertised(screen, to)?;
+            answer.rows(|route| table.write_advertised(&route))
+        }
+    })
+}
+
+/// Who reads us, `head` for example, may have read enough.
+fn on_stdout(
+    show: impl FnOnce(&Screen, &mut BufWriter<io::StdoutLock<'_>>) -> Result<(), ClientError>,
+) -> Result<(), ClientError> {
+    let stdout = io::stdout();
+    let screen = Screen::of(&stdout);
+    let mut to = BufWriter::new(stdout.lock());
+    match show(&screen, &mut to).and_then(|()| Ok(to.flush()?)) {
+        Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

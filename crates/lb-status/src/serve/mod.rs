@@ -1,0 +1,162 @@
+//! The server: what a program says of itself, as JSON over HTTP on a unix
+//! socket.
+
+mod host;
+mod listen;
+mod refused;
+mod table;
+
+use std::future::Future;
+use std::net::IpAddr;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{AdvertisedRoute, LearnedRoute, Peers, Service, Status};
+
+pub use host::host_name;
+pub use listen::{CONNECTIONS, serve};
+pub use refused::Refused;
+use table::TableBody;
+
+/// A program that says what it is doing.
+pub trait Source: Clone + Send + Sync + 'static {
+    /// The program at a glance.
+    fn status(&self) -> impl Future<Output = Result<Status, Refused>> + Send;
+
+    /// Its peers.
+    fn peers(&self) -> impl Future<Output = Result<Peers, Refused>> + Send;
+
+    /// Its services, read while they are written; `None` if it knows of none.
+    fn services(&self) -> Option<impl Rows<Row = Service>> {
+        None::<NoServices>
+    }
+
+    /// What its peers announced to it, read while it is written.
+    fn learned(&self, filter: RouteFilter) -> impl Rows<Row = LearnedRoute>;
+
+    /// What it announces, read while it is written.
+    fn advertised(&self, filter: RouteFilter) -> impl Rows<Row = AdvertisedRoute>;
+}
+
+/// Where a table's rows come from. They are asked for when the reader has room
+/// for them, so that a slow one costs a page and no more.
+pub trait Rows: Send + Unpin + 'static {
+    /// One row.
+    type Row: Serialize + Send;
+
+    /// The next few rows, perhaps none; `None` behind the last one.
+    ///
+    /// # Errors
+    ///
+    /// When the rest cannot be had any more. The answer breaks off then.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Vec<Self::Row>>, Gone>> + Send;
+}
+
+/// What a program without services has of them.
+enum NoServices {}
+
+impl Rows for NoServices {
+    type Row = Service;
+
+    async fn next(&mut self) -> Result<Option<Vec<Service>>, Gone> {
+        match *self {}
+    }
+}
+
+/// The part of the program that was asked has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the program is stopping")]
+pub struct Gone;
+
+/// Which routes are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RouteFilter {
+    /// Only this prefix and those within it.
+    pub prefix: Option<IpNet>,
+    /// Only routes from, or to, this peer.
+    pub peer: Option<IpAddr>,
+}
+
+impl RouteFilter {
+    /// Whether this prefix is asked for.
+    #[must_use]
+    pub fn wants(&self, prefix: IpNet) -> bool {
+        self.prefix.is_none_or(|within| within.contains(&prefix))
+    }
+
+    /// Whether routes from, or to, this peer are asked for.
+    #[must_use]
+    pub fn wants_peer(&self, peer: IpAddr) -> bool {
+        self.peer.is_none_or(|wanted| wanted == peer)
+    }
+}
+
+/// Answers to what is asked of `source`; a path that is not known is refused.
+/// Programs add what they alone can do.
+pub fn router<S: Source>(source: S) -> Router {
+    Router::new()
+        .route("/v1/status", get(status::<S>))
+        .route("/v1/peers", get(peers::<S>))
+        .route("/v1/services", get(services::<S>))
+        .route("/v1/routes/learned", get(learned::<S>))
+        .route("/v1/routes/advertised", get(advertised::<S>))
+        .fallback(async || Refused::not_found("no such path"))
+        .with_state(source)
+}
+
+async fn status<S: Source>(State(source): State<S>) -> Response {
+    whole(source.status().await)
+}
+
+async fn peers<S: Source>(State(source): State<S>) -> Response {
+    whole(source.peers().await)
+}
+
+async fn services<S: Source>(State(source): State<S>) -> Response {
+    match source.services() {
+        Some(rows) => streamed("services", rows),
+        None => Refused::not_found("this program has no services").into_response(),
+    }
+}
+
+type Asked = Result<Query<RouteFilter>, QueryRejection>;
+
+async fn learned<S: Source>(State(source): State<S>, asked: Asked) -> Response {
+    match asked {
+        Ok(Query(filter)) => streamed("routes", source.learned(filter)),
+        Err(error) => Refused::bad_request(error.body_text()).into_response(),
+    }
+}
+
+async fn advertised<S: Source>(State(source): State<S>, asked: Asked) -> Response {
+    match asked {
+        Ok(Query(filter)) => streamed("routes", source.advertised(filter)),
+        Err(error) => Refused::bad_request(error.body_text()).into_response(),
+    }
+}
+
+fn whole<T: Serialize>(answer: Result<T, Refused>) -> Response {
+    match answer {
+        Ok(answer) => Json(answer).into_response(),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// A table that is read while it is written, so that no copy of it is made.
+fn streamed(name: &'static str, rows: impl Rows) -> Response {
+    let body = Body::new(TableBody::new(name, rows));
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! The server over a real unix socket.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::sync::oneshot;
+
+use super::{Gone, Refused, RouteFilter, Rows, Source};
+use crate::model::{
+    AdvertisedRoute, Configuration, Host, LearnedRoute, Network, Peers, Program, Reason, Service,
+    ServiceState, Status,
+};
+
+/// A program with so many services; its routes break off at once.
+#[derive(Clone)]
+struct Fake {
+    services: Option<usize>,
+    /// How many were asked for.
+    read: Arc<AtomicUsize>,
+}
+
+struct Count {
+    left: usize,
+    read: Arc<AtomicUsize>,
+}
+
+impl Rows for Count {
+    type Row = Service;
+
+    async fn next(&mut self) -> Result<Option<Vec<Service>>, Gone> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Ok(None);
+        };
+        self.left = left;
+        self.read.fetch_add(1, Ordering::Relaxed);
+        let network = Network::new("n".repeat(64), None);
+        let prefix = "10.0.0.1/32".parse().unwrap();
+        let (state, reason) = (ServiceState::Withheld, Reason::NoEndpoint);
+        Ok(Some(vec![Service::new(prefix, network, state, reason)]))
+    }
+}
+
+struct Broken<T>(std::marker::PhantomData<T>);
+
+impl<T: serde::Serialize + Send + Unpin + 'static> Rows for Broken<T> {
+    type Row = T;
+
+    async fn next(&mut self) -> Result<Option<Vec<T>>, Gone> {
+        Err(Gone)
+    }
+}
+
+impl Source for Fake {
+    async fn status(&self) -> Result<Status, Refused> {
+        let program = Program::new("fake", "1", 7);
+        let host = Host::new("h1".to_owned(), [192, 0, 2, 1].into(), 64512);
+        Ok(Status::new(9, program, host, Configuration::new(None, 8)))
+    }
+
+    async fn peers(&self) -> Result<Peers, Refused> {
+        Err(Gone.into())
+    }
+
+    fn services(&self) -> Option<impl Rows<Row = Service>> {
+        self.services.map(|left| Count {
+            left,
+            read: Arc::clone(&self.read),
+        })
+    }
+
+    fn learned(&self, _: RouteFilter) -> impl Rows<Row = LearnedRoute> {
+        Broken(std::marker::PhantomData)
+    }
+
+    fn advertised(&self, _: RouteFilter) -> impl Rows<Row = AdvertisedRoute> {
+        Broken(std::marker::PhantomData)
+    }
+}
+
+struct Running {
+    path: PathBuf,
+    read: Arc<AtomicUsize>,
+    stop: oneshot::Sender<()>,
+    ended: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    fn start(name: &str, services: Option<usize>) -> Self {
+        let name = format!("lb-status-{name}-{}.sock", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let listener = guarded_socket::bind(&path, 0o600).unwrap();
+        let read = Arc::new(AtomicUsize::new(0));
+        let source = Fake {
+            services,
+            read: Arc::clone(&read),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(super::serve(listener, super::router(source), async {
+            let _ = stopped.await;
+        }));
+        Self {
+            path,
+            read,
+            stop,
+            ended,
+        }
+    }
+
+    async fn begin(&self, path: &str) -> UnixStream {
+        let mut stream = UnixStream::connect(&self.path).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn ask(&self, path: &str) -> String {
+        let mut answer = String::new();
+        let mut stream = self.begin(path).await;
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    async fn end(self) {
+        self.stop.send(()).unwrap();
+        self.ended.await.unwrap().unwrap();
+        assert!(!self.path.exists(), "the socket's file was left");
+    }
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").unwrap().1
+}
+
+#[tokio::test]
+async fn answers_are_json_and_refusals_too() {
+    let running = Running::start("answers", None);
+    let answer = running.ask("/v1/status").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let status: Status = serde_json::from_str(body(&answer)).unwrap();
+    assert_eq!(status.program.name, "fake");
+    for (path, code, error) in [
+        ("/v1/peers", 503, "the program is stopping"),
+        ("/v1/services", 404, "this program has no services"),
+        ("/v1/elsewhere", 404, "no such path"),
+        ("/v1/routes/learned?prefix=x", 400, "prefix"),
+        ("/v1/routes/advertised?what=x", 400, "what"),
+    ] {
+        let answer = running.ask(path).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code}")), "{answer}");
+        let refusal: serde_json::Value = serde_json::from_str(body(&answer)).unwrap();
+        assert_eq!(refusal["version"], 1);
+        let said = refusal["error"].as_str().unwrap();
+        assert!(said.contains(error), "{said}");
+    }
+    running.end().await;
+}
+
+#[tokio::test]
+async fn every_row_has_a_line_of_its_own() {
+    for count in [0, 1, 3] {
+        let running = Running::start(&format!("rows-{count}"), Some(count));
+        let answer = running.ask("/v1/services").await;
+        let lines = body(&answer)
+            .lines()
+            .filter(|line| line.starts_with("{\"prefix"));
+        assert_eq!(lines.count(), count, "{answer}");
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_off_is_not_an_answer_that_is_complete() {
+    let running = Running::start("broken", None);
+    let answer = running.ask("/v1/routes/learned").await;
+    // The last piece of a body in pieces is the empty one (RFC 9112 section 7.1).
+    assert!(!answer.contains("\r\n0\r\n"), "{answer}");
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_does_not_read_holds_a_bounded_part_of_a_table() {
+    const MANY: usize = 1_000_000;
+    let running = Running::start("slow", Some(MANY));
+    let mut slow = running.begin("/v1/services").await;
+    let mut first = [0; 1];
+    slow.read_exact(&mut first).await.unwrap();
+    // Others are answered meanwhile, until the table no longer moves.
+    let mut before = 0;
+    loop {
+        running.ask("/v1/status").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let read = running.read.load(Ordering::Relaxed);
+        if read == before {
+            break;
+        }
+        before = read;
+    }
+    assert!(before < MANY / 100, "{before} rows were made for nobody");
+    drop(slow);
+    running.end().await;
+}

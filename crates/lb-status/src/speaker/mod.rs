@@ -1,0 +1,8 @@
+//! What a [`bgp_speaker::SpeakerHandle`] says, in the words of the model.
+
+mod bfd;
+mod peers;
+mod routes;
+
+pub use peers::{peers, summarize};
+pub use routes::{Advertised, Learned, attributes};
