@@ -34,7 +34,8 @@ use crate::numbers::Numbers;
 use crate::options::Site;
 use crate::plumber::Plumber;
 use crate::resume;
-use crate::settings::{Settings, StopAction};
+use crate::settings::{Scope, Settings, StopAction};
+use crate::status::{self, PluginSource};
 use crate::stopper::StopperTask;
 use crate::store::Store;
 
@@ -59,6 +60,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     };
     let state_dir = args.state_dir();
     let (state, instance) = resume::state(&state_dir)?;
+    let status_socket = status::bind(settings.status_socket.as_deref(), &state_dir)?;
     let site = site(&settings);
     let mut kernel = Netlink::open().context("the kernel can't be reached")?;
     let news = kernel_news::open(instance, &kernel)?;
@@ -88,16 +90,10 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     let given_out = Addresses::new(settings.pools.clone(), settings.scope, &beginning.state);
     let (controller, handle) = Controller::new(beginning, given_out, policy(&settings), effects);
     kernel_news::follow(news, &handle)?;
+    let source = PluginSource::new(&settings, handle.clone(), speaker_handle.clone());
     let tasks = Tasks::new();
-    let driver = Driver::new(
-        handle.clone(),
-        speaker_handle.clone(),
-        settings.scope,
-        site,
-        Background::new(tasks.tracker.clone()),
-    );
-    let router = api::network_router(Arc::new(driver))
-        .merge(api::ipam_router(Arc::new(Ipam::new(handle.clone()))));
+    let background = Background::new(tasks.tracker.clone());
+    let router = router(&handle, &speaker_handle, settings.scope, site, background);
 
     let Tasks {
         tracker,
@@ -111,6 +107,8 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     );
     tasks.start("docker", quiet(docker_watch.run(stop.clone())));
     tasks.start("stopper", quiet(stopper_task.run(stop.clone())));
+    let answering = status::serve(status_socket, source, stop.clone().cancelled_owned());
+    tasks.start("status", answering);
     tasks.start("requests", api::serve(listener, router, stop.clone()));
     info!(identifier = %settings.identifier, peers = settings.peers.len(), "ready");
 
@@ -128,6 +126,19 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     anyhow::ensure!(!ended_early, "a part of the plugin ended by itself");
     info!("stopped");
     Ok(())
+}
+
+/// What answers Docker.
+fn router(
+    controller: &Handle,
+    speaker: &SpeakerHandle,
+    scope: Scope,
+    site: Site,
+    background: Background,
+) -> api::Router {
+    let driver = Driver::new(controller.clone(), speaker.clone(), scope, site, background);
+    let ipam = Ipam::new(controller.clone());
+    api::network_router(Arc::new(driver)).merge(api::ipam_router(Arc::new(ipam)))
 }
 
 /// The tasks, the word to stop them, and the news that one ended by itself.

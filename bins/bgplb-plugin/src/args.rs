@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use lb_status::command::{RoutesArgs, ShowArgs};
 
 /// Docker network and IPAM plugin: routed, load-balanced container addresses
 /// over BGP.
@@ -11,10 +12,16 @@ use clap::Parser;
 /// The settings are environment variables: ROUTER_ID, PEER_ADDRESS and PEER_AS
 /// are required; ROUTER_PORT, LOCAL_AS, PEER_PASSWORD, PEER_PASSWORD_FILE,
 /// PEER_BFD, SIGUSR2_HANDLER, SIGUSR2_ACTION, STOP_ACTION, MEND_HOST, GLOBAL_SCOPE,
-/// NEXT_HOP_IPV6, POOLS, POOLS_FILE, DOCKER_HOST and LOG_LEVEL have defaults.
+/// NEXT_HOP_IPV6, POOLS, POOLS_FILE, DOCKER_HOST, STATUS_SOCKET and LOG_LEVEL have
+/// defaults.
+///
+/// Without a command the plugin serves; the commands ask one that does.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// The socket to serve Docker on.
     #[arg(long, default_value = "/run/docker/plugins/bgplb.sock")]
     pub(crate) socket: PathBuf,
@@ -27,6 +34,19 @@ pub(crate) struct Args {
     /// Check the settings and exit.
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+/// What to ask the running plugin.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the running plugin at a glance.
+    Status(ShowArgs),
+    /// Show its peers.
+    Peers(ShowArgs),
+    /// Show its services: every address with its state and the reason.
+    Services(ShowArgs),
+    /// Show routes, learned or advertised.
+    Routes(RoutesArgs),
 }
 
 impl Args {

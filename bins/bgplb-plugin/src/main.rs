@@ -23,19 +23,22 @@ mod plumber;
 mod pool;
 mod resume;
 mod settings;
+mod status;
 mod stopper;
 mod store;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use lb_status::command::{self, Asked};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::writer::MakeWriterExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use args::Args;
+use args::{Args, Command};
 use settings::Settings;
 
 /// EX_CONFIG of `sysexits.h`.
@@ -43,6 +46,9 @@ const BAD_SETTINGS: u8 = 78;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(command) = &args.command {
+        return ask(command, &args.state_dir());
+    }
     let settings = match Settings::read(|name| std::env::var(name).ok()) {
         Ok(settings) => settings,
         Err(error) => return fail(&error, BAD_SETTINGS),
@@ -67,6 +73,26 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error, 1),
     };
     match runtime.block_on(app::run(args, settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format_args!("{error:#}"), 1),
+    }
+}
+
+/// Asks the plugin that runs beside this state, or where `STATUS_SOCKET` says.
+fn ask(command: &Command, state_dir: &Path) -> ExitCode {
+    let setting = std::env::var_os(settings::STATUS_SOCKET).filter(|value| !value.is_empty());
+    let socket = status::default_socket(setting.map(PathBuf::from), state_dir);
+    let asked = Asked {
+        program: "the plugin",
+        socket: &socket,
+    };
+    let answered = match command {
+        Command::Status(args) => command::status(args, asked),
+        Command::Peers(args) => command::peers(args, asked),
+        Command::Services(args) => command::services(args, asked),
+        Command::Routes(args) => command::routes(args, asked),
+    };
+    match answered.map_err(anyhow::Error::from) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format_args!("{error:#}"), 1),
     }

@@ -41,6 +41,9 @@ pub(crate) struct Settings {
     pub(crate) next_hop_v6: Option<Ipv6Addr>,
     /// `DOCKER_HOST`: the engine's socket, `unix://` only.
     pub(crate) docker_socket: Option<PathBuf>,
+    /// `STATUS_SOCKET`: where the plugin says what it is doing, instead of beside
+    /// its state.
+    pub(crate) status_socket: Option<PathBuf>,
     /// `MEND_HOST`.
     pub(crate) mend_host: bool,
     /// `POOLS` and `POOLS_FILE`.
@@ -150,6 +153,7 @@ impl Settings {
             mend_host: exactly_true("MEND_HOST", get("MEND_HOST"), &mut warnings),
             next_hop_v6: next_hop_v6(get("NEXT_HOP_IPV6"))?,
             docker_socket: docker_socket(get("DOCKER_HOST"))?,
+            status_socket: status_socket(get(STATUS_SOCKET))?,
             pools: pools::read(get("POOLS").as_deref(), get("POOLS_FILE").as_deref())?,
             warnings,
         };
@@ -350,6 +354,21 @@ fn docker_socket(value: Option<String>) -> Result<Option<PathBuf>, SettingsError
         }),
     }
 }
+
+fn status_socket(value: Option<String>) -> Result<Option<PathBuf>, SettingsError> {
+    match value {
+        None => Ok(None),
+        Some(path) if path.starts_with('/') => Ok(Some(PathBuf::from(path))),
+        Some(value) => Err(SettingsError::Invalid {
+            name: STATUS_SOCKET,
+            value,
+            accepted: "the path of a socket to make, from / on",
+        }),
+    }
+}
+
+/// The command line reads it, too.
+pub(crate) const STATUS_SOCKET: &str = "STATUS_SOCKET";
 
 #[cfg(test)]
 mod tests;

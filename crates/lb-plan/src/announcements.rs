@@ -82,6 +82,13 @@ impl<S: Ord + Clone, A: Clone + PartialEq> Announcements<S, A> {
         self.wanted.contains_key(&prefix)
     }
 
+    /// Whether `source` wants `prefix`.
+    #[must_use]
+    pub fn wants(&self, source: &S, prefix: IpNet) -> bool {
+        let wanted = self.by_source.get(source);
+        wanted.is_some_and(|prefixes| prefixes.contains(&prefix))
+    }
+
     /// The sources that want something, in order.
     pub fn sources(&self) -> impl Iterator<Item = &S> {
         self.by_source.keys()

@@ -22,6 +22,7 @@ mod security;
 mod settings;
 mod several;
 mod socket;
+mod status;
 mod suite;
 mod swarm;
 mod tally;

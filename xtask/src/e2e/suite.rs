@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::tally::Tally;
 use super::{
     cases, crash, disk, full_name, lossless, options, outages, pools, refusals, security, several,
-    socket, versions,
+    socket, status, versions,
 };
 use crate::artifacts::{self, Artifacts};
 use crate::lab::engine::{Engine, EngineKind, Version};
@@ -127,6 +127,7 @@ pub(super) fn of_machine() -> Vec<Suite> {
             tests.extend(of(options::ONE_ROUTER));
             tests.extend(of(&pools::CASES));
             tests.extend(of(&refusals::CASES));
+            tests.extend(of(&status::CASES));
         }
         if matches!(router, RouterKind::Bird | RouterKind::Frr) {
             tests.extend(of(options::CASES));

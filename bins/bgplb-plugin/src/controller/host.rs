@@ -32,6 +32,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long nothing is mended again that somebody else has undone.
 const MEND_PAUSE: Duration = Duration::from_secs(60);
 
+impl Host {
+    /// What is in the way of the services, each with when it was found.
+    pub(super) const fn findings(&self) -> &BTreeMap<Finding, SystemTime> {
+        &self.findings
+    }
+}
+
 impl Controller {
     /// Has the host looked at because something has changed there, unless that
     /// was done just now.
@@ -194,6 +201,6 @@ impl Controller {
     /// What is in the way of the services, each with when it was found.
     #[cfg(test)]
     pub(crate) const fn findings(&self) -> &BTreeMap<Finding, SystemTime> {
-        &self.host.findings
+        self.host.findings()
     }
 }

@@ -20,6 +20,8 @@ mod owners;
 pub(crate) mod requests;
 mod resume;
 mod settle;
+mod snapshot;
+mod standing;
 mod timers;
 
 use std::collections::BTreeMap;
@@ -148,6 +150,8 @@ pub(crate) struct Controller {
     compared: Option<Instant>,
     /// How often something that others took away was made again.
     restored: u64,
+    /// Whether Docker can be reached.
+    docker: standing::Reachable,
     /// What was seen of the host itself.
     host: host::Host,
     policy: Policy,
@@ -220,6 +224,7 @@ impl Controller {
             timers: Timers::default(),
             compared: None,
             restored: 0,
+            docker: standing::Reachable::not_yet(),
             host: host::Host::default(),
             policy,
             effects,

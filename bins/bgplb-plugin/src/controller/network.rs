@@ -9,6 +9,7 @@ use bgp_wire::PathAttributes;
 use lb_plan::{Actual, Delivery, Drain, FlapHistory, Proof, Reason};
 
 use super::damper::Damper;
+use super::standing::Standing;
 use crate::options::ServiceOptions;
 use crate::store::NetworkRecord;
 
@@ -48,6 +49,8 @@ pub(super) struct Network {
     pub(super) withdrawn: Option<bgp_speaker::RibVersion>,
     /// Why it is, or is not, announced; for the log.
     pub(super) reason: Reason,
+    /// Since when it stands where it does.
+    pub(super) standing: Standing,
 }
 
 /// What is known of one endpoint only while the plugin runs.
@@ -96,6 +99,7 @@ impl Network {
             damper: Damper::default(),
             withdrawn: None,
             reason: Reason::NoEndpoint,
+            standing: Standing::new(),
         }
     }
 }

@@ -23,6 +23,7 @@ impl Controller {
                 containers,
                 networks,
             } => {
+                self.docker.note(true);
                 let touched = self.containers.replace(&containers);
                 self.settle_endpoints(&touched);
                 self.list_networks(&networks);
@@ -51,9 +52,13 @@ impl Controller {
                 ..
             } => self.drain_container(container.as_str()),
             Observation::Unreachable { error } => {
+                self.docker.note(false);
                 warn!(%error, "Docker can't be reached; what is known is held");
             }
-            Observation::Reachable => info!("Docker can be reached"),
+            Observation::Reachable => {
+                self.docker.note(true);
+                info!("Docker can be reached");
+            }
             _ => {}
         }
     }

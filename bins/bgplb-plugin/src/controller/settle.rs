@@ -19,6 +19,11 @@ use crate::facts::Containers;
 impl Controller {
     /// Plans one network anew and takes every step that can be taken now.
     pub(super) fn settle(&mut self, id: &str) {
+        self.take_steps(id);
+        self.note_standing(id);
+    }
+
+    fn take_steps(&mut self, id: &str) {
         let Some(facts) = self.facts(id, Instant::now()) else {
             return;
         };

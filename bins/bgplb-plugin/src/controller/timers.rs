@@ -54,6 +54,11 @@ impl Timers {
         }
     }
 
+    /// When it is due, if it is set.
+    pub(super) fn at(&self, timer: &Timer) -> Option<Instant> {
+        self.at.get(timer).copied()
+    }
+
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.first().map(|(at, _)| *at)
     }

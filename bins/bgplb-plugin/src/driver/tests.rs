@@ -19,6 +19,7 @@ mod options;
 mod pools;
 mod refused;
 mod replay;
+mod status;
 mod watched;
 
 use std::collections::BTreeSet;

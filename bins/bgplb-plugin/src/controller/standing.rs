@@ -1,0 +1,97 @@
+//! Since when each network stands where it does: what is told of it has to say.
+
+use std::time::SystemTime;
+
+use lb_plan::Reason;
+use lb_status::model::{self, ServiceState};
+
+use super::Controller;
+use super::network::Network;
+
+/// Where a network stood when it was settled last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) state: ServiceState,
+    pub(super) since: SystemTime,
+    pub(super) reason: model::Reason,
+    pub(super) reason_since: SystemTime,
+}
+
+impl Standing {
+    /// That of a network nobody serves, since now.
+    pub(super) fn new() -> Self {
+        let now = SystemTime::now();
+        Self {
+            state: ServiceState::Withheld,
+            since: now,
+            reason: model::Reason::NoEndpoint,
+            reason_since: now,
+        }
+    }
+}
+
+/// Whether Docker can be reached, and since when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reachable {
+    pub(super) is_so: bool,
+    pub(super) since: SystemTime,
+}
+
+impl Reachable {
+    /// Nothing was heard of it yet.
+    pub(super) fn not_yet() -> Self {
+        Self {
+            is_so: false,
+            since: SystemTime::now(),
+        }
+    }
+
+    pub(super) fn note(&mut self, is_so: bool) {
+        if self.is_so != is_so {
+            *self = Self {
+                is_so,
+                since: SystemTime::now(),
+            };
+        }
+    }
+}
+
+impl Network {
+    /// What is the case for it now.
+    fn state(&self) -> ServiceState {
+        match (self.actual.announced, self.reason) {
+            (Some(how), _) if how.marked => ServiceState::Draining,
+            (Some(_), _) => ServiceState::Announced,
+            // The plan is to announce it as soon as the kernel delivers.
+            (None, Reason::Serving) => ServiceState::Undelivered,
+            (None, Reason::Draining) if !self.actual.delivered.is_empty() => ServiceState::Draining,
+            (None, _) => ServiceState::Withheld,
+        }
+    }
+
+    fn told_reason(&self, state: ServiceState) -> model::Reason {
+        match state {
+            ServiceState::Undelivered => model::Reason::DatapathNotReady,
+            _ => model::Reason::of_word(self.reason.code()),
+        }
+    }
+}
+
+impl Controller {
+    /// Remembers since when a network stands where it does.
+    pub(super) fn note_standing(&mut self, id: &str) {
+        let Some(network) = self.networks.get_mut(id) else {
+            return;
+        };
+        let state = network.state();
+        let reason = network.told_reason(state);
+        let now = SystemTime::now();
+        let standing = &mut network.standing;
+        if standing.state != state {
+            (standing.state, standing.since) = (state, now);
+        }
+        if standing.reason != reason {
+            (standing.reason, standing.reason_since) = (reason, now);
+        }
+    }
+}

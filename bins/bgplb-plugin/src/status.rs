@@ -1,0 +1,186 @@
+//! The status socket: what the plugin says of itself (`docs/control-socket.md`).
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use bgp_speaker::SpeakerHandle;
+use guarded_socket::GuardedListener;
+use lb_status::model::{
+    AdvertisedRoute, Configuration, Host, LearnedRoute, Peers, Program, Service, ServiceCounts,
+    ServiceState, Status, seconds,
+};
+use lb_status::{Advertised, Gone, Learned, Refused, RouteFilter, Rows, Source};
+use tracing::{info, warn};
+
+use crate::controller::{Handle, Stopping};
+use crate::settings::Settings;
+
+/// What the socket's file is called in the directory of the state.
+pub(crate) const FILE: &str = "status.sock";
+
+/// Listens on `wanted`, or beside the state where that can be done: without a
+/// status socket the plugin serves all the same.
+///
+/// # Errors
+///
+/// When `wanted` cannot be listened on.
+pub(crate) fn bind(wanted: Option<&Path>, state_dir: &Path) -> Result<Option<GuardedListener>> {
+    const MODE: u32 = 0o600;
+    let listener = match wanted {
+        Some(path) => {
+            Some(guarded_socket::bind(path, MODE).context("STATUS_SOCKET can't be used")?)
+        }
+        None => guarded_socket::bind(state_dir.join(FILE), MODE)
+            .inspect_err(|error| warn!(%error, "no status socket"))
+            .ok(),
+    };
+    if let Some(listener) = &listener {
+        info!(path = %listener.path().display(), "status socket open");
+    }
+    Ok(listener)
+}
+
+/// Answers on `listener`, if there is one, until `stop` is over.
+///
+/// # Errors
+///
+/// When the socket cannot be handed to the runtime.
+pub(crate) async fn serve(
+    listener: Option<GuardedListener>,
+    source: PluginSource,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    match listener {
+        Some(listener) => lb_status::serve(listener, lb_status::router(source), stop).await,
+        None => {
+            stop.await;
+            Ok(())
+        }
+    }
+}
+
+/// What answers are made of.
+#[derive(Clone)]
+pub(crate) struct PluginSource {
+    controller: Handle,
+    speaker: SpeakerHandle,
+    program: Program,
+    host: Host,
+}
+
+impl PluginSource {
+    /// That of a plugin that starts now.
+    pub(crate) fn new(settings: &Settings, controller: Handle, speaker: SpeakerHandle) -> Self {
+        let started = seconds(SystemTime::now());
+        Self {
+            controller,
+            speaker,
+            program: Program::new("bgplb-plugin", env!("CARGO_PKG_VERSION"), started),
+            host: Host::new(
+                lb_status::host_name(),
+                settings.identifier,
+                settings.local_as,
+            ),
+        }
+    }
+
+    fn pages(&self) -> ServicePages {
+        ServicePages {
+            controller: self.controller.clone(),
+            place: Place::Begin,
+        }
+    }
+}
+
+impl Source for PluginSource {
+    async fn status(&self) -> Result<Status, Refused> {
+        let asked = self.controller.ask(|controller| controller.overview());
+        let overview = asked.await.map_err(gone)?;
+        let mut counts = ServiceCounts::default();
+        let mut pages = self.pages();
+        while let Some(services) = pages.next().await? {
+            services.iter().for_each(|it| count(&mut counts, it.state));
+        }
+        let now = seconds(SystemTime::now());
+        let (program, host) = (self.program.clone(), self.host.clone());
+        // The settings are read once, at the start.
+        let configuration = Configuration::new(None, program.started);
+        let mut status = Status::new(now, program, host, configuration);
+        status.docker = Some(overview.docker);
+        status.services = Some(counts);
+        status.drain = overview.drain;
+        status.warnings = overview.warnings;
+        lb_status::summarize(&self.speaker, &mut status);
+        Ok(status)
+    }
+
+    async fn peers(&self) -> Result<Peers, Refused> {
+        Ok(lb_status::peers(&self.speaker))
+    }
+
+    fn services(&self) -> Option<impl Rows<Row = Service>> {
+        Some(self.pages())
+    }
+
+    fn learned(&self, filter: RouteFilter) -> impl Rows<Row = LearnedRoute> {
+        Learned::new(self.speaker.clone(), filter)
+    }
+
+    fn advertised(&self, filter: RouteFilter) -> impl Rows<Row = AdvertisedRoute> {
+        Advertised::new(self.speaker.clone(), filter)
+    }
+}
+
+fn count(counts: &mut ServiceCounts, state: ServiceState) {
+    let counted = match state {
+        ServiceState::Announced => &mut counts.announced,
+        ServiceState::Draining => &mut counts.draining,
+        ServiceState::Undelivered => &mut counts.undelivered,
+        _ => &mut counts.withheld,
+    };
+    *counted += 1;
+}
+
+fn gone(_: Stopping) -> Gone {
+    Gone
+}
+
+/// All services, a few networks at a time: the controller does other work in
+/// between, however many there are and however slowly they are read.
+struct ServicePages {
+    controller: Handle,
+    place: Place,
+}
+
+enum Place {
+    Begin,
+    Behind(String),
+    End,
+}
+
+impl Rows for ServicePages {
+    type Row = Service;
+
+    async fn next(&mut self) -> Result<Option<Vec<Service>>, Gone> {
+        let after = match std::mem::replace(&mut self.place, Place::End) {
+            Place::Begin => None,
+            Place::Behind(network) => Some(network),
+            Place::End => return Ok(None),
+        };
+        let asked = self
+            .controller
+            .ask(move |controller| controller.services_page(after.as_deref()));
+        let page = asked.await.map_err(gone)?;
+        if let Some(last) = page.last {
+            self.place = Place::Behind(last);
+        }
+        Ok(Some(page.services))
+    }
+}
+
+/// Where a plugin that runs beside this state listens if nobody says otherwise.
+pub(crate) fn default_socket(setting: Option<PathBuf>, state_dir: &Path) -> PathBuf {
+    setting.unwrap_or_else(|| state_dir.join(FILE))
+}

@@ -1,0 +1,162 @@
+//! What the plugin says of itself, asked from the host and from inside of it.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::cases::{SOON, hosts};
+use super::suite::Case;
+use crate::cmd::Cmd;
+use crate::lab::host::{Host, PLUGIN};
+use crate::lab::{Lab, image};
+use crate::scenario::{self, WEB};
+use crate::wait::{secs, until};
+
+/// What has nothing to do with the kind of router.
+pub(super) const CASES: [(&str, Case); 2] = [
+    (
+        "the_plugin_says_of_every_address_why_it_is_or_is_not_announced",
+        services,
+    ),
+    (
+        "the_plugin_says_which_peer_is_down_and_what_is_told_to_whom",
+        peers,
+    ),
+];
+
+fn services(lab: &Lab) -> Result<()> {
+    let [h1, _] = hosts(lab)?;
+    scenario::serve(lab)?;
+    expect(lab, h1, "announced", "serving")?;
+    let service = &ask(lab, h1, &["services"])?["services"][0];
+    ensure!(
+        service["network"]["name"] == WEB && service["containers"][0]["name"] == WEB,
+        "{service}"
+    );
+    h1.exec(WEB, &image::SICKEN)?;
+    h1.wait_health(WEB, "unhealthy")?;
+    expect(lab, h1, "withheld", "unhealthy")?;
+    h1.exec(WEB, &image::HEAL)?;
+    h1.wait_health(WEB, "healthy")?;
+    expect(lab, h1, "announced", "serving")?;
+    let pid = h1.plugin_pid()?.to_string();
+    Cmd::new("kill").args(["-USR2", &pid]).run()?;
+    expect(lab, h1, "withheld", "draining")?;
+    let status = ask(lab, h1, &["status"])?;
+    ensure!(status["drain"]["scope"] == "host", "{status}");
+    ensure!(status["docker"]["reachable"] == true, "{status}");
+    Cmd::new("kill").args(["-USR1", &pid]).run()?;
+    expect(lab, h1, "announced", "serving")?;
+    h1.docker.run(&["rm", "--force", WEB])?;
+    expect(lab, h1, "withheld", "no-endpoint")
+}
+
+fn peers(lab: &Lab) -> Result<()> {
+    let [h1, _] = hosts(lab)?;
+    scenario::serve(lab)?;
+    let router = &ask(lab, h1, &["peers"])?["peers"][0];
+    ensure!(router["state"] == "Established", "{router}");
+    let route = &ask(lab, h1, &["routes", "advertised", "10.0.0.101/32"])?["routes"][0];
+    ensure!(route["peers"][0] == router["peer"], "{route}");
+    let learned = &ask(lab, h1, &["routes", "learned"])?["routes"];
+    ensure!(learned.is_array(), "{learned}");
+    let warnings = ask(lab, h1, &["status"])?["warnings"].clone();
+    ensure!(!names(&warnings, "peer-down"), "{warnings}");
+    let cut = Cut::new(h1)?;
+    // What is said now is answered by a reset.
+    h1.exec(WEB, &image::SICKEN)?;
+    until("the peer to be told as down", secs(15), || {
+        let status = ask(lab, h1, &["status"])?;
+        ensure!(names(&status["warnings"], "peer-down"), "{status}");
+        ensure!(status["peers"]["established"] == 0, "{status}");
+        Ok(())
+    })?;
+    drop(cut);
+    lab.wait_sessions(&lab.all(), secs(60))
+}
+
+fn names(warnings: &Value, code: &str) -> bool {
+    let mut warnings = warnings.as_array().into_iter().flatten();
+    warnings.any(|warning| warning["code"] == code)
+}
+
+/// Both addresses of the service come to be so, as the JSON and the table say.
+fn expect(lab: &Lab, host: &Host, state: &str, reason: &str) -> Result<()> {
+    until(&format!("{WEB} to be told as {reason}"), SOON, || {
+        let answer = ask(lab, host, &["services"])?;
+        let services = answer["services"].as_array().context("no services")?;
+        let so = |it: &Value| it["state"] == state && it["reason"] == reason;
+        ensure!(services.len() == 2 && services.iter().all(so), "{answer}");
+        Ok(())
+    })?;
+    let table = inside(host, &["services"])?.read()?;
+    let lines = table.lines().skip(1);
+    let so = |line: &str| line.contains(state) && line.contains(reason);
+    ensure!(
+        lines.clone().count() == 2 && lines.clone().all(so),
+        "{table}"
+    );
+    Ok(())
+}
+
+/// What a command says as JSON, which is the same from both sides.
+fn ask(lab: &Lab, host: &Host, words: &[&str]) -> Result<Value> {
+    let json = [words, &["-o", "json"]].concat();
+    let from_inside: Value = serde_json::from_str(&inside(host, &json)?.read()?)?;
+    let said = outside(lab, host, &json)?.read()?;
+    let from_outside: Value = serde_json::from_str(&said)?;
+    ensure!(from_inside["version"] == 1, "{from_inside}");
+    let keys = |it: &Value| {
+        it.as_object()
+            .map(|it| it.keys().cloned().collect::<Vec<_>>())
+    };
+    ensure!(keys(&from_inside) == keys(&from_outside), "{from_outside}");
+    Ok(from_outside)
+}
+
+/// The plugin's own program, run in the plugin's mounts.
+fn inside(host: &Host, words: &[&str]) -> Result<Cmd> {
+    let pid = host.plugin_pid()?.to_string();
+    Ok(Cmd::new("nsenter")
+        .args(["--target", &pid, "--mount", "--", "/bgplb-plugin"])
+        .args(words))
+}
+
+/// A program on the host, which is told where the plugin keeps its state.
+fn outside(lab: &Lab, host: &Host, words: &[&str]) -> Result<Cmd> {
+    let id = host.docker.inspect("plugin", PLUGIN)?["Id"].clone();
+    let id = id.as_str().context("a plugin without an id")?;
+    let state = host.dir.join("data/plugins").join(id);
+    let socket = state.join("propagated-mount/status.sock");
+    Ok(host
+        .space
+        .command(&lab.plugin.display().to_string())
+        .args(words)
+        .arg("--socket")
+        .arg(socket))
+}
+
+/// While this lives, the kernel resets every connection of a host to a router.
+struct Cut<'a>(&'a Host);
+
+impl<'a> Cut<'a> {
+    fn new(host: &'a Host) -> Result<Self> {
+        let cut = Self(host);
+        cut.rule("-I")?;
+        Ok(cut)
+    }
+
+    fn rule(&self, action: &str) -> Result<()> {
+        let iptables = self.0.netns.command("iptables");
+        let reset = ["-j", "REJECT", "--reject-with", "tcp-reset"];
+        iptables
+            .args([action, "OUTPUT", "-p", "tcp", "--dport", "179"])
+            .args(reset)
+            .run()
+    }
+}
+
+impl Drop for Cut<'_> {
+    fn drop(&mut self) {
+        _ = self.rule("-D");
+    }
+}
