@@ -186,6 +186,10 @@ pub struct BridgeSpec {
 /// IPv6 addresses are added without duplicate address detection
 /// (`IFA_F_NODAD`): a service address is held by several hosts on purpose,
 /// and must answer at once.
+///
+/// IPv4 addresses are added with global scope, those of 169.254.0.0/16 with
+/// that of the link (RFC 3927 section 2.7), so that the kernel takes none of
+/// them as the source of what goes beyond the link's neighbours.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddrSpec {
     /// The link that has the address.

@@ -106,7 +106,8 @@ fn request(kind: Rtm, flags: NlmF, index: u32, addr: IpNet) -> Result<Request, C
         IpNet::V4(_) => IfaF::empty(),
         IpNet::V6(_) => IfaF::NODAD,
     };
-    let header = header.ifa_flags(flag).build().map_err(|_| UNBUILDABLE)?;
+    let header = header.ifa_flags(flag).ifa_scope(scope(addr.addr()));
+    let header = header.build().map_err(|_| UNBUILDABLE)?;
     Request::new(kind, flags, header)
 }
 
@@ -122,6 +123,14 @@ fn header(
         .ifa_scope(RtScope::Universe)
         .ifa_index(index)
         .rtattrs(attrs)
+}
+
+/// How far an address means the same; for IPv6 the kernel knows by itself.
+const fn scope(ip: IpAddr) -> RtScope {
+    match ip {
+        IpAddr::V4(ip) if ip.is_link_local() => RtScope::Link,
+        _ => RtScope::Universe,
+    }
 }
 
 /// The kernel's number for the family of an address.

@@ -16,13 +16,13 @@ use socket2::SockRef;
 
 pub use self::news::{LinkNews, LinkNow, ObjectNews};
 use super::Netlink;
-use super::addr::read_ip;
+use super::addr::{self, read_ip};
 use super::link::{Names, RawLink};
 use super::message::{Attrs, Frame, Frames, read_u16, read_u32};
 use super::route::RawRoute;
 use super::socket::Connection;
 use crate::error::{Cause, Error};
-use crate::model::NeighKey;
+use crate::model::{AddrSpec, NeighKey};
 use crate::name::LinkName;
 use crate::next_hop::NextHopId;
 
@@ -186,6 +186,7 @@ impl ObjectWatch {
             RTM_NEWROUTE | RTM_DELROUTE => route(payload, news),
             RTM_NEWNEXTHOP | RTM_DELNEXTHOP => next_hop(payload, news),
             RTM_NEWNEIGH => self.neigh(payload, news),
+            RTM_DELADDR => self.addr_gone(payload, news),
             RTM_NEWNETCONF => Self::switches(payload, news),
             _ => None,
         };
@@ -269,6 +270,15 @@ impl ObjectWatch {
         Some(())
     }
 
+    fn addr_gone(&self, payload: &[u8], news: &mut ObjectNews) -> Option<()> {
+        let (index, addr) = addr::read(payload)?;
+        if self.links.own.contains(&index) {
+            let link = self.names.get(&index)?.clone();
+            news.addrs.insert(AddrSpec { link, addr });
+        }
+        Some(())
+    }
+
     fn attach_filter(&self) {
         // Without it there is only more to read and to leave out.
         let program = filter::of_objects(&self.ignored);
@@ -336,6 +346,8 @@ impl fmt::Debug for ObjectWatch {
 // linux/rtnetlink.h.
 const RTM_NEWLINK: u16 = libc::RTM_NEWLINK;
 const RTM_DELLINK: u16 = libc::RTM_DELLINK;
+const RTM_NEWADDR: u16 = libc::RTM_NEWADDR;
+const RTM_DELADDR: u16 = libc::RTM_DELADDR;
 const RTM_NEWROUTE: u16 = libc::RTM_NEWROUTE;
 const RTM_DELROUTE: u16 = libc::RTM_DELROUTE;
 const RTM_NEWNEIGH: u16 = libc::RTM_NEWNEIGH;
@@ -344,9 +356,10 @@ const RTM_NEWNETCONF: u16 = 80;
 const RTM_NEWNEXTHOP: u16 = 104;
 const RTM_DELNEXTHOP: u16 = 105;
 
-/// RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-/// RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF.
-const GROUPS: [u32; 6] = [1, 3, 7, 11, 24, 25];
+/// RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE,
+/// RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF,
+/// RTNLGRP_IPV6_NETCONF.
+const GROUPS: [u32; 8] = [1, 3, 5, 7, 9, 11, 24, 25];
 const GROUP_NEXTHOP: u32 = 32;
 
 // linux/netconf.h: `struct netconfmsg` is one octet and padded.

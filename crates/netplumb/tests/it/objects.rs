@@ -8,7 +8,7 @@ use netplumb::{
     RouteChange, RouteSpec,
 };
 
-use crate::world::{MARK, bridge, in_namespace, ip, name, neigh, owned, veth};
+use crate::world::{MARK, addr, bridge, in_namespace, ip, name, neigh, owned, veth};
 
 /// Takes news until they are so; fails when they do not come to that.
 fn until(watch: &mut ObjectWatch, what: &str, check: impl Fn(&ObjectNews) -> bool) {
@@ -97,6 +97,30 @@ fn each_object_that_somebody_deletes_is_told() {
             let link = news.links.get(&alias);
             link.is_some_and(|link| link.now.is_none() && link.name == name("br0"))
         });
+    });
+}
+
+#[test]
+fn an_address_of_an_own_link_that_somebody_deletes_is_told() {
+    in_namespace(|| {
+        let mut kernel = Netlink::open().unwrap();
+        let mut watch = ObjectWatch::open(MARK).unwrap();
+        watch.ignore(&kernel);
+        kernel.apply(&Op::CreateLink(bridge("br0"))).unwrap();
+        ip("link add br9 type bridge");
+        let nets = ["169.254.65.0/32", "fe80::b6:1c:0/128"];
+        for net in nets {
+            kernel.apply(&Op::AddAddr(addr("br0", net))).unwrap();
+            ip(&format!("addr add {net} dev br9"));
+        }
+        let told = drain(&mut watch);
+        assert!(told.iter().all(|it| it.addrs.is_empty()), "{told:?}");
+        for net in nets {
+            ip(&format!("addr del {net} dev br9"));
+            ip(&format!("addr del {net} dev br0"));
+            let gone = BTreeSet::from([addr("br0", net)]);
+            until(&mut watch, net, |news| news.addrs == gone);
+        }
     });
 }
 

@@ -2,7 +2,9 @@
 
 use socket2::SockFilter;
 
-use super::{RTM_DELLINK, RTM_DELNEIGH, RTM_DELROUTE, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE};
+use super::{
+    RTM_DELLINK, RTM_DELNEIGH, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE,
+};
 
 /// A program that takes every message but those
 /// * that were caused by these ports (`nlmsg_pid`), unless they are about
@@ -10,6 +12,7 @@ use super::{RTM_DELLINK, RTM_DELNEIGH, RTM_DELROUTE, RTM_NEWLINK, RTM_NEWNEIGH, 
 /// * about routes that are neither of full length nor of none: whoever
 ///   installs a whole table must not displace what matters,
 /// * about neighbours that are gone, which says nothing of who did it,
+/// * about addresses that have come,
 /// * about entries of bridges' own tables, and links as their bridges see them.
 pub(super) fn of_objects(ports: &[u32]) -> Vec<SockFilter> {
     let kind = |kind: u16, to: u8, or: u8| {
@@ -33,10 +36,11 @@ pub(super) fn of_objects(ports: &[u32]) -> Vec<SockFilter> {
     }
     program.extend([
         load(HALF, NLMSG_TYPE),
-        kind(RTM_NEWROUTE, 4, 0),
-        kind(RTM_DELROUTE, 3, 0),
-        kind(RTM_NEWNEIGH, 8, 0),
-        kind(RTM_DELNEIGH, 10, 0),
+        kind(RTM_NEWROUTE, 5, 0),
+        kind(RTM_DELROUTE, 4, 0),
+        kind(RTM_NEWNEIGH, 9, 0),
+        kind(RTM_DELNEIGH, 11, 0),
+        kind(RTM_NEWADDR, 10, 0),
         TAKE,
         // A route: its length.
         load(OCTET, NLMSG_DATA + 1),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::NeighKey;
+use crate::model::{AddrSpec, NeighKey};
 use crate::name::LinkName;
 use crate::next_hop::NextHopId;
 use crate::observed::LinkState;
@@ -23,6 +23,9 @@ pub struct ObjectNews {
     /// deleted or failed. Those that the kernel takes away with a change of
     /// their link are not told: the link is.
     pub neighs: BTreeSet<NeighKey>,
+    /// Addresses of links with the mark that were deleted, those included that
+    /// went with their link or with its coming down.
+    pub addrs: BTreeSet<AddrSpec>,
     /// What packets of all links depend on may have changed: forwarding, a
     /// reverse path filter, a link's MTU, a default route.
     pub path: bool,
@@ -71,6 +74,7 @@ impl ObjectNews {
             self.routes.len(),
             self.next_hops.len(),
             self.neighs.len(),
+            self.addrs.len(),
         ];
         objects.into_iter().any(|len| len >= ROOM)
     }
