@@ -3,6 +3,7 @@
 //! that serve.
 
 mod delivery;
+mod gateway;
 
 use ipnet::IpNet;
 use lb_plan::Delivery;
@@ -14,6 +15,9 @@ pub(crate) use self::delivery::{
     Spread, deliver, delivers_to, desire as desire_delivery, forget, spreads_by_address,
     stop_delivering,
 };
+pub(crate) use self::gateway::{
+    addresses as gateway_addresses, gateways, is_host as is_gateway_host,
+};
 use crate::instance::Instance;
 use crate::naming;
 use crate::numbers;
@@ -24,9 +28,12 @@ pub(crate) fn owned(instance: Instance) -> Owned {
     Owned::new(instance.mark(), RouteSpec::PROTOCOL_BGP).with_next_hops(numbers::next_hop_ids())
 }
 
-/// Makes a network's bridge.
-pub(crate) fn network(instance: Instance, network: &str) -> Vec<Op> {
-    vec![Op::CreateLink(bridge(instance, network))]
+/// Makes a network's bridge with its addresses, if it has any.
+pub(crate) fn network(instance: Instance, network: &str, record: &NetworkRecord) -> Vec<Op> {
+    let bridge = Op::CreateLink(bridge(instance, network));
+    std::iter::once(bridge)
+        .chain(gateway::add(network, record))
+        .collect()
 }
 
 /// Removes a network's bridge, and the links of endpoints left on it.
@@ -48,24 +55,23 @@ pub(crate) fn remove_network<'a>(
 /// gone after a reboot, and asking for what is there changes nothing.
 pub(crate) fn attach(
     instance: Instance,
-    network: &str,
-    endpoint: &str,
-    record: &EndpointRecord,
+    (network, record): (&str, &NetworkRecord),
+    (endpoint, its): (&str, &EndpointRecord),
 ) -> Vec<Op> {
-    vec![
-        Op::CreateLink(bridge(instance, network)),
-        Op::CreateLink(veth(instance, network, endpoint, record)),
-    ]
+    let mut ops = self::network(instance, network, record);
+    ops.push(Op::CreateLink(veth(instance, network, endpoint, its)));
+    ops
 }
 
-/// Brings a network's links to what they should be: the bridge, made again if
-/// it is not there, and the pairs of attached endpoints. Those that are gone
+/// Brings a network's links to what they should be: the bridge with its
+/// addresses, made again if it is not there, and the pairs of attached endpoints. Those that are gone
 /// have gone with their containers, and stay so.
 pub(crate) fn links(instance: Instance, network: &str, record: &NetworkRecord) -> Vec<Op> {
     let attached = record.endpoints.iter().filter(|(_, it)| it.attached);
     let veths = attached.map(|(endpoint, it)| Op::SetLink(veth(instance, network, endpoint, it)));
-    let bridge = Op::CreateLink(bridge(instance, network));
-    std::iter::once(bridge).chain(veths).collect()
+    let mut ops = self::network(instance, network, record);
+    ops.extend(veths);
+    ops
 }
 
 /// Removes an endpoint's pair of links.
@@ -111,6 +117,7 @@ pub(crate) fn desire(
     delivered: &Delivery,
 ) {
     desired.insert_link(bridge(instance, network));
+    desired.addrs.extend(gateway_addresses(network, record));
     for (endpoint, record) in &record.endpoints {
         if let Some(when_missing) = linked(endpoint) {
             desired.insert_link(LinkSpec {

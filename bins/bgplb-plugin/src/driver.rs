@@ -1,26 +1,24 @@
-//! Docker's network requests: what each does, in which order.
+//! Docker's network requests: what is read from each, and what it is answered.
 //!
 //! Every sequence runs to its end in a task of its own, even if dockerd stops
 //! waiting, so that nothing is left half done.
 
-use std::collections::BTreeMap;
+mod steps;
 
-use bgp_speaker::{RibVersion, SpeakerHandle};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use bgp_speaker::SpeakerHandle;
 use docker_plugin_api as api;
 use docker_plugin_api::{NetworkCapabilities, NetworkDriver, PluginError};
-use netplumb::LinkName;
-use tokio::time::timeout;
-use tracing::warn;
 
+use self::steps::Steps;
 use crate::admission;
 use crate::background::Background;
-use crate::controller::requests::{FLUSH_LIMIT, Leaving};
 use crate::controller::{Handle, Stopping};
 use crate::naming;
-use crate::options::{self, ServiceOptions, Site};
-use crate::plumber::Plumbed;
+use crate::options::{self, GATEWAY, Gateway, ServiceOptions, Site};
 use crate::settings::Scope;
-use crate::store::NetworkRecord;
 
 /// What the container's interface is called, before Docker's number.
 const INTERFACE_PREFIX: &str = "eth";
@@ -85,6 +83,11 @@ impl NetworkDriver for Driver {
         let mut record = admission::network(&request.ipv4_data, &request.ipv6_data)?;
         record.options = options::ours(request.options.generic()?);
         let options = self.read(&record.options)?;
+        if Gateway::of(&record.options) == Gateway::Host && request.options.internal()? {
+            return Err(PluginError::bad_request(format!(
+                "{GATEWAY}=host can't be used with --internal: one is a way out, and the other says that there is none"
+            )));
+        }
         let (steps, id) = (self.steps.clone(), request.network_id.to_string());
         self.to_the_end(async move { steps.create_network(id, record, options).await })
             .await
@@ -126,15 +129,27 @@ impl NetworkDriver for Driver {
     async fn join(&self, request: api::JoinRequest) -> Result<api::JoinResponse, PluginError> {
         let (steps, network) = (self.steps.clone(), request.network_id.to_string());
         let endpoint = request.endpoint_id.to_string();
-        let response = api::JoinResponse {
+        let mut response = api::JoinResponse {
             interface_name: Some(api::InterfaceName {
                 src_name: naming::veth_inside(&endpoint).to_string(),
                 dst_prefix: INTERFACE_PREFIX.to_owned(),
             }),
             ..api::JoinResponse::default()
         };
-        self.to_the_end(async move { steps.join(network, endpoint).await })
+        let gateways = self
+            .to_the_end(async move { steps.join(network, endpoint).await })
             .await?;
+        for gateway in gateways {
+            // Docker takes no gateway that the container has no route to.
+            response.static_routes.push(api::StaticRoute {
+                destination: gateway.into(),
+                next_hop: None,
+            });
+            match gateway {
+                IpAddr::V4(gateway) => response.gateway = Some(gateway),
+                IpAddr::V6(gateway) => response.gateway_ipv6 = Some(gateway),
+            }
+        }
         Ok(response)
     }
 
@@ -188,159 +203,6 @@ impl NetworkDriver for Driver {
             skip_ipv4: true,
             skip_ipv6: true,
         })
-    }
-}
-
-/// The sequences, each a row of short turns of the controller with waits for
-/// the kernel, the peers and the disk between them.
-#[derive(Clone)]
-struct Steps {
-    controller: Handle,
-    speaker: SpeakerHandle,
-}
-
-impl Steps {
-    async fn create_network(
-        &self,
-        id: String,
-        record: NetworkRecord,
-        options: ServiceOptions,
-    ) -> Result<(), PluginError> {
-        let name = id.clone();
-        if let Some(leaving) = self
-            .controller
-            .ask(move |c| c.drop_remembered(&name))
-            .await?
-        {
-            self.leave(leaving).await?;
-        }
-        let name = id.clone();
-        let plumbed = self
-            .controller
-            .ask(move |c| c.begin_network(&name, record, options))
-            .await??;
-        let mut result = made(plumbed, &naming::bridge(&id)).await;
-        if result.is_ok() {
-            result = self.save().await;
-        }
-        if result.is_err() {
-            // Docker will not have it, so nothing of it may stay.
-            self.controller
-                .ask(move |c| c.drop_network(&id).map(|leaving| c.plumb(leaving.ops)))
-                .await?;
-        }
-        result
-    }
-
-    async fn delete_network(&self, id: String) -> Result<(), PluginError> {
-        let Some(leaving) = self.controller.ask(move |c| c.drop_network(&id)).await? else {
-            return Ok(());
-        };
-        let gone = self.leave(leaving).await;
-        self.save().await?;
-        gone
-    }
-
-    /// Takes a dropped network's objects away once its withdrawal has left.
-    async fn leave(&self, leaving: Leaving) -> Result<(), PluginError> {
-        self.flush(leaving.version).await;
-        let plumbed = self.controller.ask(move |c| c.plumb(leaving.ops)).await?;
-        done(plumbed).await
-    }
-
-    async fn create_endpoint(
-        &self,
-        network: String,
-        endpoint: String,
-        record: crate::store::EndpointRecord,
-    ) -> Result<(), PluginError> {
-        let (n, e) = (network.clone(), endpoint.clone());
-        self.controller
-            .ask(move |c| c.begin_endpoint(&n, &e, record))
-            .await??;
-        let saved = self.save().await;
-        if saved.is_err() {
-            self.controller
-                .ask(move |c| c.drop_endpoint(&network, &endpoint))
-                .await?;
-        }
-        saved
-    }
-
-    async fn join(&self, network: String, endpoint: String) -> Result<(), PluginError> {
-        let (n, e) = (network.clone(), endpoint.clone());
-        let plumbed = self.controller.ask(move |c| c.begin_join(&n, &e)).await??;
-        if let Err(error) = done(plumbed).await {
-            // A veth may exist without its place on the bridge.
-            self.controller
-                .ask(move |c| c.finish_leave(&network, &endpoint))
-                .await?;
-            return Err(error);
-        }
-        let (n, e) = (network.clone(), endpoint.clone());
-        self.controller
-            .ask(move |c| c.commit_join(&n, &e))
-            .await??;
-        let saved = self.save().await;
-        if saved.is_err() {
-            self.detach(network, endpoint).await?;
-        }
-        saved
-    }
-
-    /// Withdraws, waits until that has left, then takes the links away.
-    async fn detach(&self, network: String, endpoint: String) -> Result<(), PluginError> {
-        let (n, e) = (network.clone(), endpoint.clone());
-        let version = self.controller.ask(move |c| c.begin_leave(&n, &e)).await?;
-        self.flush(version).await;
-        let plumbed = self
-            .controller
-            .ask(move |c| c.finish_leave(&network, &endpoint))
-            .await?;
-        done(plumbed).await
-    }
-
-    async fn delete_endpoint(&self, network: String, endpoint: String) -> Result<(), PluginError> {
-        let gone = self.detach(network.clone(), endpoint.clone()).await;
-        self.controller
-            .ask(move |c| c.drop_endpoint(&network, &endpoint))
-            .await?;
-        self.save().await?;
-        gone
-    }
-
-    async fn flush(&self, version: Option<RibVersion>) {
-        let Some(version) = version else { return };
-        if timeout(FLUSH_LIMIT, self.speaker.flushed(version))
-            .await
-            .is_err()
-        {
-            warn!("a peer has not taken a withdrawal in time; going on without it");
-        }
-    }
-
-    async fn save(&self) -> Result<(), PluginError> {
-        self.controller.save().await
-    }
-}
-
-async fn done(plumbed: Plumbed) -> Result<(), PluginError> {
-    match plumbed.await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(PluginError::internal(error.to_string())),
-        Err(_) => Err(Stopping.into()),
-    }
-}
-
-/// [`done`] for a bridge that is made: those of docker-bgp-lb have the same
-/// names and no mark.
-async fn made(plumbed: Plumbed, bridge: &LinkName) -> Result<(), PluginError> {
-    match plumbed.await {
-        Ok(Err(error)) if error.is_not_ours() => Err(PluginError::conflict(format!(
-            "{error}; if no container uses it, `ip link delete {bridge}` on the host removes it"
-        ))),
-        Ok(result) => result.map_err(|error| PluginError::internal(error.to_string())),
-        Err(_) => Err(Stopping.into()),
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct ServiceInUse {
     pub(crate) link: LinkName,
     /// Its addresses.
     pub(crate) addresses: Vec<IpAddr>,
+    /// The answers come by that link, too: the host is the containers' gateway.
+    pub(crate) answers_there: bool,
 }
 
 /// Looks at the network namespace of the calling thread, as far as it concerns

@@ -60,6 +60,18 @@ impl Number {
         let [high, low] = (self.0 + 0x100).to_be_bytes();
         Ipv4Addr::new(169, 254, high, low).into()
     }
+
+    /// The address by which a network's containers reach the host: link-local,
+    /// and none that [`gateway`](Self::gateway) gives.
+    pub(crate) fn host(self, v6: bool) -> IpAddr {
+        if v6 {
+            return Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xb6, 0x1c, self.0).into();
+        }
+        // Behind those of all gateways, and before 169.254.169.254, where clouds
+        // answer.
+        let [high, low] = (self.0 + 0x100 + Self::LAST + 1).to_be_bytes();
+        Ipv4Addr::new(169, 254, high, low).into()
+    }
 }
 
 impl TryFrom<u16> for Number {
@@ -189,5 +201,9 @@ mod tests {
         let text = "169.254.1.0 169.254.1.1 169.254.1.255 169.254.2.0 169.254.64.255";
         assert_eq!(gateways.join(" "), text);
         assert_eq!(Number(7).gateway(true).to_string(), "fe80::b6:1b:7");
+        let hosts: Vec<_> = all.iter().map(|it| it.host(false).to_string()).collect();
+        let text = "169.254.65.0 169.254.65.1 169.254.65.255 169.254.66.0 169.254.128.255";
+        assert_eq!(hosts.join(" "), text);
+        assert_eq!(Number(7).host(true).to_string(), "fe80::b6:1c:7");
     }
 }

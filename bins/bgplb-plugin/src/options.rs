@@ -1,8 +1,10 @@
 //! What an operator may say of one network by `docker network create -o`.
 
+mod gateway;
+mod text;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use bgp_speaker::PeerKey;
 use bgp_wire::{Asn, Community, ExtendedCommunity, LargeCommunity, PathAttributes};
 use lb_plan::{Announcement, HoldDown};
 
+pub(crate) use self::gateway::{GATEWAY, Gateway};
+use self::text::{hold_down, list, number, time};
 use crate::settings::Peer;
 
 /// How all of them begin. Others are not ours to judge.
@@ -108,7 +112,7 @@ const PEERS: &str = "bgplb.peers";
 const PREPEND: &str = "bgplb.prepend";
 const DRAIN: &str = "bgplb.drain";
 
-const KNOWN: [Known; 11] = [
+const KNOWN: [Known; 12] = [
     Known {
         name: "bgplb.communities",
         accepted: "communities such as 65000:1 or no-export, separated by commas, at most 32",
@@ -180,6 +184,12 @@ const KNOWN: [Known; 11] = [
             to.link_bandwidth = Some(rate);
             Some(())
         },
+    },
+    Known {
+        name: GATEWAY,
+        accepted: "docker, for the gateway of another network, or host",
+        // The kernel's side reads it from what the network was made with.
+        set: |_, text| Gateway::read(text).map(drop),
     },
 ];
 
@@ -302,46 +312,6 @@ const OCTETS_PER_MBIT: f32 = 125_000.0;
 
 /// How much longer the path of what is about to go is.
 const DRAIN_PREPEND: usize = 8;
-
-/// More than this is a mistake, and might not fit into a message.
-const LIST_LIMIT: usize = 32;
-
-fn list<T: FromStr>(text: &str) -> Option<Vec<T>> {
-    let items = text.split(',').map(|item| item.trim().parse().ok());
-    let items = items.collect::<Option<Vec<T>>>()?;
-    (items.len() <= LIST_LIMIT).then_some(items)
-}
-
-/// Digits alone: no sign, no space.
-fn number<T: FromStr>(text: &str) -> Option<T> {
-    let digits = text.bytes().all(|octet| octet.is_ascii_digit());
-    digits.then(|| text.parse().ok())?
-}
-
-fn time(text: &str) -> Option<Duration> {
-    let unit = text.find(|c: char| !c.is_ascii_digit())?;
-    let (count, unit) = text.split_at(unit);
-    let count: u64 = number(count)?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    let time = Duration::from_millis(count.checked_mul(millis)?);
-    (time <= Duration::from_secs(3600)).then_some(time)
-}
-
-fn hold_down(text: &str) -> Option<HoldDown> {
-    let mut parts = text.split('/');
-    let rule = HoldDown {
-        times: number(parts.next()?).filter(|times| (1..=100).contains(times))?,
-        within: time(parts.next()?)?,
-        hold: time(parts.next()?)?,
-    };
-    parts.next().is_none().then_some(rule)
-}
 
 #[cfg(test)]
 mod tests;

@@ -142,7 +142,14 @@ impl Controller {
             let id = self.owners.of_next_hop(*next_hop)?;
             self.wants(id, |it| it.next_hops.contains_key(next_hop))
         });
-        routes.chain(neighs).chain(next_hops).cloned().collect()
+        let addrs = news.addrs.iter().filter_map(|addr| {
+            let id = self.owners.of_bridge(&addr.link)?;
+            let network = self.networks.get(id).filter(|it| !it.broken)?;
+            let mut wanted = datapath::gateway_addresses(id, &network.record);
+            (network.has_attached() && wanted.any(|it| it == *addr)).then_some(id)
+        });
+        let objects = routes.chain(neighs).chain(next_hops).chain(addrs);
+        objects.cloned().collect()
     }
 
     /// The network if what it should have is so.

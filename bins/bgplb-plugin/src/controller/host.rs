@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use tracing::{info, warn};
 
 use super::{Controller, Timer};
+use crate::datapath;
 use crate::hostcheck::{self, Finding, InUse, Mended, ServiceInUse};
 use crate::naming;
 
@@ -114,6 +115,7 @@ impl Controller {
             in_use.services.push(ServiceInUse {
                 link: naming::bridge(id),
                 addresses: network.record.prefixes().map(|it| it.addr()).collect(),
+                answers_there: datapath::is_gateway_host(&network.record),
             });
         }
         in_use

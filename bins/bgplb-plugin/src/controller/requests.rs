@@ -1,6 +1,7 @@
 //! What Docker's requests change, one short turn each. The order of turns of
-//! one request is in `driver.rs`.
+//! one request is in `driver/steps.rs`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp_speaker::RibVersion;
@@ -47,10 +48,10 @@ impl Controller {
         record.number = Some(self.take_number()?);
         self.addresses.hold(&record);
         self.owners.insert(id, &record);
-        let plumbed = self
-            .effects
-            .plumber
-            .apply(datapath::network(self.effects.instance, id));
+        let plumbed =
+            self.effects
+                .plumber
+                .apply(datapath::network(self.effects.instance, id, &record));
         let mut network = Network::new(record, options);
         if self.drained {
             network.drain = Drain::Withdrawn;
@@ -143,17 +144,23 @@ impl Controller {
         network: &str,
         endpoint: &str,
     ) -> Result<Plumbed, PluginError> {
-        let record = self.endpoint(network, endpoint)?;
-        let ops = datapath::attach(self.effects.instance, network, endpoint, record);
+        let (on, its) = (self.network(network)?, self.endpoint(network, endpoint)?);
+        let instance = self.effects.instance;
+        let ops = datapath::attach(instance, (network, on), (endpoint, its));
         if let Some(entry) = self.networks.get_mut(network) {
             entry.joining.insert(endpoint.to_owned());
         }
         Ok(self.effects.plumber.apply(ops))
     }
 
-    /// The links are there and Docker may have them.
-    pub(crate) fn commit_join(&mut self, network: &str, endpoint: &str) -> Result<(), PluginError> {
-        self.endpoint(network, endpoint)?;
+    /// The links are there and Docker may have them, with these gateways.
+    pub(crate) fn commit_join(
+        &mut self,
+        network: &str,
+        endpoint: &str,
+    ) -> Result<Vec<IpAddr>, PluginError> {
+        let (on, its) = (self.network(network)?, self.endpoint(network, endpoint)?);
+        let gateways = datapath::gateways(on, its);
         if let Some(entry) = self.networks.get_mut(network) {
             entry.joining.remove(endpoint);
         }
@@ -162,7 +169,7 @@ impl Controller {
         }
         info!(network, endpoint, "container attached");
         self.settle(network);
-        Ok(())
+        Ok(gateways)
     }
 
     /// Stops counting on an endpoint; the answer is the withdrawal that has to
@@ -251,16 +258,20 @@ impl Controller {
             .last()
     }
 
+    /// A network that must be known.
+    fn network(&self, network: &str) -> Result<&NetworkRecord, PluginError> {
+        let entry = self.networks.get(network);
+        let record = entry.map(|entry| &entry.record);
+        record.ok_or_else(|| unknown_network(network))
+    }
+
     /// An endpoint that must be known.
     pub(crate) fn endpoint(
         &self,
         network: &str,
         endpoint: &str,
     ) -> Result<&EndpointRecord, PluginError> {
-        self.networks
-            .get(network)
-            .ok_or_else(|| unknown_network(network))?
-            .record
+        self.network(network)?
             .endpoints
             .get(endpoint)
             .ok_or_else(|| PluginError::not_found(format!("{endpoint} endpoint does not exist")))

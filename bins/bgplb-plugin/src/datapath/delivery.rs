@@ -10,6 +10,11 @@
 //! moments in which the kernel has no group: it takes next hops away when the
 //! bridge loses its last carrier, and packets must not find the way back to the
 //! router then.
+//!
+//! Where the host is the containers' gateway, that route leads to one of their
+//! link-local addresses, too, and there is no neighbour entry for the service
+//! address: all containers ask for the host's MAC address in its name, and the
+//! kernel would send all answers over IPv6 to the one that the entry names.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +26,7 @@ use netplumb::{
     Observed, Op, ResilientGroup, RouteSpec,
 };
 
-use super::prefixes;
+use super::{is_gateway_host, prefixes};
 use crate::naming;
 use crate::numbers::Number;
 use crate::store::{EndpointRecord, NetworkRecord};
@@ -147,12 +152,17 @@ pub(crate) fn desire(
         let Some(first) = members.iter().min_by_key(|it| it.share) else {
             continue;
         };
-        desired.insert_neigh(NeighSpec {
-            link: bridge.clone(),
-            ip: prefix.addr(),
-            mac: MacAddr::new(first.mac),
-        });
-        desired.insert_route(RouteSpec::on_link(prefix, bridge.clone()).with_metric(BASE_METRIC));
+        let base = if is_gateway_host(record) {
+            RouteSpec::new(prefix, vec![hop(network, first.number, v6)])
+        } else {
+            desired.insert_neigh(NeighSpec {
+                link: bridge.clone(),
+                ip: prefix.addr(),
+                mac: MacAddr::new(first.mac),
+            });
+            RouteSpec::on_link(prefix, bridge.clone())
+        };
+        desired.insert_route(base.with_metric(BASE_METRIC));
         for member in &members {
             desired.insert_neigh(neigh(network, member.number, v6, member.mac));
         }
@@ -184,8 +194,8 @@ pub(crate) fn delivers_to(observed: &Observed, network: &str, record: &NetworkRe
     shares.collect()
 }
 
-/// The share the kernel gives an endpoint: by its weight in a group, or by a
-/// neighbour entry for the service address itself.
+/// The share the kernel gives an endpoint: by its weight in a group, or by the
+/// base alone.
 fn share(
     observed: &Observed,
     network: &str,
@@ -205,15 +215,28 @@ fn share(
             Share::Full
         })
     };
-    let by_itself = || {
-        let mut neighs = prefixes(record, endpoint).map(|prefix| NeighSpec {
+    let is_neighbour = |prefix: &IpNet| {
+        let neigh = NeighSpec {
             link: naming::bridge(network),
             ip: prefix.addr(),
             mac: MacAddr::new(endpoint.mac),
-        });
-        neighs
-            .any(|it| observed.neighs.get(&it.key()) == Some(&it))
-            .then_some(Share::Full)
+        };
+        observed.neighs.get(&neigh.key()) == Some(&neigh)
+    };
+    let is_gateway = |prefix: &IpNet| {
+        let hop = hop(network, endpoint.number?, prefix.addr().is_ipv6());
+        let base = RouteSpec::new(*prefix, vec![hop.clone()]).with_metric(BASE_METRIC);
+        let there = observed.routes.get(&base.key())?;
+        let mut hops = there.next_hops.iter();
+        hops.any(|it| it.gateway == hop.gateway).then_some(())
+    };
+    let by_itself = || {
+        let mut held = prefixes(record, endpoint);
+        let is_base = |prefix: IpNet| match is_gateway_host(record) {
+            true => is_gateway(&prefix).is_some(),
+            false => is_neighbour(&prefix),
+        };
+        held.any(is_base).then_some(Share::Full)
     };
     in_group(false)
         .or_else(|| in_group(true))
@@ -243,11 +266,15 @@ fn multipath(network: &str, members: &[Member], v6: bool) -> NextHops {
     let best = members.iter().map(|it| it.share).min();
     let taking = members.iter().filter(|it| Some(it.share) == best);
     taking
-        .map(|member| NextHopSpec {
-            onlink: true,
-            ..NextHopSpec::via_link(member.number.gateway(v6), naming::bridge(network))
-        })
+        .map(|member| hop(network, member.number, v6))
         .collect()
+}
+
+fn hop(network: &str, to: Number, v6: bool) -> NextHopSpec {
+    NextHopSpec {
+        onlink: true,
+        ..NextHopSpec::via_link(to.gateway(v6), naming::bridge(network))
+    }
 }
 
 fn group(number: Number, members: &[Member], v6: bool) -> NextHopObject {

@@ -9,6 +9,7 @@ mod crash;
 mod disk;
 mod elsewhere;
 mod forgotten;
+mod gateway;
 mod health;
 mod hostcheck;
 mod hostpath;

@@ -17,7 +17,7 @@ pub(crate) enum Finding {
         /// Where it does.
         obstacle: Obstacle,
     },
-    /// The packet filter drops the answers that come by a bridge of Docker's.
+    /// The packet filter drops the answers that come by a gateway's bridge.
     AnswersDropped {
         /// Where it does.
         obstacle: Obstacle,

@@ -135,8 +135,9 @@ fn requests<'a>(
     })
 }
 
-/// Answers of one service, from each gateway to each uplink: what is in the way
-/// of one is in everybody's.
+/// Answers, from each gateway to each uplink: those of one service by bridges of
+/// Docker's, as what is in the way of one is in everybody's, and those of
+/// services that have their gateway at their own link.
 fn answers<'a>(
     in_use: &'a InUse,
     links: &'a Links,
@@ -144,16 +145,22 @@ fn answers<'a>(
     gateways: &'a Gateways,
     v6: bool,
 ) -> impl Iterator<Item = Passage> + 'a {
-    let mut addresses = in_use.services.iter().flat_map(|it| &it.addresses);
-    let address = addresses.find(|it| it.is_ipv6() == v6);
-    address.into_iter().flat_map(move |address| {
-        let of_family = gateways
-            .iter()
-            .filter(move |(_, it)| if v6 { it.v6 } else { it.v4 });
-        let passages = of_family
-            .map(|(gateway, _)| gateway)
-            .flat_map(move |gateway| uplinks.iter().map(move |uplink| (gateway, uplink)));
-        passages.filter_map(|way| passage(links, way, *address, Way::Answer))
+    let services = in_use.services.iter().filter_map(move |it| {
+        let mut addresses = it.addresses.iter();
+        let address = addresses.find(|it| it.is_ipv6() == v6)?;
+        Some((it, *address))
+    });
+    let others = gateways
+        .iter()
+        .filter(move |(_, it)| if v6 { it.v6 } else { it.v4 });
+    let any = services.clone().next();
+    let by_others = others.filter_map(move |(gateway, _)| Some((gateway, any?.1)));
+    let own = services.filter(|(service, _)| service.answers_there);
+    let by_own = own.map(|(service, address)| (&service.link, address));
+    let ways = by_others.chain(by_own.take(FOLLOWED));
+    ways.flat_map(move |(gateway, address)| {
+        let passages = uplinks.iter().map(move |uplink| (gateway, uplink));
+        passages.filter_map(move |way| passage(links, way, address, Way::Answer))
     })
 }
 

@@ -141,6 +141,7 @@ fn a_bad_value_is_refused_with_the_option_the_value_and_what_is_accepted() {
             &["3", "3/60s", "0/60s/5m", "101/60s/5m", "3/60s/5m/1"],
         ),
         ("bgplb.link-bandwidth", &["0", "1000001", "10G"]),
+        ("bgplb.gateway", &["", "Host", "none", "10.0.0.1"]),
     ] {
         for value in values.iter().filter(|value| !value.ends_with(' ')) {
             let said = read(&[(name, value)]).unwrap_err().to_string();
@@ -149,7 +150,7 @@ fn a_bad_value_is_refused_with_the_option_the_value_and_what_is_accepted() {
             assert!(said.ends_with(accepted), "{said}");
         }
     }
-    let many = vec!["65000:1"; LIST_LIMIT + 1].join(",");
+    let many = vec!["65000:1"; text::LIST_LIMIT + 1].join(",");
     assert!(read(&[("bgplb.communities", &many)]).is_err());
 }
 

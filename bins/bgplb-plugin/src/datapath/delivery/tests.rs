@@ -40,6 +40,15 @@ fn network(endpoints: u16) -> NetworkRecord {
     }
 }
 
+/// The same with the host as the containers' gateway.
+fn gateway_network(endpoints: u16) -> NetworkRecord {
+    let host = ("bgplb.gateway".to_owned(), "host".to_owned());
+    NetworkRecord {
+        options: BTreeMap::from([host]),
+        ..network(endpoints)
+    }
+}
+
 fn to(shares: &[(&str, Share)]) -> Delivery {
     let shares = shares.iter();
     shares
@@ -97,7 +106,11 @@ fn weights(observed: &Observed, v6: bool) -> Vec<(u32, u8)> {
 
 #[test]
 fn every_step_makes_what_is_desired_and_leaves_nothing_of_before() {
-    let record = network(3);
+    every_step_of(&network(3));
+    every_step_of(&gateway_network(3));
+}
+
+fn every_step_of(record: &NetworkRecord) {
     let stages = [
         full(&["e1"]),
         full(&["e1", "e2"]),
@@ -110,9 +123,9 @@ fn every_step_makes_what_is_desired_and_leaves_nothing_of_before() {
         let mut kernel = kernel();
         let mut from = Delivery::new();
         for stage in &stages {
-            let ops = deliver(spread, "n", &record, &from, stage);
+            let ops = deliver(spread, "n", record, &from, stage);
             apply(&mut kernel, ops);
-            let (have, want) = (objects(kernel.state()), wanted(&record, stage, spread));
+            let (have, want) = (objects(kernel.state()), wanted(record, stage, spread));
             assert_eq!(have.next_hops, want.next_hops);
             assert_eq!(have.neighs, want.neighs);
             let routes = |of: &Desired| of.routes.keys().copied().collect::<BTreeSet<_>>();
@@ -122,13 +135,13 @@ fn every_step_makes_what_is_desired_and_leaves_nothing_of_before() {
             }
             if spread == Spread::Resilient {
                 assert_eq!(
-                    delivers_to(kernel.state(), "n", &with_all_attached(&record)),
+                    delivers_to(kernel.state(), "n", &with_all_attached(record)),
                     *stage
                 );
             }
             from.clone_from(stage);
         }
-        apply(&mut kernel, stop_delivering(spread, "n", &record));
+        apply(&mut kernel, stop_delivering(spread, "n", record));
         assert_eq!(objects(kernel.state()), Desired::default());
     }
 }
@@ -144,7 +157,11 @@ fn with_all_attached(record: &NetworkRecord) -> NetworkRecord {
 
 #[test]
 fn at_no_step_is_an_address_without_a_route() {
-    let record = network(2);
+    no_step_is_without_a_route(&network(2));
+    no_step_is_without_a_route(&gateway_network(2));
+}
+
+fn no_step_is_without_a_route(record: &NetworkRecord) {
     let mut kernel = kernel();
     let stages = [
         full(&["e1"]),
@@ -156,9 +173,9 @@ fn at_no_step_is_an_address_without_a_route() {
         let [from, to] = pair else { unreachable!() };
         apply(
             &mut kernel,
-            deliver(Spread::Resilient, "n", &record, &Delivery::new(), from),
+            deliver(Spread::Resilient, "n", record, &Delivery::new(), from),
         );
-        for op in deliver(Spread::Resilient, "n", &record, from, to) {
+        for op in deliver(Spread::Resilient, "n", record, from, to) {
             kernel.apply(&op).unwrap();
             assert_eq!(kernel.state().routes.len(), 4, "after {op}");
         }
@@ -209,6 +226,29 @@ fn a_kernel_that_refuses_next_hops_still_has_the_base() {
     apply(&mut kernel, ops[..refused].to_vec());
     let metrics: Vec<_> = kernel.state().routes.values().map(|it| it.metric).collect();
     assert_eq!(metrics, [BASE_METRIC, BASE_METRIC]);
+}
+
+#[test]
+fn containers_whose_gateway_is_the_host_are_told_apart_by_their_own_addresses() {
+    let record = gateway_network(2);
+    let mut kernel = kernel();
+    let both = full(&["e1", "e2"]);
+    let none = Delivery::new();
+    let ops = deliver(Spread::Resilient, "n", &record, &none, &both);
+    apply(&mut kernel, ops);
+    let services: Vec<_> = record.prefixes().map(|it| it.addr()).collect();
+    let neighs = kernel.state().neighs.keys();
+    let named: Vec<_> = neighs.filter(|it| services.contains(&it.ip)).collect();
+    assert!(
+        named.is_empty(),
+        "the host would answer one of them for all: {named:?}"
+    );
+    // The base alone says who is delivered to.
+    kernel.state_mut().next_hops.clear();
+    let routes = &mut kernel.state_mut().routes;
+    routes.retain(|_, it| it.metric == BASE_METRIC);
+    assert_eq!(routes.len(), 2);
+    assert_eq!(delivers_to(kernel.state(), "n", &record), full(&["e1"]));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Command;
 
+use serde_json::{Value, json};
+
 use super::hostcheck::{V4, V6, found, in_namespace, set};
 use super::watched::{ip, world};
 use super::{NETWORK, Policy, World, slow};
@@ -13,29 +15,39 @@ use crate::naming;
 /// A host with a link towards the router of the tests' site, and a plugin that
 /// looks only when it is told that something has changed.
 async fn host(name: &str, mend_host: bool) -> World {
+    let policy = Policy {
+        mend_host,
+        ..slow()
+    };
+    host_of(name, policy, json!({})).await
+}
+
+/// The same for a network with these options.
+pub(super) async fn host_with(name: &str, options: Value) -> World {
+    host_of(name, slow(), options).await
+}
+
+async fn host_of(name: &str, policy: Policy, options: Value) -> World {
     set(V4, "1");
     set(V6, "1");
     ip("link add eth0 type veth peer name router");
     ip("link set router up");
     ip("link set eth0 up");
     ip("addr add 192.0.2.9/24 dev eth0");
-    let policy = Policy {
-        mend_host,
-        ..slow()
-    };
     let world = world(name, policy);
-    assert_eq!(world.create_network(NETWORK, "10.0.0.101/32").await.0, 200);
+    let made = world.create_network_with(NETWORK, "10.0.0.101/32", options);
+    assert_eq!(made.await.0, 200);
     found(&world, &[]).await;
     world
 }
 
-fn run(line: &str) -> bool {
+pub(super) fn run(line: &str) -> bool {
     let status = Command::new("sh").args(["-c", line]).status();
     status.unwrap().success()
 }
 
 /// Whether there is an iptables of this kind; says so if there is not.
-fn has(program: &str) -> bool {
+pub(super) fn has(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();
     if !there {
         writeln!(std::io::stderr(), "skipped: {program} is not there").unwrap();
@@ -43,8 +55,8 @@ fn has(program: &str) -> bool {
     there
 }
 
-/// Does what the only finding says.
-async fn follow_remedy(world: &World) {
+/// Does what the first finding says.
+pub(super) async fn follow_remedy(world: &World) {
     let remedy = world
         .controller
         .ask(|controller| {

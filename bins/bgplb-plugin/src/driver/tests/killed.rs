@@ -58,13 +58,14 @@ fn quick() -> Policy {
     }
 }
 
-fn body(request: &str) -> Value {
+fn body(request: &str, options: &Value) -> Value {
     let pool = |cidr: &str| json!([{"AddressSpace": "bgplb", "Pool": cidr, "Gateway": cidr}]);
     let mut body = ids(ENDPOINT);
     match request {
         "CreateNetwork" => {
             body["IPv4Data"] = pool("10.0.0.101/32");
             body["IPv6Data"] = pool("2001:db8::101/128");
+            body["Options"] = json!({"com.docker.network.generic": options});
         }
         "CreateEndpoint" => {
             body["Interface"] = json!({
@@ -109,8 +110,8 @@ fn delivers(kernel: &SharedKernel) -> bool {
 }
 
 /// Makes requests until the plugin is dead; `None` if it outlives them all.
-async fn killed_after(changes: u32) -> Option<(Docker, World)> {
-    let name = format!("killed-{changes}");
+async fn killed_after(name: &str, options: &Value, changes: u32) -> Option<(Docker, World)> {
+    let name = format!("{name}-{changes}");
     let directory = Arc::new(Directory::new(&name));
     let life = Life::of(changes);
     let kernel = SharedKernel(Arc::default(), life.clone());
@@ -120,7 +121,7 @@ async fn killed_after(changes: u32) -> Option<(Docker, World)> {
     let mut inside = None;
     for request in REQUESTS {
         let (status, _) = world
-            .call(&format!("NetworkDriver.{request}"), body(request))
+            .call(&format!("NetworkDriver.{request}"), body(request, options))
             .await;
         docker.note(request, status == 200);
         if docker.joined && request == "Join" {
@@ -148,8 +149,18 @@ async fn killed_after(changes: u32) -> Option<(Docker, World)> {
 
 #[tokio::test]
 async fn a_plugin_killed_at_any_point_leaves_nothing_that_the_next_one_does_not_mend() {
+    mended_wherever_it_was_killed("killed", json!({}), 0).await;
+}
+
+#[tokio::test]
+async fn so_it_is_where_the_host_is_the_gateway() {
+    mended_wherever_it_was_killed("killed-gateway", gateway::options(), 2).await;
+}
+
+/// The bridge of the network with these options has so many addresses.
+async fn mended_wherever_it_was_killed(name: &str, options: Value, addresses: usize) {
     let mut killings = 0;
-    while let Some((docker, world)) = killed_after(killings).await {
+    while let Some((docker, world)) = killed_after(name, &options, killings).await {
         let at = format!("killed after {killings} changes");
         // Docker never comes back to what was not answered.
         for _ in 0..2 {
@@ -169,7 +180,12 @@ async fn a_plugin_killed_at_any_point_leaves_nothing_that_the_next_one_does_not_
             .announced(if docker.joined { &BOTH } else { &[] })
             .await;
         world
-            .kernel_settles(|kernel| kernel.links() == links && delivers(kernel) == docker.joined)
+            .kernel_settles(|kernel| {
+                let has = kernel.with(|kernel| kernel.state().addrs.len());
+                kernel.links() == links
+                    && delivers(kernel) == docker.joined
+                    && has == if docker.network { addresses } else { 0 }
+            })
             .await;
         world
             .remembers(|state| {

@@ -37,9 +37,10 @@ fn network(kernel: &mut Netlink) -> NetworkRecord {
         endpoints: BTreeMap::from(endpoints),
         ..NetworkRecord::default()
     };
-    apply(kernel, datapath::network(instance(), NETWORK));
+    apply(kernel, datapath::network(instance(), NETWORK, &record));
     for (id, endpoint) in &record.endpoints {
-        apply(kernel, datapath::attach(instance(), NETWORK, id, endpoint));
+        let links = datapath::attach(instance(), (NETWORK, &record), (id, endpoint));
+        apply(kernel, links);
         // A container has its end up; without it the bridge has no carrier.
         ip(&format!("link set {} up", naming::veth_inside(id)));
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use healthwatch::Level;
 use lb_plan::Pools;
 use netplumb::{Kernel as _, Netlink, ObjectNews, ObjectWatch, Observed};
+use serde_json::{Value, json};
 
 use super::hostcheck::in_namespace;
 use super::{
@@ -55,20 +56,29 @@ fn open(endpoint: &str) {
 
 /// What of ours the kernel has.
 #[derive(Debug, PartialEq, Eq)]
-struct Ours {
-    links: BTreeSet<String>,
+pub(super) struct Ours {
+    pub(super) links: BTreeSet<String>,
+    pub(super) addresses: BTreeSet<String>,
     routes: BTreeSet<String>,
     next_hops: BTreeSet<u32>,
     neighs: BTreeSet<String>,
 }
 
-fn ours() -> Ours {
+pub(super) fn ours() -> Ours {
     let observed: Observed = Netlink::open().unwrap().observe().unwrap();
     let links = observed.links.iter();
     let links = links.filter(|(_, link)| link.alias.starts_with("bgplb:"));
     Ours {
         links: links
             .map(|(name, link)| format!("{name} {:?} {} {:?}", link.master, link.up, link.alias))
+            .collect(),
+        // What the kernel gives a link itself is made of its MAC address.
+        addresses: observed
+            .addrs
+            .iter()
+            .filter(|it| it.addr.prefix_len() == it.addr.max_prefix_len())
+            .filter(|it| it.link.as_str().starts_with("bgplb-"))
+            .map(|it| format!("{} {}", it.addr, it.link))
             .collect(),
         routes: observed
             .routes
@@ -87,7 +97,7 @@ fn ours() -> Ours {
 }
 
 /// Waits until the kernel has this.
-async fn has(wanted: &Ours) {
+pub(super) async fn has(wanted: &Ours) {
     let begin = Instant::now();
     loop {
         let now = ours();
@@ -109,14 +119,20 @@ async fn serving(name: &str, policy: Policy) -> World {
 }
 
 async fn serve(world: &World) {
-    assert_eq!(world.create_network(NETWORK, "10.0.0.101/32").await.0, 200);
+    serve_with(world, json!({})).await;
+}
+
+/// The same on a network with these options.
+pub(super) async fn serve_with(world: &World, options: Value) {
+    let made = world.create_network_with(NETWORK, "10.0.0.101/32", options);
+    assert_eq!(made.await.0, 200);
     world.attach(ENDPOINT).await;
     open(ENDPOINT);
     world.container(Level::Serving, &[ENDPOINT]).await;
     world.announced(&BOTH).await;
 }
 
-async fn restored(world: &World) -> u64 {
+pub(super) async fn restored(world: &World) -> u64 {
     world
         .controller
         .ask(|controller| controller.times_restored())
