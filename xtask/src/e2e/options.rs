@@ -1,5 +1,6 @@
 //! What a network's options change, as routers see it.
 
+pub(super) mod gateway;
 mod peers;
 
 use std::time::Duration;

@@ -62,7 +62,7 @@ fn second(lab: &Lab, host: &Host) -> Result<()> {
 }
 
 /// Waits until requests to both addresses are answered by exactly these containers.
-fn wait_answers(from: &Netns, names: &[&str]) -> Result<()> {
+pub(super) fn wait_answers(from: &Netns, names: &[&str]) -> Result<()> {
     for address in service_addresses()? {
         until(
             &format!("answers of {names:?} from {address}"),

@@ -206,7 +206,11 @@ fn of_every_engine(engine: &Engine) -> Vec<Suite> {
         tests: tests.to_vec(),
     };
     vec![
-        suite("versions", Plugin::Managed, &versions::TESTS),
+        suite(
+            "versions",
+            Plugin::Managed,
+            &[&versions::TESTS[..], &options::gateway::TESTS].concat(),
+        ),
         suite("socket", Plugin::Absent, &socket::TESTS),
         suite("disk", Plugin::Absent, &disk::TESTS),
         Suite {

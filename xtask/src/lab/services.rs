@@ -83,8 +83,12 @@ impl Host {
         self.create_network_with(driver, name, [v4, v6], &[])
     }
 
-    /// A service network with driver options.
-    fn create_network_with(
+    /// [`Self::create_network_of`] with driver options.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn create_network_with(
         &self,
         driver: &str,
         name: &str,
