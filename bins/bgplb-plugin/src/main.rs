@@ -45,6 +45,10 @@ use settings::Settings;
 const BAD_SETTINGS: u8 = 78;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "manual")]
+    if let Some(code) = program_manual::written::<Args>("8") {
+        return code;
+    }
     let args = Args::parse();
     if let Some(command) = &args.command {
         return ask(command, &args.state_dir());

@@ -27,6 +27,10 @@ use crate::args::{Arguments, Command, RunArgs};
 use crate::config::Config;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "manual")]
+    if let Some(code) = program_manual::written::<Arguments>("1") {
+        return code;
+    }
     match Arguments::parse().command {
         Command::Run(args) => match load(&args.config) {
             Ok(config) => run(config.with_socket(args.socket.clone()), args),
