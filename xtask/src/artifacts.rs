@@ -1,8 +1,10 @@
 //! Builds the programs as they are shipped: static binaries and the managed plugin's directory.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -42,6 +44,17 @@ pub(crate) fn cargo(args: &[&str]) -> Cmd {
 const PLUGIN_PROFILE: &str = "small";
 const SPEAKER_PROFILE: &str = "release";
 
+/// How long a build may take of which nothing is shown.
+const BUILD: Duration = Duration::from_secs(900);
+
+/// The profile a package's program is shipped in.
+pub(crate) fn profile(package: &str) -> &'static str {
+    match package {
+        "bgplb-plugin" => PLUGIN_PROFILE,
+        _ => SPEAKER_PROFILE,
+    }
+}
+
 /// Builds the plugin and lays out its directory in `out`; the speaker, which most laboratories do
 /// not need, is left to [`build_speaker`].
 ///
@@ -49,7 +62,7 @@ const SPEAKER_PROFILE: &str = "release";
 ///
 /// When the build fails or the directory cannot be written.
 pub(crate) fn build(out: &Path) -> Result<Artifacts> {
-    let plugin = compile("bgplb-plugin", PLUGIN_PROFILE)?;
+    let plugin = compile("bgplb-plugin")?;
     lay_out(&plugin, out)?;
     Ok(Artifacts {
         plugin_dir: out.to_owned(),
@@ -64,7 +77,7 @@ pub(crate) fn build(out: &Path) -> Result<Artifacts> {
 ///
 /// When the build fails.
 pub(crate) fn build_speaker() -> Result<PathBuf> {
-    compile("bgplb-speaker", SPEAKER_PROFILE)
+    compile("bgplb-speaker")
 }
 
 /// Builds the speaker as the tests beside its code do, which is quicker; gives its path.
@@ -94,28 +107,70 @@ fn program(name: &str, profile: &str) -> Result<PathBuf> {
 }
 
 /// Builds a package's program, static; gives its path.
-fn compile(package: &str, profile: &str) -> Result<PathBuf> {
-    let triple = host_triple()?;
+fn compile(package: &str) -> Result<PathBuf> {
+    let profile = profile(package);
     println!("==> building {package} (static, {profile})");
-    let manifest = workspace().join("Cargo.toml").display().to_string();
-    let args = [
-        "build",
-        "--profile",
-        profile,
-        "--target",
-        &triple,
-        "--manifest-path",
-        &manifest,
-        "--package",
-        package,
-    ];
-    // Naming the target keeps these flags away from build scripts and procedural macros.
-    let mut flags = std::env::var_os("RUSTFLAGS").unwrap_or_default();
-    flags.push(" -C target-feature=+crt-static");
-    if !cargo(&args).show(&[("RUSTFLAGS", flags)])? {
+    if !build_command(package)?.show(&[])? {
         bail!("the build failed");
     }
     program(package, profile)
+}
+
+/// What cargo says of each crate of a package's program as it is shipped: messages in its JSON
+/// format, one a line. What is built already is not built again.
+///
+/// # Errors
+///
+/// When the build fails.
+pub(crate) fn build_messages(package: &str) -> Result<String> {
+    let command = build_command(package)?.args(["--quiet", "--message-format", "json"]);
+    command.timeout(BUILD).read()
+}
+
+fn build_command(package: &str) -> Result<Cmd> {
+    // Naming the target keeps the flags away from build scripts and procedural macros.
+    let mut flags = OsString::from("CARGO_ENCODED_RUSTFLAGS=");
+    flags.push(compiler_flags()?);
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let manifest = workspace().join("Cargo.toml");
+    let command = Cmd::new("env").arg(flags).arg(program);
+    Ok(command
+        .args(["build", "--profile", profile(package)])
+        .args(["--target", &host_triple()?, "--package", package])
+        .arg("--manifest-path")
+        .arg(manifest))
+}
+
+/// The compiler's flags as cargo wants them in `CARGO_ENCODED_RUSTFLAGS`: those of the user, static
+/// linking, and names for the folders of this machine, none of which gets into the program.
+fn compiler_flags() -> Result<OsString> {
+    let home = cargo_home().context("neither CARGO_HOME nor HOME is set")?;
+    let folders = [
+        (workspace().to_owned(), "/bgplb"),
+        (target_directory()?, "/target"),
+        (home, "/cargo"),
+    ];
+    let mut flags: Vec<OsString> = std::env::var("RUSTFLAGS")
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(OsString::from)
+        .collect();
+    flags.push("-Ctarget-feature=+crt-static".into());
+    for (folder, name) in folders {
+        let mut flag = OsString::from("--remap-path-prefix=");
+        flag.push(folder);
+        flag.push(format!("={name}"));
+        flags.push(flag);
+    }
+    Ok(flags.join(OsStr::new("\u{1f}")))
+}
+
+/// Where cargo keeps what it has fetched and unpacked.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"));
+    std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(home)
 }
 
 fn lay_out(plugin: &Path, out: &Path) -> Result<()> {
@@ -151,7 +206,12 @@ pub(crate) fn target_directory() -> Result<PathBuf> {
     Ok(metadata.target_directory)
 }
 
-fn host_triple() -> Result<String> {
+/// The triple the programs are built for.
+///
+/// # Errors
+///
+/// When rustc does not say, or when it is none that static programs can be built for.
+pub(crate) fn host_triple() -> Result<String> {
     let text = Cmd::new("rustc").arg("-vV").read()?;
     let triple = text.lines().find_map(|line| line.strip_prefix("host: "));
     let triple = triple.context("rustc does not name its host")?;

@@ -11,6 +11,7 @@ mod bench;
 mod chaos;
 mod cmd;
 mod demo;
+mod dist;
 mod e2e;
 mod fuzz;
 mod lab;
@@ -49,6 +50,9 @@ enum Task {
         #[arg(long, default_value = "dist/plugin")]
         out: PathBuf,
     },
+    /// Build everything a user installs: static programs, the plugin's archive, Debian packages with
+    /// manual and completions, bills of materials, sums.
+    Dist(dist::Args),
     /// Show the README's scenario on this machine: two Docker hosts, a router, a client.
     Demo {
         /// The program that plays the router.
@@ -152,6 +156,10 @@ fn run(task: Task) -> Result<ExitCode> {
             artifacts::build(&out)?;
             println!("{} is ready for `docker plugin create`", out.display());
         }
+        Task::Dist(args) => {
+            sys::catch_termination();
+            return dist::run(&args).map(outcome);
+        }
         Task::CleanLab => clean_lab()?,
         Task::LabClient(args) => lab::client::serve_requests(&args)?,
         Task::LabFibAgent(args) => lab::router::run_fib_agent(&args),
@@ -199,28 +207,35 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Readmes => readme::write()?,
         Task::Schema => schema::write()?,
-        Task::Bench(Bench::Plugin(scale)) => {
+        Task::Bench(which) => return measure(which),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(which: Bench) -> Result<ExitCode> {
+    match which {
+        Bench::Plugin(scale) => {
             sys::catch_termination();
             bench::plugin::run(&scale)?;
         }
-        Task::Bench(Bench::Bfd { turns, load }) => {
+        Bench::Bfd { turns, load } => {
             sys::catch_termination();
             match load {
                 None => bench::bfd::run(turns)?,
                 Some(seconds) => bench::bfd::load::run(seconds)?,
             }
         }
-        Task::Bench(Bench::Codec) => {
+        Bench::Codec => {
             if !bench::codec::run()? {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Task::Bench(Bench::Change) => return bench_program(&["change"]),
-        Task::Bench(Bench::Speaker) => {
+        Bench::Change => return bench_program(&["change"]),
+        Bench::Speaker => {
             packages::ensure(&[packages::BIRD])?;
             return bench_program(&["speaker"]);
         }
-        Task::Bench(Bench::Install) => {
+        Bench::Install => {
             packages::ensure(&[packages::BIRD])?;
             let speaker = artifacts::build_speaker()?;
             return bench_program(&["install", &speaker.display().to_string()]);

@@ -36,6 +36,41 @@ pub(crate) const IPROUTE: Package = Package {
     name: "iproute2",
     file: "/usr/sbin/ip",
 };
+/// What `cargo xtask dist` needs; all else is part of every Debian system.
+pub(crate) const DISTRIBUTION: [Package; 1] = [Package {
+    name: "xz-utils",
+    file: "/usr/bin/xz",
+}];
+/// Judges units.
+pub(crate) const SYSTEMD: Package = Package {
+    name: "systemd",
+    file: "/usr/bin/systemd-analyze",
+};
+/// Judges Debian packages.
+pub(crate) const LINTIAN: Package = Package {
+    name: "lintian",
+    file: "/usr/bin/lintian",
+};
+/// Shows manual pages.
+pub(crate) const MAN: Package = Package {
+    name: "man-db",
+    file: "/usr/bin/man",
+};
+/// Formats manual pages, and warns.
+pub(crate) const GROFF: Package = Package {
+    name: "groff-base",
+    file: "/usr/bin/groff",
+};
+/// The shell.
+pub(crate) const ZSH: Package = Package {
+    name: "zsh",
+    file: "/usr/bin/zsh",
+};
+/// The shell.
+pub(crate) const FISH: Package = Package {
+    name: "fish",
+    file: "/usr/bin/fish",
+};
 /// Makes file trees of Debian releases.
 pub(crate) const DEBOOTSTRAP: Package = Package {
     name: "debootstrap",

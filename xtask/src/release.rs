@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{env, fs, io};
+use std::{fs, io};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::artifacts::{cargo, workspace};
+use crate::artifacts::{cargo, cargo_home, workspace};
 
 /// How long packaging may take: the first time, every dependency is built.
 const PACKAGING: Duration = Duration::from_secs(600);
@@ -84,12 +84,6 @@ fn packages(manifest: &str) -> Result<Vec<String>> {
     }
 }
 
-/// Where cargo keeps what it has unpacked.
-fn cargo_home() -> Option<PathBuf> {
-    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cargo"));
-    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home)
-}
-
 /// Has cargo unpack our packages anew. It takes a version for unchangeable, and would build with
 /// those of an earlier run; they come from a registry in the build directory, which has no host.
 fn forget_unpacked(home: &Path, packages: &[Package]) -> Result<()> {
@@ -148,6 +142,8 @@ fn warnings(output: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use std::env;
+
     use super::*;
 
     #[test]

@@ -25,13 +25,14 @@ const EXPOSURE: &str = "20";
 /// The program is looked for where the unit says, so the copies that are judged name the one just
 /// built.
 fn no_fault(artifacts: &Artifacts) -> Result<()> {
-    const INSTALLED: &str = "/usr/local/bin/bgplb-plugin";
+    const INSTALLED: &str = "ExecStart=bgplb-plugin";
     let dir = artifacts.plugin_dir.with_file_name("units");
     fs::create_dir_all(&dir)?;
+    let built = format!("ExecStart={}", artifacts.plugin.display());
     let mut copies = Vec::new();
     for unit in units() {
         let text = fs::read_to_string(&unit).with_context(|| format!("read {}", unit.display()))?;
-        let text = text.replace(INSTALLED, &artifacts.plugin.display().to_string());
+        let text = text.replace(INSTALLED, &built);
         let copy = dir.join(unit.file_name().context("a unit has a name")?);
         fs::write(&copy, text)?;
         copies.push(copy);
