@@ -7,6 +7,7 @@ mod capabilities;
 mod cases;
 mod crash;
 mod disk;
+mod dist;
 mod host;
 pub(crate) mod interop;
 mod load;
@@ -50,6 +51,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     run_bfd(wanted, &mut tally);
     run_unnumbered(wanted, &mut tally);
     run_restart(wanted, &mut tally);
+    dist::run(wanted, &mut tally);
     let bench = Some(full_name("bench", bench::NAME)).filter(|name| wanted(name));
     if suites.is_empty() && programs.is_empty() && bench.is_none() {
         return tally;
