@@ -116,6 +116,7 @@ pub(super) fn speaker_page(release: &Release) -> Result<String> {
     )
 }
 
+/// Lines are not adjusted: some hold a list that is as long as they are.
 fn page(page: &Page<'_>, release: &Release) -> Result<String> {
     let Page {
         name,
@@ -129,7 +130,7 @@ fn page(page: &Page<'_>, release: &Release) -> Result<String> {
     let (program, section) = program.split_once('(').context("a page has a section")?;
     let program = escaped(program);
     Ok(format!(
-        ".TH {name} 5 {date} \"bgplb {version}\"\n\
+        ".TH {name} 5 {date} \"bgplb {version}\"\n.ad l\n\
          .SH NAME\n{name} \\- {about}\n.SH DESCRIPTION\n{body}\
          .SH SEE ALSO\n.BR {program} ({section}\n"
     ))
