@@ -21,11 +21,14 @@ pub(super) fn complete(made: &Made) -> Result<()> {
         let bill = fs::read_to_string(made.out.join(bill_name(program)))?;
         let bill: Value = serde_json::from_str(&bill).context("parse a bill of materials")?;
         let (packages, others) = named(&bill)?;
+        let only = |one: &Names, other: &Names| -> Vec<String> {
+            one.difference(other).cloned().collect()
+        };
         ensure!(
             packages == compiled,
             "{program}: only in the bill {:?}, only compiled {:?}",
-            packages.difference(&compiled),
-            compiled.difference(&packages),
+            only(&packages, &compiled),
+            only(&compiled, &packages),
         );
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
         ensure!(
