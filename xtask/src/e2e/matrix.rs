@@ -102,6 +102,7 @@ mod tests {
              e2e::a::other   FAILED       ok\n\
              skipped: e2e::a::new on 20.10: it is too old\n\
              Engine 20.10: 0 passed, 1 failed, 1 skipped\n\
+             test e2e::a::other ... FAILED: broken\n\
              Engine 28.5: 2 passed, 0 failed, 0 skipped";
         assert_eq!(table(&[("20.10", old), ("28.5", new)]), expected);
     }
