@@ -41,6 +41,9 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Show the running plugin at a glance.
     Status(ShowArgs),
+    /// Find what is wrong, and say what mends it; ends with 0 if nothing is, 1
+    /// for warnings, 2 for errors, 3 if it can't be asked.
+    Doctor(ShowArgs),
     /// Show its peers.
     Peers(ShowArgs),
     /// Show its services: every address with its state and the reason.

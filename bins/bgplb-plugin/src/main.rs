@@ -91,6 +91,15 @@ fn ask(command: &Command, state_dir: &Path) -> ExitCode {
         socket: &socket,
     };
     let answered = match command {
+        Command::Doctor(args) => {
+            return match command::doctor(args, asked) {
+                Ok(health) => ExitCode::from(health.exit_code()),
+                Err(error) => fail(
+                    &format_args!("{:#}", anyhow::Error::from(error)),
+                    command::UNKNOWN,
+                ),
+            };
+        }
         Command::Status(args) => command::status(args, asked),
         Command::Peers(args) => command::peers(args, asked),
         Command::Services(args) => command::services(args, asked),

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 use bgp_speaker::SpeakerHandle;
 use guarded_socket::GuardedListener;
 use lb_status::model::{
-    AdvertisedRoute, Configuration, Host, LearnedRoute, Peers, Program, Service, ServiceCounts,
-    ServiceState, Status, seconds,
+    AdvertisedRoute, Configuration, Finding, Findings, Host, LearnedRoute, Peers, Program, Service,
+    ServiceCounts, ServiceState, Severity, Status, seconds,
 };
 use lb_status::{Advertised, Gone, Learned, Refused, RouteFilter, Rows, Source};
 use tracing::{info, warn};
@@ -118,6 +118,22 @@ impl Source for PluginSource {
 
     async fn peers(&self) -> Result<Peers, Refused> {
         Ok(lb_status::peers(&self.speaker))
+    }
+
+    async fn findings(&self) -> Result<Findings, Refused> {
+        let asked = self.controller.ask(|controller| controller.overview());
+        let overview = asked.await.map_err(gone)?;
+        let mut found = lb_status::diagnose(&self.speaker, &self.program.name).await;
+        if !overview.docker.reachable {
+            let text = "Docker's API can't be reached: what was known of containers is held";
+            let (severity, since) = (Severity::Error, overview.docker.since);
+            let mut finding = Finding::new("docker", "docker-unreachable", severity, since, text);
+            finding.show = Some("docker version".to_owned());
+            finding.mend = Some("start Docker, or set DOCKER_HOST to its socket".to_owned());
+            found.push(finding);
+        }
+        found.extend(overview.warnings.into_iter().map(Finding::of_host));
+        Ok(Findings::new(found))
     }
 
     fn services(&self) -> Option<impl Rows<Row = Service>> {

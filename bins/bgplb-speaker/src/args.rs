@@ -26,6 +26,9 @@ pub(crate) enum Command {
     CheckConfig(CheckedFile),
     /// Show the running speaker at a glance.
     Status(ShowArgs),
+    /// Find what is wrong, and say what mends it; ends with 0 if nothing is, 1
+    /// for warnings, 2 for errors, 3 if it can't be asked.
+    Doctor(ShowArgs),
     /// Show the peers of the running speaker.
     Peers(ShowArgs),
     /// Show the routes of the running speaker.

@@ -53,6 +53,13 @@ fn main() -> ExitCode {
             }
         }
         Command::Status(args) => answered(command::status(&args, show::asked())),
+        Command::Doctor(args) => match command::doctor(&args, show::asked()) {
+            Ok(health) => ExitCode::from(health.exit_code()),
+            Err(error) => {
+                shown(Err(error.into()));
+                ExitCode::from(command::UNKNOWN)
+            }
+        },
         Command::Peers(args) => answered(command::peers(&args, show::asked())),
         Command::Routes(args) => answered(command::routes(&args, show::asked())),
         Command::Refresh(args) => shown(show::refresh(&args)),

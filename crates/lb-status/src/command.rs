@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use crate::client::{Client, ClientError};
-use crate::model::{Service, Status};
+use crate::model::{Findings, Service, Severity, Status};
 use crate::show::{self, Routes, Screen};
 
 /// Which program is asked.
@@ -110,6 +110,60 @@ pub fn peers(args: &ShowArgs, asked: Asked<'_>) -> Result<(), ClientError> {
         Format::Json => answer.copy(to),
         Format::Table => Ok(show::peers(&answer.whole()?, screen, to)?),
     })
+}
+
+/// Shows what is wrong, and what mends it.
+///
+/// # Errors
+///
+/// As [`status`].
+pub fn doctor(args: &ShowArgs, asked: Asked<'_>) -> Result<Health, ClientError> {
+    let answer = args.socket.client(asked).ask("/v1/doctor")?;
+    let found: Findings = answer.whole()?;
+    on_stdout(|screen, to| match args.output {
+        Format::Json => {
+            serde_json::to_writer(&mut *to, &found).map_err(io::Error::from)?;
+            Ok(writeln!(to)?)
+        }
+        Format::Table => Ok(show::findings(&found.findings, screen, to)?),
+    })?;
+    Ok(Health::of(&found))
+}
+
+/// What `doctor` ends with if there is no answer.
+pub const UNKNOWN: u8 = 3;
+
+/// How a program is, by what is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "exit codes are few")]
+pub enum Health {
+    /// Nothing is wrong.
+    Well,
+    /// Something does not work as it should.
+    Warned,
+    /// Something does not work at all.
+    Failing,
+}
+
+impl Health {
+    fn of(found: &Findings) -> Self {
+        let error = |it: &crate::model::Finding| it.severity == Severity::Error;
+        match &found.findings[..] {
+            [] => Self::Well,
+            found if found.iter().any(error) => Self::Failing,
+            _ => Self::Warned,
+        }
+    }
+
+    /// What a program that was asked ends with: 0, 1, or 2.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Warned => 1,
+            Self::Failing => 2,
+        }
+    }
 }
 
 /// Shows its services.

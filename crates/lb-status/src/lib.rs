@@ -53,4 +53,4 @@ pub use schema::schema;
 #[cfg(feature = "serve")]
 pub use serve::{CONNECTIONS, Gone, Refused, RouteFilter, Rows, Source, host_name, router, serve};
 #[cfg(feature = "serve")]
-pub use speaker::{Advertised, Learned, attributes, peers, summarize};
+pub use speaker::{Advertised, Learned, attributes, diagnose, peers, summarize};

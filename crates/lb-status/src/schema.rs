@@ -4,7 +4,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use crate::model::{AdvertisedRoutes, LearnedRoutes, Peers, Refusal, Services, Status, VERSION};
+use crate::model::{
+    AdvertisedRoutes, Findings, LearnedRoutes, Peers, Refusal, Services, Status, VERSION,
+};
 
 /// One document (JSON Schema 2020-12): what every path answers, by path, with
 /// `refusal` for what is refused.
@@ -14,6 +16,7 @@ pub fn schema() -> Value {
     let answers = json!({
         "/v1/status": of::<Status>(&mut generator),
         "/v1/peers": of::<Peers>(&mut generator),
+        "/v1/doctor": of::<Findings>(&mut generator),
         "/v1/services": of::<Services>(&mut generator),
         "/v1/routes/learned": of::<LearnedRoutes>(&mut generator),
         "/v1/routes/advertised": of::<AdvertisedRoutes>(&mut generator),

@@ -82,7 +82,19 @@ fn other_password(lab: &Lab) -> Result<()> {
         ensure!(bad >= 2, "the router's kernel counted {bad}");
         Ok(())
     })?;
-    lab.wait_sessions(&[], Duration::ZERO)
+    lab.wait_sessions(&[], Duration::ZERO)?;
+    let [h1, _] = hosts(lab)?;
+    until("the doctor to think of the password", secs(15), || {
+        let found = super::status::found(lab, h1)?;
+        // Only who is connected to can say that it is the password.
+        let silent = super::status::names(&found, "no-answer")
+            && found.to_string().contains("it has another password for us");
+        ensure!(
+            silent || super::status::names(&found, "password-differs"),
+            "{found}"
+        );
+        Ok(())
+    })
 }
 
 fn healthy_containers(lab: &Lab) -> Result<()> {

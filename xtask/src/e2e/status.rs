@@ -70,11 +70,27 @@ fn peers(lab: &Lab) -> Result<()> {
         ensure!(status["peers"]["established"] == 0, "{status}");
         Ok(())
     })?;
+    until("the doctor to name what keeps it down", secs(30), || {
+        let found = found(lab, h1)?;
+        ensure!(names(&found, "refused"), "{found}");
+        Ok(())
+    })?;
     drop(cut);
-    lab.wait_sessions(&lab.all(), secs(60))
+    lab.wait_sessions(&lab.all(), secs(60))?;
+    until("the doctor to find nothing wrong with a peer", SOON, || {
+        let found = found(lab, h1)?;
+        let mut subjects = found.as_array().into_iter().flatten();
+        let of_peer = |it: &Value| {
+            it["subject"]
+                .as_str()
+                .is_some_and(|it| it.starts_with("peer"))
+        };
+        ensure!(!subjects.any(of_peer), "{found}");
+        Ok(())
+    })
 }
 
-fn names(warnings: &Value, code: &str) -> bool {
+pub(super) fn names(warnings: &Value, code: &str) -> bool {
     let mut warnings = warnings.as_array().into_iter().flatten();
     warnings.any(|warning| warning["code"] == code)
 }
@@ -96,6 +112,14 @@ fn expect(lab: &Lab, host: &Host, state: &str, reason: &str) -> Result<()> {
         "{table}"
     );
     Ok(())
+}
+
+/// What the doctor finds wrong, whatever it ends with.
+pub(super) fn found(lab: &Lab, host: &Host) -> Result<Value> {
+    let finished = outside(lab, host, &["doctor", "-o", "json"])?.finish()?;
+    let answer: Value =
+        serde_json::from_str(&finished.stdout).with_context(|| finished.complaint())?;
+    Ok(answer["findings"].clone())
 }
 
 /// What a command says as JSON, which is the same from both sides.

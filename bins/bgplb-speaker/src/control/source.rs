@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use bgp_speaker::{SpeakerConfig, SpeakerHandle};
 use lb_status::model::{
-    AdvertisedRoute, Configuration, Host, LearnedRoute, Peers, Program, Status, seconds,
+    AdvertisedRoute, Configuration, Findings, Host, LearnedRoute, Peers, Program, Status, seconds,
 };
 use lb_status::{Advertised, Learned, Refused, RouteFilter, Rows, Source};
 use tokio::sync::watch;
@@ -61,6 +61,11 @@ impl Source for SpeakerSource {
 
     async fn peers(&self) -> Result<Peers, Refused> {
         Ok(lb_status::peers(&self.speaker))
+    }
+
+    async fn findings(&self) -> Result<Findings, Refused> {
+        let found = lb_status::diagnose(&self.speaker, &self.program.name).await;
+        Ok(Findings::new(found))
     }
 
     fn learned(&self, filter: RouteFilter) -> impl Rows<Row = LearnedRoute> {

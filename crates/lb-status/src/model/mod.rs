@@ -6,6 +6,7 @@
 
 mod bfd;
 mod container;
+mod finding;
 mod peer;
 mod route;
 mod service;
@@ -13,6 +14,7 @@ mod status;
 
 pub use bfd::{BfdDown, BfdRemote, BfdSession, BfdState};
 pub use container::{Container, Drain, DrainScope, DrainStage, Health, Share};
+pub use finding::{Finding, Findings, Severity};
 pub use peer::{Fault, Peer, PeerState, Peers, Session, Withheld};
 pub use route::{
     AdvertisedRoute, AdvertisedRoutes, Aggregator, Attributes, LearnedRoute, LearnedRoutes,

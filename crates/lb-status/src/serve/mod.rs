@@ -19,7 +19,7 @@ use axum::{Json, Router};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AdvertisedRoute, LearnedRoute, Peers, Service, Status};
+use crate::model::{AdvertisedRoute, Findings, LearnedRoute, Peers, Service, Status};
 
 pub use host::host_name;
 pub use listen::{CONNECTIONS, serve};
@@ -33,6 +33,9 @@ pub trait Source: Clone + Send + Sync + 'static {
 
     /// Its peers.
     fn peers(&self) -> impl Future<Output = Result<Peers, Refused>> + Send;
+
+    /// What is wrong, and what mends it.
+    fn findings(&self) -> impl Future<Output = Result<Findings, Refused>> + Send;
 
     /// Its services, read while they are written; `None` if it knows of none.
     fn services(&self) -> Option<impl Rows<Row = Service>> {
@@ -107,6 +110,7 @@ pub fn router<S: Source>(source: S) -> Router {
     Router::new()
         .route("/v1/status", get(status::<S>))
         .route("/v1/peers", get(peers::<S>))
+        .route("/v1/doctor", get(doctor::<S>))
         .route("/v1/services", get(services::<S>))
         .route("/v1/routes/learned", get(learned::<S>))
         .route("/v1/routes/advertised", get(advertised::<S>))
@@ -120,6 +124,10 @@ async fn status<S: Source>(State(source): State<S>) -> Response {
 
 async fn peers<S: Source>(State(source): State<S>) -> Response {
     whole(source.peers().await)
+}
+
+async fn doctor<S: Source>(State(source): State<S>) -> Response {
+    whole(source.findings().await)
 }
 
 async fn services<S: Source>(State(source): State<S>) -> Response {

@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 
 use super::{Gone, Refused, RouteFilter, Rows, Source};
 use crate::model::{
-    AdvertisedRoute, Configuration, Host, LearnedRoute, Network, Peers, Program, Reason, Service,
-    ServiceState, Status,
+    AdvertisedRoute, Configuration, Finding, Findings, Host, LearnedRoute, Network, Peers, Program,
+    Reason, Service, ServiceState, Severity, Status,
 };
 
 /// A program with so many services; its routes break off at once.
@@ -63,6 +63,12 @@ impl Source for Fake {
 
     async fn peers(&self) -> Result<Peers, Refused> {
         Err(Gone.into())
+    }
+
+    async fn findings(&self) -> Result<Findings, Refused> {
+        let (severity, text) = (Severity::Error, "no session");
+        let finding = Finding::new("peer 192.0.2.1", "refused", severity, 7, text);
+        Ok(Findings::new(vec![finding]))
     }
 
     fn services(&self) -> Option<impl Rows<Row = Service>> {

@@ -1,5 +1,6 @@
 //! What a program says, as tables for people.
 
+mod findings;
 mod peers;
 mod routes;
 mod screen;
@@ -10,6 +11,7 @@ mod table;
 mod terminal;
 mod time;
 
+pub use findings::findings;
 pub use peers::peers;
 pub use routes::Routes;
 pub use screen::Screen;

@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use expect_test::{Expect, expect};
 
-use super::{Routes, Screen, peers, services, status};
+use super::{Routes, Screen, findings, peers, services, status};
 use crate::model::{
     AdvertisedRoute, Attributes, BfdDown, BfdSession, BfdState, Configuration, Container, Docker,
-    Drain, DrainScope, DrainStage, Fault, Health, Host, LearnedRoute, Network, Peer, PeerCounts,
-    PeerState, Peers, Program, Reason, RouteCounts, Service, ServiceCounts, ServiceState, Share,
-    Status, Warning,
+    Drain, DrainScope, DrainStage, Fault, Finding, Health, Host, LearnedRoute, Network, Peer,
+    PeerCounts, PeerState, Peers, Program, Reason, RouteCounts, Service, ServiceCounts,
+    ServiceState, Severity, Share, Status, Warning,
 };
 
 const NOW: u64 = 1_790_000_000;
@@ -436,4 +436,36 @@ fn a_service_as_json() {
           "drain": null
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(service).unwrap());
+}
+
+#[test]
+fn a_finding_has_its_subject_its_word_a_sentence_and_two_ways_on() {
+    let mut wrong_as = Finding::new(
+        "peer 192.0.2.1",
+        "wrong-as",
+        Severity::Error,
+        NOW - 90,
+        "192.0.2.1 is in AS 64513, and AS 64599 is configured for it",
+    );
+    wrong_as.show = Some("bgplb-speaker peers -o json".to_owned());
+    wrong_as.mend = Some("configure AS 64513 for the peer here".to_owned());
+    let text = "net.ipv4.ip_forward is 0\x1b[2J";
+    let host = Finding::new("host", "forwarding-ipv4-off", Severity::Warning, NOW, text);
+    check(
+        |screen, to| findings(&[wrong_as.clone(), host.clone()], screen, to),
+        &expect![[r#"
+            ERROR peer 192.0.2.1: wrong-as, for 1m30s
+              192.0.2.1 is in AS 64513, and AS 64599 is configured for it
+              see:  bgplb-speaker peers -o json
+              mend: configure AS 64513 for the peer here
+            WARNING host: forwarding-ipv4-off, for 0s
+              net.ipv4.ip_forward is 0�[2J
+        "#]],
+    );
+    check(
+        |screen, to| findings(&[], screen, to),
+        &expect![[r#"
+        nothing is wrong
+    "#]],
+    );
 }

@@ -1,8 +1,10 @@
 //! What a [`bgp_speaker::SpeakerHandle`] says, in the words of the model.
 
 mod bfd;
+mod diagnosis;
 mod peers;
 mod routes;
 
+pub use diagnosis::diagnose;
 pub use peers::{peers, summarize};
 pub use routes::{Advertised, Learned, attributes};
