@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
-use lb_status::command::{RoutesArgs, ShowArgs};
+use lb_status::command::{ExplainArgs, RoutesArgs, ShowArgs, SocketArgs};
 
 /// Docker network and IPAM plugin: routed, load-balanced container addresses
 /// over BGP.
@@ -48,6 +48,12 @@ pub(crate) enum Command {
     Peers(ShowArgs),
     /// Show its services: every address with its state and the reason.
     Services(ShowArgs),
+    /// Show why routers are, or are not, told of an address: every gate in order,
+    /// what is in the way and what would unblock it.
+    Explain(ExplainArgs),
+    /// Judge the running plugin for monitoring: one line, and 0, 1, 2 or 3 as exit
+    /// code.
+    Check(SocketArgs),
     /// Show routes, learned or advertised.
     Routes(RoutesArgs),
 }

@@ -100,13 +100,15 @@ fn ask(command: &Command, state_dir: &Path) -> ExitCode {
                 ),
             };
         }
-        Command::Status(args) => command::status(args, asked),
-        Command::Peers(args) => command::peers(args, asked),
-        Command::Services(args) => command::services(args, asked),
-        Command::Routes(args) => command::routes(args, asked),
+        Command::Status(args) => command::status(args, asked).map(|()| 0),
+        Command::Peers(args) => command::peers(args, asked).map(|()| 0),
+        Command::Services(args) => command::services(args, asked).map(|()| 0),
+        Command::Explain(args) => command::explain(args, asked).map(|()| 0),
+        Command::Check(args) => command::check(args, asked).map(|severity| severity as u8),
+        Command::Routes(args) => command::routes(args, asked).map(|()| 0),
     };
     match answered.map_err(anyhow::Error::from) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => fail(&format_args!("{error:#}"), 1),
     }
 }

@@ -1,6 +1,7 @@
 //! The status socket: what the plugin says of itself (`docs/control-socket.md`).
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -138,6 +139,17 @@ impl Source for PluginSource {
 
     fn services(&self) -> Option<impl Rows<Row = Service>> {
         Some(self.pages())
+    }
+
+    async fn service(&self, address: IpAddr) -> Result<Option<Service>, Refused> {
+        let asked = self
+            .controller
+            .ask(move |controller| controller.service_of(address));
+        Ok(asked.await.map_err(gone)?)
+    }
+
+    fn covering(&self, address: IpAddr) -> Option<AdvertisedRoute> {
+        lb_status::covering(&self.speaker, address)
     }
 
     fn learned(&self, filter: RouteFilter) -> impl Rows<Row = LearnedRoute> {

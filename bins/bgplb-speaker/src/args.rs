@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use lb_status::command::{RoutesArgs, ShowArgs};
+use lb_status::command::{ExplainArgs, RoutesArgs, ShowArgs, SocketArgs};
 
 use crate::decode::DecodeArgs;
 use crate::show::{DownArgs, PeerArgs, ReloadArgs, ShutdownArgs};
@@ -33,6 +33,11 @@ pub(crate) enum Command {
     Peers(ShowArgs),
     /// Show the routes of the running speaker.
     Routes(RoutesArgs),
+    /// Show why peers of the running speaker are, or are not, told of an address.
+    Explain(ExplainArgs),
+    /// Judge the running speaker for monitoring: one line, and 0, 1, 2 or 3 as exit
+    /// code.
+    Check(SocketArgs),
     /// Have the running speaker ask a peer for all its routes again.
     Refresh(PeerArgs),
     /// Have the running speaker end the session with a peer, and have none until `up`.

@@ -62,6 +62,11 @@ fn main() -> ExitCode {
         },
         Command::Peers(args) => answered(command::peers(&args, show::asked())),
         Command::Routes(args) => answered(command::routes(&args, show::asked())),
+        Command::Explain(args) => answered(command::explain(&args, show::asked())),
+        Command::Check(args) => match command::check(&args, show::asked()) {
+            Ok(severity) => ExitCode::from(severity as u8),
+            Err(error) => answered(Err(error)),
+        },
         Command::Refresh(args) => shown(show::refresh(&args)),
         Command::Down(args) => shown(show::down(&args)),
         Command::Up(args) => shown(show::up(&args)),

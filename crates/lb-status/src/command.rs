@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use crate::client::{Client, ClientError};
-use crate::model::{Findings, Service, Severity, Status};
-use crate::show::{self, Routes, Screen};
+use crate::client::{Answer, Client, ClientError};
+use crate::model::{self, Findings, Service, Status};
+use crate::show::{self, Routes, Screen, Severity};
 
 /// Which program is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,30 @@ struct FilterArgs {
     show: ShowArgs,
 }
 
+/// Which address to explain.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainArgs {
+    /// The address.
+    address: IpAddr,
+    #[command(flatten)]
+    show: ShowArgs,
+}
+
+/// Shows why routers are, or are not, told of an address: every gate in order,
+/// what is in the way and what would unblock it.
+///
+/// # Errors
+///
+/// As [`status`].
+pub fn explain(args: &ExplainArgs, asked: Asked<'_>) -> Result<(), ClientError> {
+    let client = args.show.socket.client(asked);
+    let answer = client.ask(&format!("/v1/explain?address={}", args.address))?;
+    on_stdout(|screen, to| match args.show.output {
+        Format::Json => answer.copy(to),
+        Format::Table => Ok(show::explanation(&answer.whole()?, screen, to)?),
+    })
+}
+
 /// Shows the program at a glance.
 ///
 /// # Errors
@@ -97,6 +121,32 @@ pub fn status(args: &ShowArgs, asked: Asked<'_>) -> Result<(), ClientError> {
             Ok(show::status(&status, screen, to)?)
         }
     })
+}
+
+/// Judges the program for monitoring, in one line; the exit code says how bad it
+/// is.
+///
+/// # Errors
+///
+/// When the line can't be written.
+pub fn check(args: &SocketArgs, asked: Asked<'_>) -> Result<Severity, ClientError> {
+    let answer = args.client(asked).ask("/v1/status");
+    let checked = match answer.and_then(Answer::whole) {
+        Ok(status) => show::check(&status),
+        Err(error) => show::unanswered(&chain(&error)),
+    };
+    on_stdout(|_, to| Ok(writeln!(to, "{}", checked.line)?))?;
+    Ok(checked.severity)
+}
+
+/// An error with what it comes from, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    let mut line = error.to_string();
+    for cause in causes {
+        line.push_str(&format!(": {cause}"));
+    }
+    line
 }
 
 /// Shows its peers.
@@ -147,7 +197,7 @@ pub enum Health {
 
 impl Health {
     fn of(found: &Findings) -> Self {
-        let error = |it: &crate::model::Finding| it.severity == Severity::Error;
+        let error = |it: &model::Finding| it.severity == model::Severity::Error;
         match &found.findings[..] {
             [] => Self::Well,
             found if found.iter().any(error) => Self::Failing,

@@ -2,8 +2,8 @@
 //! programs, served on a unix socket, and read and shown by their commands.
 //!
 //! [`model`] is what is said: the program at a glance, its peers with their BFD
-//! sessions, its services with the reason for the state of every address, and
-//! routes, announced and learned. It is the same type on both sides, so that
+//! sessions, its services with the reason for the state of every address, routes,
+//! announced and learned, and every gate an address has to pass. It is the same type on both sides, so that
 //! what is served can be read. The server answers for a `Source` in JSON over
 //! HTTP; tables of any length are made while they are read. The client reads
 //! them row by row, and `show` makes lines that fit the terminal.
@@ -38,6 +38,8 @@
 pub mod client;
 #[cfg(feature = "command")]
 pub mod command;
+#[cfg(feature = "serve")]
+mod explain;
 pub mod model;
 #[cfg(feature = "schema")]
 mod schema;
@@ -53,4 +55,4 @@ pub use schema::schema;
 #[cfg(feature = "serve")]
 pub use serve::{CONNECTIONS, Gone, Refused, RouteFilter, Rows, Source, host_name, router, serve};
 #[cfg(feature = "serve")]
-pub use speaker::{Advertised, Learned, attributes, diagnose, peers, summarize};
+pub use speaker::{Advertised, Learned, attributes, covering, diagnose, peers, summarize};

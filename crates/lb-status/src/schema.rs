@@ -5,7 +5,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::model::{
-    AdvertisedRoutes, Findings, LearnedRoutes, Peers, Refusal, Services, Status, VERSION,
+    AdvertisedRoutes, Explanation, Findings, LearnedRoutes, Peers, Refusal, Services, Status,
+    VERSION,
 };
 
 /// One document (JSON Schema 2020-12): what every path answers, by path, with
@@ -18,6 +19,7 @@ pub fn schema() -> Value {
         "/v1/peers": of::<Peers>(&mut generator),
         "/v1/doctor": of::<Findings>(&mut generator),
         "/v1/services": of::<Services>(&mut generator),
+        "/v1/explain": of::<Explanation>(&mut generator),
         "/v1/routes/learned": of::<LearnedRoutes>(&mut generator),
         "/v1/routes/advertised": of::<AdvertisedRoutes>(&mut generator),
         "refusal": of::<Refusal>(&mut generator),

@@ -7,7 +7,7 @@ use super::cases::{SOON, hosts};
 use super::suite::Case;
 use crate::cmd::Cmd;
 use crate::lab::host::{Host, PLUGIN};
-use crate::lab::{Lab, image};
+use crate::lab::{Lab, SERVICE_V4, image};
 use crate::scenario::{self, WEB};
 use crate::wait::{secs, until};
 
@@ -35,6 +35,16 @@ fn services(lab: &Lab) -> Result<()> {
     h1.exec(WEB, &image::SICKEN)?;
     h1.wait_health(WEB, "unhealthy")?;
     expect(lab, h1, "withheld", "unhealthy")?;
+    let explained = ask(lab, h1, &["explain", SERVICE_V4])?;
+    let gates = explained["gates"].as_array().context("no gates")?;
+    let health = gates.iter().find(|it| it["gate"] == "health");
+    let health = health.context("no health among the gates")?;
+    ensure!(
+        explained["told"] == false && health["verdict"] == "blocked",
+        "{explained}"
+    );
+    let remedy = health["remedy"].as_str().context("no remedy")?;
+    ensure!(remedy.contains(WEB), "{remedy}");
     h1.exec(WEB, &image::HEAL)?;
     h1.wait_health(WEB, "healthy")?;
     expect(lab, h1, "announced", "serving")?;
@@ -60,6 +70,8 @@ fn peers(lab: &Lab) -> Result<()> {
     let learned = &ask(lab, h1, &["routes", "learned"])?["routes"];
     ensure!(learned.is_array(), "{learned}");
     let warnings = ask(lab, h1, &["status"])?["warnings"].clone();
+    let warned = warnings.as_array().is_some_and(|it| !it.is_empty());
+    judged(lab, h1, i32::from(warned))?;
     ensure!(!names(&warnings, "peer-down"), "{warnings}");
     let cut = Cut::new(h1)?;
     // What is said now is answered by a reset.
@@ -70,6 +82,7 @@ fn peers(lab: &Lab) -> Result<()> {
         ensure!(status["peers"]["established"] == 0, "{status}");
         Ok(())
     })?;
+    judged(lab, h1, 2)?;
     until("the doctor to name what keeps it down", secs(30), || {
         let found = found(lab, h1)?;
         ensure!(names(&found, "refused"), "{found}");
@@ -120,6 +133,14 @@ pub(super) fn found(lab: &Lab, host: &Host) -> Result<Value> {
     let answer: Value =
         serde_json::from_str(&finished.stdout).with_context(|| finished.complaint())?;
     Ok(answer["findings"].clone())
+}
+
+/// What `check` makes of the plugin is its exit code.
+fn judged(lab: &Lab, host: &Host, wanted: i32) -> Result<()> {
+    let finished = outside(lab, host, &["check"])?.finish()?;
+    let code = finished.code;
+    ensure!(code == Some(wanted), "{code:?}: {}", finished.complaint());
+    Ok(())
 }
 
 /// What a command says as JSON, which is the same from both sides.

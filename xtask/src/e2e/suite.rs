@@ -127,7 +127,6 @@ pub(super) fn of_machine() -> Vec<Suite> {
             tests.extend(of(options::ONE_ROUTER));
             tests.extend(of(&pools::CASES));
             tests.extend(of(&refusals::CASES));
-            tests.extend(of(&status::CASES));
         }
         if matches!(router, RouterKind::Bird | RouterKind::Frr) {
             tests.extend(of(options::CASES));
@@ -135,6 +134,7 @@ pub(super) fn of_machine() -> Vec<Suite> {
         if router == RouterKind::Bird {
             tests.extend(of(&crash::CASES));
             tests.extend(of(&super::host::CASES));
+            tests.extend(of(&status::CASES));
             tests.extend(of(security::ONE_ROUTER));
             tests.extend(of(options::ANNOUNCED));
         }

@@ -78,6 +78,14 @@ impl Controller {
         page
     }
 
+    /// The service that holds an address.
+    pub(crate) fn service_of(&self, address: IpAddr) -> Option<Service> {
+        let prefix = IpNet::from(address);
+        let mut networks = self.networks.iter();
+        let (id, network) = networks.find(|(_, it)| it.record.prefixes().any(|it| it == prefix))?;
+        Some(self.service(id, network, prefix, Clock::now()))
+    }
+
     /// One network's addresses.
     fn services_of(
         &self,

@@ -1,5 +1,6 @@
 //! What the speaker says of itself.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -66,6 +67,10 @@ impl Source for SpeakerSource {
     async fn findings(&self) -> Result<Findings, Refused> {
         let found = lb_status::diagnose(&self.speaker, &self.program.name).await;
         Ok(Findings::new(found))
+    }
+
+    fn covering(&self, address: IpAddr) -> Option<AdvertisedRoute> {
+        lb_status::covering(&self.speaker, address)
     }
 
     fn learned(&self, filter: RouteFilter) -> impl Rows<Row = LearnedRoute> {

@@ -183,6 +183,45 @@ fn the_speaker_is_shown_at_a_glance_with_what_is_wrong() {
 }
 
 #[test]
+fn an_address_is_explained_and_the_whole_is_judged() {
+    let speaker = Running::start("explain", CONFIG);
+    let explained = |address: &str| -> serde_json::Value {
+        let said = speaker.said(&["explain", address, "-o", "json"]);
+        serde_json::from_str(&said).unwrap()
+    };
+    let answer = explained("203.0.113.200");
+    assert_eq!(answer["prefix"], "203.0.113.128/25", "the longest one");
+    assert_eq!(answer["told"], false);
+    assert_eq!(answer["gates"][0]["verdict"], "ok");
+    assert_eq!(answer["gates"][1]["gate"], "peer");
+    assert_eq!(answer["gates"][1]["verdict"], "blocked");
+    let answer = explained("192.0.2.200");
+    assert!(answer["prefix"].is_null());
+    assert_eq!(answer["gates"][0]["verdict"], "blocked");
+    let shown = speaker.said(&["explain", "192.0.2.200"]);
+    assert!(shown.contains("to unblock it: an [[announce]] "), "{shown}");
+
+    let judged = speaker.ask(&["check"]);
+    assert_eq!(judged.status.code(), Some(2));
+    let line = "BGPLB CRITICAL - 0 of 1 peers up, peer-down | \
+                peers=0;;;0;1 advertised=4 learned=0\n";
+    assert_eq!(text(&judged.stdout), line);
+    let socket = speaker.socket.clone();
+    speaker.terminate();
+    let judged = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
+        .args(["check", "--socket"])
+        .arg(socket)
+        .output()
+        .unwrap();
+    assert_eq!(judged.status.code(), Some(3));
+    let said = text(&judged.stdout);
+    assert!(
+        said.starts_with("BGPLB UNKNOWN - ask the speaker at "),
+        "{said}"
+    );
+}
+
+#[test]
 fn only_a_peer_with_a_session_can_be_asked_for_its_routes() {
     let speaker = Running::start("refresh", CONFIG);
     for (peer, wanted) in [

@@ -6,6 +6,7 @@
 
 mod bfd;
 mod container;
+mod explain;
 mod finding;
 mod peer;
 mod route;
@@ -14,6 +15,7 @@ mod status;
 
 pub use bfd::{BfdDown, BfdRemote, BfdSession, BfdState};
 pub use container::{Container, Drain, DrainScope, DrainStage, Health, Share};
+pub use explain::{Explanation, Gate, GateName, Verdict};
 pub use finding::{Finding, Findings, Severity};
 pub use peer::{Fault, Peer, PeerState, Peers, Session, Withheld};
 pub use route::{

@@ -19,7 +19,9 @@ use axum::{Json, Router};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AdvertisedRoute, Findings, LearnedRoute, Peers, Service, Status};
+use crate::explain::Facts;
+use crate::model::{AdvertisedRoute, Explanation, Findings, LearnedRoute, Peers, Service, Status};
+use crate::speaker::PEER_WARNINGS;
 
 pub use host::host_name;
 pub use listen::{CONNECTIONS, serve};
@@ -41,6 +43,18 @@ pub trait Source: Clone + Send + Sync + 'static {
     fn services(&self) -> Option<impl Rows<Row = Service>> {
         None::<NoServices>
     }
+
+    /// The service that holds an address; `None` if there is none, or if it knows
+    /// of no services.
+    fn service(
+        &self,
+        _address: IpAddr,
+    ) -> impl Future<Output = Result<Option<Service>, Refused>> + Send {
+        std::future::ready(Ok(None))
+    }
+
+    /// The longest prefix it announces that covers an address.
+    fn covering(&self, address: IpAddr) -> Option<AdvertisedRoute>;
 
     /// What its peers announced to it, read while it is written.
     fn learned(&self, filter: RouteFilter) -> impl Rows<Row = LearnedRoute>;
@@ -112,6 +126,7 @@ pub fn router<S: Source>(source: S) -> Router {
         .route("/v1/peers", get(peers::<S>))
         .route("/v1/doctor", get(doctor::<S>))
         .route("/v1/services", get(services::<S>))
+        .route("/v1/explain", get(explain::<S>))
         .route("/v1/routes/learned", get(learned::<S>))
         .route("/v1/routes/advertised", get(advertised::<S>))
         .fallback(async || Refused::not_found("no such path"))
@@ -135,6 +150,37 @@ async fn services<S: Source>(State(source): State<S>) -> Response {
         Some(rows) => streamed("services", rows),
         None => Refused::not_found("this program has no services").into_response(),
     }
+}
+
+/// Which address is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneAddress {
+    address: IpAddr,
+}
+
+async fn explain<S: Source>(
+    State(source): State<S>,
+    asked: Result<Query<OneAddress>, QueryRejection>,
+) -> Response {
+    match asked {
+        Ok(Query(OneAddress { address })) => whole(explained(&source, address).await),
+        Err(error) => Refused::bad_request(error.body_text()).into_response(),
+    }
+}
+
+async fn explained<S: Source>(source: &S, address: IpAddr) -> Result<Explanation, Refused> {
+    let mut warnings = source.status().await?.warnings;
+    // Those of peers are gates of their own.
+    warnings.retain(|warning| !PEER_WARNINGS.contains(&warning.code.as_str()));
+    let facts = Facts {
+        service: source.service(address).await?,
+        has_services: source.services().is_some(),
+        route: source.covering(address),
+        peers: source.peers().await?.peers,
+        warnings,
+    };
+    Ok(crate::explain::explain(address, &facts))
 }
 
 type Asked = Result<Query<RouteFilter>, QueryRejection>;

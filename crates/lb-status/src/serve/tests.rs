@@ -1,5 +1,6 @@
 //! The server over a real unix socket.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -78,6 +79,10 @@ impl Source for Fake {
         })
     }
 
+    fn covering(&self, _: IpAddr) -> Option<AdvertisedRoute> {
+        None
+    }
+
     fn learned(&self, _: RouteFilter) -> impl Rows<Row = LearnedRoute> {
         Broken(std::marker::PhantomData)
     }
@@ -151,6 +156,7 @@ async fn answers_are_json_and_refusals_too() {
     for (path, code, error) in [
         ("/v1/peers", 503, "the program is stopping"),
         ("/v1/services", 404, "this program has no services"),
+        ("/v1/explain?address=10.0.0.0/8", 400, "address"),
         ("/v1/elsewhere", 404, "no such path"),
         ("/v1/routes/learned?prefix=x", 400, "prefix"),
         ("/v1/routes/advertised?what=x", 400, "what"),

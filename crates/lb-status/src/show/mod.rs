@@ -1,5 +1,7 @@
 //! What a program says, as tables for people.
 
+mod check;
+mod explain;
 mod findings;
 mod peers;
 mod routes;
@@ -11,6 +13,8 @@ mod table;
 mod terminal;
 mod time;
 
+pub use check::{Checked, Severity, check, unanswered};
+pub use explain::explanation;
 pub use findings::findings;
 pub use peers::peers;
 pub use routes::Routes;

@@ -1,15 +1,17 @@
 //! What tables look like, with every state in them.
 
+mod page;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use expect_test::{Expect, expect};
 
-use super::{Routes, Screen, findings, peers, services, status};
+use super::{Routes, Screen, check as check_status, findings, peers, services, status, unanswered};
 use crate::model::{
     AdvertisedRoute, Attributes, BfdDown, BfdSession, BfdState, Configuration, Container, Docker,
-    Drain, DrainScope, DrainStage, Fault, Finding, Health, Host, LearnedRoute, Network, Peer,
-    PeerCounts, PeerState, Peers, Program, Reason, RouteCounts, Service, ServiceCounts,
-    ServiceState, Severity, Share, Status, Warning,
+    Drain, DrainScope, DrainStage, Explanation, Fault, Finding, Gate, GateName, Health, Host,
+    LearnedRoute, Network, Peer, PeerCounts, PeerState, Peers, Program, Reason, RouteCounts,
+    Service, ServiceCounts, ServiceState, Severity, Share, Status, Verdict, Warning,
 };
 
 const NOW: u64 = 1_790_000_000;
@@ -325,6 +327,41 @@ fn a_status_with_everything_in_it() {
             WARNING peer-down, for 41s: no session
         "#]],
     );
+}
+
+#[test]
+fn monitoring_is_told_in_one_line_how_bad_it_is() {
+    let well = Status {
+        docker: Some(Docker::new(true, NOW - 61)),
+        warnings: Vec::new(),
+        ..whole_status()
+    };
+    let alone = Status {
+        peers: PeerCounts {
+            configured: 2,
+            established: 0,
+        },
+        ..well.clone()
+    };
+    let speaker = Status {
+        docker: None,
+        services: None,
+        ..well.clone()
+    };
+    let checks = [
+        check_status(&well),
+        check_status(&whole_status()),
+        check_status(&alone),
+        check_status(&speaker),
+        unanswered("ask the plugin at /data/status.sock: connection refused"),
+    ];
+    let lines = checks.map(|it| format!("{} {}", it.severity as u8, it.line));
+    expect![[r#"
+        0 BGPLB OK - 1 of 2 peers up, 9 of 12 addresses announced | peers=1;;;0;2 advertised=9 learned=24 announced=9 draining=1 undelivered=0 withheld=2
+        1 BGPLB WARNING - 1 of 2 peers up, 9 of 12 addresses announced, Docker can't be reached, forwarding-ipv4-off, peer-down | peers=1;;;0;2 advertised=9 learned=24 announced=9 draining=1 undelivered=0 withheld=2
+        2 BGPLB CRITICAL - 0 of 2 peers up, 9 of 12 addresses announced | peers=0;;;0;2 advertised=9 learned=24 announced=9 draining=1 undelivered=0 withheld=2
+        0 BGPLB OK - 1 of 2 peers up | peers=1;;;0;2 advertised=9 learned=24
+        3 BGPLB UNKNOWN - ask the plugin at /data/status.sock: connection refused"#]].assert_eq(&lines.join("\n"));
 }
 
 #[test]

@@ -6,5 +6,6 @@ mod peers;
 mod routes;
 
 pub use diagnosis::diagnose;
+pub(crate) use peers::PEER_WARNINGS;
 pub use peers::{peers, summarize};
-pub use routes::{Advertised, Learned, attributes};
+pub use routes::{Advertised, Learned, attributes, covering};

@@ -33,6 +33,13 @@ pub fn summarize(speaker: &SpeakerHandle, status: &mut Status) {
     status.warnings.extend(statuses.iter().flat_map(warnings));
 }
 
+/// The codes of warnings about peers.
+pub(crate) const PEER_WARNINGS: [&str; 3] = [PEER_DOWN, FAMILY_WITHHELD, BFD_PROBLEM];
+
+const PEER_DOWN: &str = "peer-down";
+const FAMILY_WITHHELD: &str = "family-withheld";
+const BFD_PROBLEM: &str = "bfd-problem";
+
 /// What is not as it should be with one peer.
 fn warnings(peer: &PeerStatus) -> Vec<Warning> {
     let (key, since) = (peer.key(), seconds(peer.since));
@@ -41,17 +48,17 @@ fn warnings(peer: &PeerStatus) -> Vec<Warning> {
         let last = peer.last_error.as_ref();
         let last = last.map_or_else(String::new, |error| format!(": {}", error.text));
         let text = format!("no session with {key}, which is {}{last}", peer.state);
-        warnings.push(Warning::new("peer-down", since, text, None));
+        warnings.push(Warning::new(PEER_DOWN, since, text, None));
     }
     for (family, reason) in &peer.withheld {
         let text = format!("{key} is told no routes of {family}: {reason}");
-        warnings.push(Warning::new("family-withheld", since, text, None));
+        warnings.push(Warning::new(FAMILY_WITHHELD, since, text, None));
     }
     if let Some(bfd) = &peer.bfd
         && let Some(problem) = &bfd.problem
     {
         let text = format!("no BFD with {key}: {problem}");
-        warnings.push(Warning::new("bfd-problem", seconds(bfd.since), text, None));
+        warnings.push(Warning::new(BFD_PROBLEM, seconds(bfd.since), text, None));
     }
     warnings
 }

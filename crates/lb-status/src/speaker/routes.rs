@@ -131,6 +131,32 @@ impl Rows for Advertised {
     }
 }
 
+/// The route of ours that covers `address`, the longest one.
+#[must_use]
+pub fn covering(speaker: &SpeakerHandle, address: IpAddr) -> Option<model::AdvertisedRoute> {
+    let lengths = 0..=IpNet::from(address).max_prefix_len();
+    let mut prefixes = lengths
+        .rev()
+        .filter_map(|length| IpNet::new(address, length).ok());
+    let route = prefixes.find_map(|prefix| {
+        let prefix = prefix.trunc();
+        let page = speaker.announced_page(Bound::Included(prefix), 1);
+        page.into_iter().find(|route| route.prefix == prefix)
+    })?;
+    let family = if address.is_ipv4() {
+        Family::IPV4_UNICAST
+    } else {
+        Family::IPV6_UNICAST
+    };
+    let listeners = listeners(&speaker.peer_status(), family);
+    let told = listeners.iter().filter(|peer| peer.is_told(&route));
+    Some(model::AdvertisedRoute {
+        prefix: route.prefix,
+        peers: told.map(|peer| peer.key.to_string()).collect(),
+        attributes: attributes(&route.attributes),
+    })
+}
+
 /// A peer that is told of routes.
 struct Listener {
     key: PeerKey,

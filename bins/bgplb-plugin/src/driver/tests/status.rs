@@ -127,6 +127,23 @@ async fn docker_is_told_as_away_while_it_is() {
 }
 
 #[tokio::test]
+async fn an_address_is_found_by_itself() {
+    let world = serving("status-one").await;
+    for (address, wanted) in [
+        ("10.0.0.101", Some("10.0.0.101/32")),
+        ("2001:db8::101", Some("2001:db8::101/128")),
+        ("10.0.0.102", None),
+    ] {
+        let address = address.parse().unwrap();
+        let asked = world
+            .controller
+            .ask(move |controller| controller.service_of(address));
+        let found = asked.await.unwrap().map(|it| it.prefix.to_string());
+        assert_eq!(found.as_deref(), wanted);
+    }
+}
+
+#[tokio::test]
 async fn many_networks_are_read_a_few_at_a_time_and_each_once() {
     const MANY: usize = 150;
     let world = World::new("status-many");

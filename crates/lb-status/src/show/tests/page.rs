@@ -1,0 +1,130 @@
+//! `docs/commands.md`, made of what the commands print.
+
+use expect_test::expect_file;
+
+use super::*;
+use crate::show::{check, explanation};
+
+fn shown(write: impl FnOnce(&Screen, &mut Vec<u8>) -> std::io::Result<()>) -> String {
+    let mut written = Vec::new();
+    write(&Screen::plain(NOW), &mut written).unwrap();
+    String::from_utf8(written).unwrap()
+}
+
+/// Why an address with a sick container is not announced.
+fn explained() -> Explanation {
+    let gate = |gate, about: &str, verdict, text: &str| Gate {
+        gate,
+        about: Some(about.to_owned()),
+        verdict,
+        since: None,
+        text: text.to_owned(),
+        remedy: None,
+    };
+    let gates = vec![
+        gate(
+            GateName::Network,
+            "web9",
+            Verdict::Ok,
+            "10.0.0.9/32 belongs to it",
+        ),
+        gate(
+            GateName::Endpoint,
+            "web9",
+            Verdict::Ok,
+            "containers connected to it: 1",
+        ),
+        gate(
+            GateName::Container,
+            "web",
+            Verdict::Ok,
+            "it runs, and its link is in place",
+        ),
+        Gate {
+            since: Some(NOW - 14),
+            remedy: Some("docker inspect --format '{{json .State.Health}}' web".to_owned()),
+            ..gate(
+                GateName::Health,
+                "web",
+                Verdict::Blocked,
+                "its health check fails",
+            )
+        },
+        gate(
+            GateName::Peer,
+            "192.0.2.1",
+            Verdict::Ok,
+            "there is a session",
+        ),
+    ];
+    let address = IpAddr::from([10, 0, 0, 9]);
+    Explanation::new(address, Some(address.into()), false, gates)
+}
+
+#[test]
+fn the_page_on_commands_shows_what_they_print() {
+    let status = shown(|screen, to| status(&whole_status(), screen, to));
+    let peers = shown(|screen, to| peers(&all_peers(), screen, to));
+    let services = shown(|screen, to| services(&all_services(), screen, to));
+    let explained = shown(|screen, to| explanation(&explained(), screen, to));
+    let check = check(&whole_status()).line;
+    let page = format!(
+        r#"# What the running program says
+
+Both programs have these commands; `bgplb-plugin services` is the plugin's alone. They
+ask at the status socket ([control-socket.md](control-socket.md)), which `--socket` names
+where it is not in its place. `-o json` prints what the socket says, whose form is
+described there. On a terminal a table is as wide as that and has colours, unless
+`NO_COLOR` is set; anywhere else it is as wide as its words.
+
+What follows is printed by the programs' own code out of examples with every state in
+them.
+
+## `status`
+
+```text
+{status}```
+
+A warning has a code that does not change between versions; what mends it stands below.
+
+## `services`
+
+```text
+{services}```
+
+`*` marks a container that is delivered to, `-` one that only keeps what it has. The
+reasons are those of [control-socket.md](control-socket.md).
+
+## `explain ADDRESS`
+
+Every gate on the way of an address to the routers, in order: its network, a container
+on it, that it runs, its health, drains, what the kernel delivers, and for each peer the
+session, the family, and what the peer may be told. A gate is `ok`, `blocked` or
+`unknown`; commands that open those that are blocked stand below.
+
+```text
+{explained}```
+
+## `peers`
+
+```text
+{peers}```
+
+## `routes advertised`, `routes learned`
+
+Both take a prefix, to show only that and those within it, and `--peer ADDRESS`. Marks of
+learned routes: `*>` is the best one, `*=` is used beside it, `s` is left from a session
+that was lost.
+
+## `check`
+
+For monitoring, by the rules of its plugins: one line with figures, and as exit code 0
+if all is well, 1 for a warning, 2 if no session is up, 3 if the program does not answer.
+
+```text
+{check}
+```
+"#
+    );
+    expect_file!["../../../../../docs/commands.md"].assert_eq(&page);
+}
