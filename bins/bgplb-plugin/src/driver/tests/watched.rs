@@ -161,7 +161,12 @@ fn whatever_somebody_deletes_is_there_again_at_once() {
             ip(deletion);
             has(&whole).await;
         }
-        assert_eq!(restored(&world).await, 5, "each once");
+        // What the kernel deletes with an object may be told a moment after it.
+        let times = restored(&world).await;
+        assert!(
+            (5..=10).contains(&times),
+            "{times} times for five deletions"
+        );
     });
 }
 
@@ -293,11 +298,12 @@ fn who_deletes_in_a_loop_is_not_followed_in_one() {
             );
         }
         has(&whole).await;
+        let begin = Instant::now();
         ip("route del 10.0.0.101/32 proto 186 metric 0");
         world.announced(&[]).await;
-        assert_eq!(restored(&world).await, 16, "not at once");
-        // Then it is mended, and announced again.
+        // Then it is mended, not at once, and announced again.
         has(&whole).await;
+        assert!(begin.elapsed() >= Duration::from_secs(1), "at once");
         world.announced(&BOTH).await;
     });
 }
