@@ -281,8 +281,12 @@ fn damage(file: &Path) -> Result<()> {
     fs::write(file, "{").context("damage the state")
 }
 
+/// What was removed a moment ago and not written since has nothing to be cut.
 fn truncate(file: &Path) -> Result<()> {
-    let state = fs::read(file).context("read the state")?;
+    let state = match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        state => state.context("read the state")?,
+    };
     fs::write(file, &state[..state.len() / 2]).context("cut the state short")
 }
 
