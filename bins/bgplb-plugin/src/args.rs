@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
-use lb_status::command::{ExplainArgs, RoutesArgs, ShowArgs, SocketArgs};
+use lb_status::command::{ExplainArgs, MonitorArgs, RoutesArgs, ShowArgs, SocketArgs};
 
 /// Docker network and IPAM plugin: routed, load-balanced container addresses
 /// over BGP.
@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Find what is wrong, and say what mends it; ends with 0 if nothing is, 1
     /// for warnings, 2 for errors, 3 if it can't be asked.
     Doctor(ShowArgs),
+    /// Write the BGP messages exchanged with a peer from now on into a packet
+    /// capture, for Wireshark or `bgplb-speaker decode`.
+    Monitor(MonitoredFile),
     /// Show its peers.
     Peers(ShowArgs),
     /// Show its services: every address with its state and the reason.
@@ -56,6 +59,16 @@ pub(crate) enum Command {
     Check(SocketArgs),
     /// Show routes, learned or advertised.
     Routes(RoutesArgs),
+}
+
+/// What to write, and where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MonitoredFile {
+    #[command(flatten)]
+    pub(crate) which: MonitorArgs,
+    /// The file to write; `-` is standard output.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) pcap: PathBuf,
 }
 
 impl Args {

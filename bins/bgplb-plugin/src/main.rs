@@ -101,6 +101,9 @@ fn ask(command: &Command, state_dir: &Path) -> ExitCode {
             };
         }
         Command::Status(args) => command::status(args, asked).map(|()| 0),
+        Command::Monitor(args) => command::monitor(&args.which, asked)
+            .and_then(|answer| command::capture(answer, &args.pcap))
+            .map(|()| 0),
         Command::Peers(args) => command::peers(args, asked).map(|()| 0),
         Command::Services(args) => command::services(args, asked).map(|()| 0),
         Command::Explain(args) => command::explain(args, asked).map(|()| 0),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use bgp_speaker::SpeakerHandle;
+use bgp_speaker::{SpeakerHandle, Tap};
 use guarded_socket::GuardedListener;
 use lb_status::model::{
     AdvertisedRoute, Configuration, Finding, Findings, Host, LearnedRoute, Peers, Program, Service,
@@ -135,6 +135,10 @@ impl Source for PluginSource {
         }
         found.extend(overview.warnings.into_iter().map(Finding::of_host));
         Ok(Findings::new(found))
+    }
+
+    fn tap(&self, peer: Option<&str>) -> Result<Tap, Refused> {
+        lb_status::tap(&self.speaker, peer)
     }
 
     fn services(&self) -> Option<impl Rows<Row = Service>> {

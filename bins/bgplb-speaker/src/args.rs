@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use lb_status::command::{ExplainArgs, RoutesArgs, ShowArgs, SocketArgs};
+use lb_status::command::{ExplainArgs, MonitorArgs, RoutesArgs, ShowArgs, SocketArgs};
 
 use crate::decode::DecodeArgs;
 use crate::show::{DownArgs, PeerArgs, ReloadArgs, ShutdownArgs};
@@ -29,6 +29,8 @@ pub(crate) enum Command {
     /// Find what is wrong, and say what mends it; ends with 0 if nothing is, 1
     /// for warnings, 2 for errors, 3 if it can't be asked.
     Doctor(ShowArgs),
+    /// Print the messages exchanged with a peer from now on, one line each.
+    Monitor(Monitored),
     /// Show the peers of the running speaker.
     Peers(ShowArgs),
     /// Show the routes of the running speaker.
@@ -80,4 +82,17 @@ pub(crate) struct RunArgs {
     /// The control socket, instead of the one the configuration names.
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+}
+
+/// Whom to listen to, and how to show it.
+#[derive(Args, Debug)]
+pub(crate) struct Monitored {
+    #[command(flatten)]
+    pub(crate) which: MonitorArgs,
+    /// Write a packet capture into this file instead, `-` for standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+    /// Print each message as a tree of lines.
+    #[arg(long, conflicts_with = "pcap")]
+    pub(crate) tree: bool,
 }

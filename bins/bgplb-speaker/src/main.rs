@@ -23,7 +23,7 @@ use lb_status::client::ClientError;
 use lb_status::command;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Arguments, Command, RunArgs};
+use crate::args::{Arguments, Command, Monitored, RunArgs};
 use crate::config::Config;
 
 fn main() -> ExitCode {
@@ -72,13 +72,34 @@ fn main() -> ExitCode {
         Command::Up(args) => shown(show::up(&args)),
         Command::GracefulShutdown(args) => shown(show::graceful_shutdown(&args)),
         Command::Reload(args) => shown(show::reload(&args, io::stdout().lock())),
-        Command::Decode(args) => match decode::run(&args, io::stdout().lock()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => {
-                say(io::stderr(), &format!("bgplb-speaker: {failure}"));
-                ExitCode::from(failure.exit_code())
-            }
-        },
+        Command::Monitor(args) => monitor(&args),
+        Command::Decode(args) => decoded(decode::run(&args, io::stdout().lock())),
+    }
+}
+
+/// Shows what goes over connections until the speaker or the reader ends.
+fn monitor(args: &Monitored) -> ExitCode {
+    let answer = match command::monitor(&args.which, show::asked()) {
+        Ok(answer) => answer,
+        Err(error) => return shown(Err(error.into())),
+    };
+    match &args.pcap {
+        Some(file) => answered(command::capture(answer, file)),
+        None => {
+            // Perhaps nothing is exchanged for long.
+            say(io::stderr(), "bgplb-speaker: listening");
+            decoded(decode::capture(answer, args.tree, io::stdout().lock()))
+        }
+    }
+}
+
+fn decoded(result: Result<(), decode::Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(io::stderr(), &format!("bgplb-speaker: {failure}"));
+            ExitCode::from(failure.exit_code())
+        }
     }
 }
 

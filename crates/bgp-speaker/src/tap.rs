@@ -119,6 +119,7 @@ impl Taps {
         if !self.any.load(Ordering::Relaxed) {
             return;
         }
+        let at = SystemTime::now();
         let mut copy = None;
         let mut listeners = self.listeners();
         listeners.retain(|it| !it.pieces.is_closed());
@@ -134,7 +135,7 @@ impl Taps {
             let octets = copy.get_or_insert_with(|| Bytes::copy_from_slice(octets));
             // Who has gone since is forgotten the next time.
             let _ = listener.pieces.send(Piece {
-                at: SystemTime::now(),
+                at,
                 peer: ends.peer.clone(),
                 local: ends.local,
                 remote: ends.remote,

@@ -1,13 +1,14 @@
 //! The commands both programs have: what the running one says of itself.
 
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read as _, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use crate::client::{Answer, Client, ClientError};
+use crate::client::{Answer, Client, ClientError, encoded};
 use crate::model::{self, Findings, Service, Status};
 use crate::show::{self, Routes, Screen, Severity};
 
@@ -178,6 +179,54 @@ pub fn doctor(args: &ShowArgs, asked: Asked<'_>) -> Result<Health, ClientError> 
         Format::Table => Ok(show::findings(&found.findings, screen, to)?),
     })?;
     Ok(Health::of(&found))
+}
+
+/// Which peer to listen to.
+#[derive(Args, Clone, Debug)]
+pub struct MonitorArgs {
+    /// The peer, as `peers` calls it; all without one.
+    peer: Option<String>,
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+/// What goes over the connections of the program from now on, as a packet
+/// capture without an end.
+///
+/// # Errors
+///
+/// As [`status`].
+pub fn monitor(args: &MonitorArgs, asked: Asked<'_>) -> Result<Answer, ClientError> {
+    let peer = args
+        .peer
+        .as_deref()
+        .map(|peer| format!("?peer={}", encoded(peer)));
+    let path = format!("/v1/monitor{}", peer.unwrap_or_default());
+    args.socket.client(asked).ask(&path)
+}
+
+/// Writes a capture into a file, `-` for standard output, packet by packet.
+///
+/// # Errors
+///
+/// When the capture breaks off, or the file takes no more.
+pub fn capture(mut answer: Answer, file: &Path) -> Result<(), ClientError> {
+    let mut to: Box<dyn Write> = if file.as_os_str() == "-" {
+        Box::new(io::stdout().lock())
+    } else {
+        Box::new(File::create(file)?)
+    };
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let read = match answer.read(&mut piece)? {
+            0 => return Ok(()),
+            read => piece.get(..read).unwrap_or_default(),
+        };
+        match to.write_all(read).and_then(|()| to.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written?,
+        }
+    }
 }
 
 /// What `doctor` ends with if there is no answer.

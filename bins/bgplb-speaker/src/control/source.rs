@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use bgp_speaker::{SpeakerConfig, SpeakerHandle};
+use bgp_speaker::{SpeakerConfig, SpeakerHandle, Tap};
 use lb_status::model::{
     AdvertisedRoute, Configuration, Findings, Host, LearnedRoute, Peers, Program, Status, seconds,
 };
@@ -71,6 +71,10 @@ impl Source for SpeakerSource {
 
     fn covering(&self, address: IpAddr) -> Option<AdvertisedRoute> {
         lb_status::covering(&self.speaker, address)
+    }
+
+    fn tap(&self, peer: Option<&str>) -> Result<Tap, Refused> {
+        lb_status::tap(&self.speaker, peer)
     }
 
     fn learned(&self, filter: RouteFilter) -> impl Rows<Row = LearnedRoute> {

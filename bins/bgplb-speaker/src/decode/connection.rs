@@ -36,8 +36,13 @@ impl Connections {
         } else {
             ([destination, source], 1)
         };
-        if !self.connections.contains_key(&key) && self.connections.len() >= MAX_CONNECTIONS {
-            self.forget_oldest(report)?;
+        if !self.connections.contains_key(&key) {
+            if !is_bgp(&segment) {
+                return Ok(());
+            }
+            if self.connections.len() >= MAX_CONNECTIONS {
+                self.forget_oldest(report)?;
+            }
         }
         self.now += 1;
         let connection = self.connections.entry(key).or_default();
@@ -71,6 +76,15 @@ impl Connections {
         connection.end(key, report)
     }
 }
+
+/// Whether the first segment seen of a connection is one of BGP: by its port, or
+/// by the marker of a message (RFC 4271 section 4.1).
+fn is_bgp(segment: &Segment<'_>) -> bool {
+    let ends = [segment.source, segment.destination];
+    ends.iter().any(|end| end.port() == BGP_PORT) || segment.payload.starts_with(&[0xff; 16])
+}
+
+const BGP_PORT: u16 = 179;
 
 /// Both directions of one connection, that of the lower address first.
 #[derive(Debug, Default)]

@@ -63,8 +63,15 @@ impl Input {
                 self.window.drain(..self.consumed);
                 self.consumed = 0;
             }
-            let read = self.file.by_ref().take(PIECE).read_to_end(&mut self.window);
+            // What is there is taken as it comes: the rest may be a long time.
+            let before = self.window.len();
+            self.window.resize(before + PIECE, 0);
+            let room = self.window.get_mut(before..).unwrap_or_default();
+            let read = self.file.read(room);
+            let length = read.as_ref().map_or(0, |length| *length);
+            self.window.truncate(before + length);
             match read {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) => {
@@ -118,7 +125,7 @@ impl Input {
 }
 
 /// Octets read at once.
-const PIECE: u64 = 64 * 1024;
+const PIECE: usize = 64 * 1024;
 
 /// Far above every real record or packet, and what one may cost.
 const MAX_RECORD: u64 = 64 * 1024 * 1024;

@@ -9,7 +9,7 @@ mod packet;
 mod report;
 mod stream;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use bgp_wire::AsWidth;
@@ -44,7 +44,8 @@ enum Format {
     Hex,
     /// MRT records (RFC 6396).
     Mrt,
-    /// A packet capture, pcap or pcapng, with BGP on TCP port 179.
+    /// A packet capture, pcap or pcapng, with BGP on TCP port 179, or on another
+    /// where a segment begins with a message.
     Pcap,
 }
 
@@ -126,9 +127,31 @@ pub(crate) fn run(args: &DecodeArgs, out: impl Write) -> Result<(), Failure> {
         AsWidth::Four
     };
     let input = Input::open(&args.file)?;
+    print(input, args.format, Report::new(out, as_width, args.tree))
+}
+
+/// Prints every message of a capture to `out` as soon as it was read.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn capture(
+    capture: impl Read + 'static,
+    tree: bool,
+    out: impl Write,
+) -> Result<(), Failure> {
+    let input = Input::new("the speaker", Box::new(capture));
+    let report = Report::new(out, AsWidth::Four, tree).live();
+    print(input, Some(Format::Pcap), report)
+}
+
+fn print(
+    input: Input,
+    format: Option<Format>,
+    mut report: Report<impl Write>,
+) -> Result<(), Failure> {
     let file = input.name().to_owned();
-    let mut report = Report::new(out, as_width, args.tree);
-    let walked = walk(input, args.format, &mut report);
+    let walked = walk(input, format, &mut report);
     // What was found before a failure is worth printing.
     match walked.and_then(|()| report.flush()) {
         Ok(()) if report.unreadable() > 0 => Err(Failure::Data {

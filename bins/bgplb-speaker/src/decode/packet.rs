@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// A TCP segment to or from port 179.
+/// A TCP segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Segment<'a> {
     pub(super) source: SocketAddr,
@@ -29,7 +29,7 @@ impl TcpFlags {
     }
 }
 
-/// `None` for what is not BGP over TCP, and for IP fragments, which are not
+/// `None` for what is not TCP, and for IP fragments, which are not
 /// put together.
 pub(super) fn segment(link_type: u16, frame: &[u8]) -> Option<Segment<'_>> {
     let mut reader = Reader(frame);
@@ -138,7 +138,6 @@ fn ipv6(mut reader: Reader<'_>) -> Option<Segment<'_>> {
 
 fn tcp(mut reader: Reader<'_>, source: IpAddr, destination: IpAddr) -> Option<Segment<'_>> {
     let (from, to) = (reader.u16()?, reader.u16()?);
-    (from == BGP_PORT || to == BGP_PORT).then_some(())?;
     let sequence = u32::from_be_bytes(reader.array()?);
     reader.take(4)?;
     let header_len = usize::from(reader.u8()? >> 4) * 4;
@@ -181,7 +180,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-const BGP_PORT: u16 = 179;
 const PROTOCOL_TCP: u8 = 6;
 
 // Link types as the Tcpdump Group numbers them.

@@ -13,6 +13,8 @@ pub(super) struct Report<W: Write> {
     out: BufWriter<W>,
     as_width: AsWidth,
     as_trees: bool,
+    /// Each line is wanted as soon as it is there.
+    live: bool,
     unreadable: u64,
 }
 
@@ -22,8 +24,14 @@ impl<W: Write> Report<W> {
             out: BufWriter::new(out),
             as_width,
             as_trees,
+            live: false,
             unreadable: 0,
         }
+    }
+
+    /// The same for somebody who waits for each line.
+    pub(super) fn live(self) -> Self {
+        Self { live: true, ..self }
     }
 
     /// How to read an UPDATE where nothing tells: every attribute is welcome.
@@ -56,7 +64,8 @@ impl<W: Write> Report<W> {
         head: impl fmt::Display,
         text: impl fmt::Display,
     ) -> Result<(), Failure> {
-        writeln!(self.out, "{head}{text}").map_err(Failure::Write)
+        writeln!(self.out, "{head}{text}").map_err(Failure::Write)?;
+        if self.live { self.flush() } else { Ok(()) }
     }
 
     /// One line that says what can't be read.

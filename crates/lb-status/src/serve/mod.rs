@@ -1,6 +1,7 @@
 //! The server: what a program says of itself, as JSON over HTTP on a unix
 //! socket.
 
+mod capture;
 mod host;
 mod listen;
 mod refused;
@@ -16,6 +17,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use bgp_speaker::Tap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,7 @@ use crate::explain::Facts;
 use crate::model::{AdvertisedRoute, Explanation, Findings, LearnedRoute, Peers, Service, Status};
 use crate::speaker::PEER_WARNINGS;
 
+use capture::CaptureBody;
 pub use host::host_name;
 pub use listen::{CONNECTIONS, serve};
 pub use refused::Refused;
@@ -38,6 +41,13 @@ pub trait Source: Clone + Send + Sync + 'static {
 
     /// What is wrong, and what mends it.
     fn findings(&self) -> impl Future<Output = Result<Findings, Refused>> + Send;
+
+    /// What goes over its connections from now on: with one peer, or with all.
+    ///
+    /// # Errors
+    ///
+    /// When the peer is not one, or could be several.
+    fn tap(&self, peer: Option<&str>) -> Result<Tap, Refused>;
 
     /// Its services, read while they are written; `None` if it knows of none.
     fn services(&self) -> Option<impl Rows<Row = Service>> {
@@ -125,6 +135,7 @@ pub fn router<S: Source>(source: S) -> Router {
         .route("/v1/status", get(status::<S>))
         .route("/v1/peers", get(peers::<S>))
         .route("/v1/doctor", get(doctor::<S>))
+        .route("/v1/monitor", get(monitor::<S>))
         .route("/v1/services", get(services::<S>))
         .route("/v1/explain", get(explain::<S>))
         .route("/v1/routes/learned", get(learned::<S>))
@@ -143,6 +154,34 @@ async fn peers<S: Source>(State(source): State<S>) -> Response {
 
 async fn doctor<S: Source>(State(source): State<S>) -> Response {
     whole(source.findings().await)
+}
+
+/// Which peer is listened to.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Monitored {
+    peer: Option<String>,
+}
+
+async fn monitor<S: Source>(
+    State(source): State<S>,
+    asked: Result<Query<Monitored>, QueryRejection>,
+) -> Response {
+    let tap = match asked {
+        Ok(Query(Monitored { peer })) => source.tap(peer.as_deref()),
+        Err(error) => Err(Refused::bad_request(error.body_text())),
+    };
+    match tap {
+        Ok(tap) => {
+            let body = Body::new(CaptureBody::new(tap));
+            (
+                [(header::CONTENT_TYPE, "application/vnd.tcpdump.pcap")],
+                body,
+            )
+                .into_response()
+        }
+        Err(refused) => refused.into_response(),
+    }
 }
 
 async fn services<S: Source>(State(source): State<S>) -> Response {

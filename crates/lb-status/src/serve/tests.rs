@@ -72,6 +72,10 @@ impl Source for Fake {
         Ok(Findings::new(vec![finding]))
     }
 
+    fn tap(&self, _: Option<&str>) -> Result<bgp_speaker::Tap, Refused> {
+        Err(Refused::not_found("no peers here"))
+    }
+
     fn services(&self) -> Option<impl Rows<Row = Service>> {
         self.services.map(|left| Count {
             left,

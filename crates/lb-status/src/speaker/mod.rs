@@ -4,8 +4,10 @@ mod bfd;
 mod diagnosis;
 mod peers;
 mod routes;
+mod tap;
 
 pub use diagnosis::diagnose;
 pub(crate) use peers::PEER_WARNINGS;
 pub use peers::{peers, summarize};
 pub use routes::{Advertised, Learned, attributes, covering};
+pub use tap::tap;

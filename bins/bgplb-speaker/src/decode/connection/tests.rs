@@ -142,6 +142,32 @@ fn early_segments_are_bounded_by_number_and_by_octets() {
 }
 
 #[test]
+fn on_another_port_a_connection_is_one_that_begins_with_a_message() {
+    let mut out = Vec::new();
+    let mut report = Report::new(&mut out, AsWidth::Four, false);
+    let mut connections = Connections::default();
+    let octets = keepalives(2);
+    let mut send = |port: u16, sequence, payload: &[u8]| {
+        let mut tcp = tcp_octets(sequence, ACK, payload);
+        tcp[2..4].copy_from_slice(&port.to_be_bytes());
+        let frame = ipv4_octets(&tcp);
+        let segment = packet::segment(RAW, &frame).unwrap();
+        let now = Utc(Duration::ZERO);
+        connections.segment(now, segment, &mut report).unwrap();
+    };
+    send(80, 1, b"GET / HTTP/1.1");
+    send(1790, 1, &octets[..19]);
+    send(1790, 20, &octets[19..25]);
+    send(1790, 26, &octets[25..]);
+    assert_eq!(connections.connections.len(), 1);
+    report.flush().unwrap();
+    drop(report);
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(text.matches(":1790 KEEPALIVE").count(), 2, "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+#[test]
 fn the_oldest_connection_is_forgotten_first() {
     let mut out = Vec::new();
     let mut report = Report::new(&mut out, AsWidth::Four, false);

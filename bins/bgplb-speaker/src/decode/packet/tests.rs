@@ -103,9 +103,6 @@ fn fragments_and_other_protocols_are_left_out() {
     }
     let fragment = [&[6, 0, 0, 1, 0, 0, 0, 1][..], &tcp_octets(7, 0x10, b"")].concat();
     assert_eq!(payload_of(LINK_RAW, &ipv6_octets(44, &fragment)), None);
-    let mut web = tcp_octets(7, 0x10, b"bgp");
-    web[3] = 80;
-    assert_eq!(payload_of(LINK_RAW, &ipv4_octets(&web)), None);
 }
 
 #[test]

@@ -1,0 +1,19 @@
+//! What goes over the speaker's connections.
+
+use bgp_speaker::{NameError, SpeakerHandle, Tap};
+
+use crate::Refused;
+
+/// Listens to the peer that `name` means, or to all.
+///
+/// # Errors
+///
+/// When the name means no peer, or could mean several.
+pub fn tap(speaker: &SpeakerHandle, name: Option<&str>) -> Result<Tap, Refused> {
+    let peer = name.map(|name| speaker.find_peer(name)).transpose();
+    let peer = peer.map_err(|error| match error {
+        NameError::Ambiguous { .. } => Refused::conflict(error.to_string()),
+        _ => Refused::not_found(error.to_string()),
+    })?;
+    Ok(speaker.tap(peer))
+}
