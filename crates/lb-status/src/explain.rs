@@ -53,12 +53,14 @@ fn without_service(address: IpAddr, facts: &Facts) -> Gate {
         return gate(GateName::Network, None, Verdict::Ok, text);
     }
     let (text, remedy) = if facts.has_services {
-        let length = if address.is_ipv4() { 32 } else { 128 };
+        let subnet = if address.is_ipv4() {
+            format!("--subnet {address}/32")
+        } else {
+            format!("--ipv6 --ipam-opt v6subnet={address}/128")
+        };
         (
             "no network of the plugin has it on this host",
-            format!(
-                "docker network create --driver bgplb --ipam-driver bgplb --subnet {address}/{length} NAME"
-            ),
+            format!("docker network create --driver bgplb --ipam-driver bgplb {subnet} NAME"),
         )
     } else {
         (

@@ -55,4 +55,6 @@ pub use schema::schema;
 #[cfg(feature = "serve")]
 pub use serve::{CONNECTIONS, Gone, Refused, RouteFilter, Rows, Source, host_name, router, serve};
 #[cfg(feature = "serve")]
-pub use speaker::{Advertised, Learned, attributes, covering, diagnose, peers, summarize, tap};
+pub use speaker::{
+    Advertised, Learned, attributes, covering, diagnose, named, peers, summarize, tap,
+};

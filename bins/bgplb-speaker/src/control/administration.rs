@@ -10,7 +10,7 @@ use lb_status::Refused;
 use lb_status::model::VERSION;
 use serde::{Deserialize, Serialize};
 
-use super::named;
+use lb_status::named;
 
 /// Which peer.
 #[derive(Debug, Deserialize)]

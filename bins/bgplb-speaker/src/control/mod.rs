@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::post;
-use bgp_speaker::{NameError, PeerKey, SpeakerHandle};
-use lb_status::Refused;
+use bgp_speaker::SpeakerHandle;
 use tracing::{info, warn};
 
 pub(crate) use self::reload::Done;
@@ -93,12 +92,4 @@ fn actions(access: Access) -> Router {
         )
         .route("/v1/reload", post(reload::reload))
         .with_state(access)
-}
-
-/// The peer that is meant, or why none is.
-fn named(speaker: &SpeakerHandle, name: &str) -> Result<PeerKey, Refused> {
-    speaker.find_peer(name).map_err(|error| match error {
-        NameError::Ambiguous { .. } => Refused::conflict(error.to_string()),
-        _ => Refused::not_found(error.to_string()),
-    })
 }

@@ -189,6 +189,12 @@ fn an_address_nobody_has_is_blocked_at_the_first_gate() {
         to unblock it: docker network create --driver bgplb --ipam-driver bgplb --subnet 10.0.0.9/32 NAME
     "#]],
     );
+    let v6 = explain("2001:db8::9".parse().unwrap(), &facts(None, Vec::new()));
+    let remedy = v6.gates[0].remedy.as_deref().unwrap();
+    assert!(
+        remedy.contains("--ipv6 --ipam-opt v6subnet=2001:db8::9/128"),
+        "{remedy}"
+    );
     let speaker = Facts {
         has_services: false,
         ..facts(None, vec![peer(1, &["ipv6-unicast"])])

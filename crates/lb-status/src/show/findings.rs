@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Screen;
-use super::table::Cell;
+use super::table::harmless;
 use super::time::ago;
 use crate::model::{Finding, Severity};
 
@@ -40,8 +40,4 @@ fn finding(finding: &Finding, screen: &Screen, to: &mut impl Write) -> io::Resul
         writeln!(to, "  mend: {}", harmless(mend))?;
     }
     Ok(())
-}
-
-fn harmless(text: &str) -> String {
-    Cell::from(text).into_text()
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::Screen;
 use super::services::one_drain;
-use super::table::Cell;
+use super::table::harmless;
 use super::time::ago;
 use crate::model::{Status, Warning};
 
@@ -81,8 +81,4 @@ fn warning(warning: &Warning, screen: &Screen, to: &mut impl Write) -> io::Resul
         Some(remedy) => writeln!(to, "        mend it with: {}", harmless(remedy)),
         None => Ok(()),
     }
-}
-
-fn harmless(text: &str) -> String {
-    Cell::from(text).into_text()
 }

@@ -170,3 +170,8 @@ fn cut(text: &str, most: usize) -> String {
     };
     text.chars().take(kept).chain(['…']).collect()
 }
+
+/// What a program says, without what a terminal would obey.
+pub(super) fn harmless(text: &str) -> String {
+    Cell::from(text).into_text()
+}

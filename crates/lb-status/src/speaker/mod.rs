@@ -10,4 +10,4 @@ pub use diagnosis::diagnose;
 pub(crate) use peers::PEER_WARNINGS;
 pub use peers::{peers, summarize};
 pub use routes::{Advertised, Learned, attributes, covering};
-pub use tap::tap;
+pub use tap::{named, tap};

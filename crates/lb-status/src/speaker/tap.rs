@@ -1,6 +1,6 @@
 //! What goes over the speaker's connections.
 
-use bgp_speaker::{NameError, SpeakerHandle, Tap};
+use bgp_speaker::{NameError, PeerKey, SpeakerHandle, Tap};
 
 use crate::Refused;
 
@@ -10,10 +10,18 @@ use crate::Refused;
 ///
 /// When the name means no peer, or could mean several.
 pub fn tap(speaker: &SpeakerHandle, name: Option<&str>) -> Result<Tap, Refused> {
-    let peer = name.map(|name| speaker.find_peer(name)).transpose();
-    let peer = peer.map_err(|error| match error {
+    let peer = name.map(|name| named(speaker, name)).transpose()?;
+    Ok(speaker.tap(peer))
+}
+
+/// The peer that `name` means.
+///
+/// # Errors
+///
+/// When it means none, or could mean several.
+pub fn named(speaker: &SpeakerHandle, name: &str) -> Result<PeerKey, Refused> {
+    speaker.find_peer(name).map_err(|error| match error {
         NameError::Ambiguous { .. } => Refused::conflict(error.to_string()),
         _ => Refused::not_found(error.to_string()),
-    })?;
-    Ok(speaker.tap(peer))
+    })
 }
