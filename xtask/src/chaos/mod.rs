@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         seed,
         faults: &Fault::ALL,
     };
-    let seen = in_lab(&lab, plan)?;
+    let seen = in_lab(&lab, plan).inspect_err(|_| eprintln!("{}", lab.logs()))?;
     println!("chaos: {seen}");
     Ok(())
 }
@@ -143,7 +143,7 @@ pub(crate) fn in_lab(lab: &Lab, plan: Plan) -> Result<Seen> {
         let begin = Instant::now();
         round(lab, &draws, &mut seen)
             .with_context(|| format!("seed {seed}, round {number}: {}", words(&draws)))
-            .with_context(|| format!("{}{}", lab.logs(), addresses(lab)))?;
+            .inspect_err(|_| eprintln!("{}", addresses(lab)))?;
         println!(
             "round {number}: {} ({:.1} s)",
             words(&draws),

@@ -34,14 +34,14 @@ pub(crate) struct Tally {
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.reasons
+            .iter()
+            .try_for_each(|reason| writeln!(f, "{reason}"))?;
         write!(
             f,
             "{} passed, {} failed, {} skipped",
             self.passed, self.failed, self.skipped
-        )?;
-        self.reasons
-            .iter()
-            .try_for_each(|reason| write!(f, "\n{reason}"))
+        )
     }
 }
 
@@ -66,8 +66,9 @@ impl Tally {
             // Whatever broke, it was the user who wanted it to end.
             Err(error) if sys::interrupted() => self.skip(name, &format!("{error:#}")),
             Err(error) => {
-                self.fail(name, &format!("{error:#}"));
+                // First the long, so that the reason stands beside what comes next.
                 eprintln!("{}", logs());
+                self.fail(name, &format!("{error:#}"));
             }
         }
     }
@@ -78,7 +79,7 @@ impl Tally {
         self.outcomes.push((name.to_owned(), Outcome::Failed));
         let line = format!("test {name} ... FAILED: {reason}");
         println!("{line}");
-        self.reasons.push(line);
+        self.reasons.push(shortened(&line));
     }
 
     /// Notes a test that cannot run here.
@@ -87,5 +88,37 @@ impl Tally {
         let outcome = Outcome::Skipped(reason.to_owned());
         self.outcomes.push((name.to_owned(), outcome));
         println!("test {name} ... skipped: {reason}");
+    }
+}
+
+/// What is said again of a reason: it can carry whole logs, and where it begins and ends is what tells.
+fn shortened(reason: &str) -> String {
+    const KEPT: usize = 1000;
+    let length = reason.chars().count();
+    if length <= 2 * KEPT {
+        return reason.to_owned();
+    }
+    let head: String = reason.chars().take(KEPT).collect();
+    let tail: String = reason.chars().skip(length - KEPT).collect();
+    format!("{head} […] {tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_is_said_again_by_its_beginning_and_its_end() {
+        let mut tally = Tally::default();
+        tally.fail("short", "it rained");
+        let long = format!("it rained{}all day", "drop ".repeat(1000));
+        tally.fail("long", &long);
+        let said = tally.to_string();
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines[0], "test short ... FAILED: it rained");
+        assert!(lines[1].starts_with("test long ... FAILED: it rained"));
+        assert!(lines[1].ends_with("all day"), "{}", lines[1]);
+        assert!(lines[1].len() < 2100, "{}", lines[1].len());
+        assert_eq!(lines[2], "0 passed, 2 failed, 0 skipped");
     }
 }
