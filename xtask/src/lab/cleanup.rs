@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use super::{NETNS_PREFIX, OWNER_FILE, RUN_DIR_PREFIX};
+use super::{NETNS_PREFIX, OWNER_FILE, RUN_DIR_PREFIX, freezer};
 use crate::cmd::Cmd;
 use crate::sys;
 
@@ -155,6 +155,7 @@ fn end_processes(dir: &Path, namespaces: &[String]) -> Result<()> {
         }
         for pid in pids {
             drop(sys::kill(pid, libc::SIGKILL));
+            freezer::thaw(pid);
             killed.insert(pid);
         }
         thread::sleep(Duration::from_millis(20));

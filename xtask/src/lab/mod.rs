@@ -20,6 +20,7 @@ pub(crate) mod cleanup;
 pub(crate) mod client;
 pub(crate) mod docker;
 pub(crate) mod engine;
+mod freezer;
 pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod netns;

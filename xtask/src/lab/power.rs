@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
+use super::freezer;
 use super::host::Host;
 use crate::sys;
 use crate::wait::{secs, until};
@@ -36,7 +37,9 @@ impl Host {
             // Those that are there: who is not, or no more, can't be killed.
             left.retain(|pid| {
                 sys::reap(*pid);
-                sys::kill(*pid, libc::SIGKILL).is_ok()
+                let there = sys::kill(*pid, libc::SIGKILL).is_ok();
+                freezer::thaw(*pid);
+                there
             });
             anyhow::ensure!(left.is_empty(), "there are {left:?}");
             Ok(())
