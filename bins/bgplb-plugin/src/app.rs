@@ -13,6 +13,8 @@ use bgp_speaker::{
 use bgp_wire::{Asn, BgpIdentifier};
 use docker_plugin_api as api;
 use healthwatch::{DockerClient, DockerConfig, DockerWatch};
+use lb_status::EventLog;
+use lb_status::model::{Event, EventKind};
 use netplumb::Netlink;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -78,19 +80,21 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     let docker = docker_socket(settings.docker_socket.clone());
     let (stopper_task, stopper) = StopperTask::new(DockerClient::new(&docker, DOCKER_TIMEOUT));
     let (docker_watch, observations) = DockerWatch::new(DockerConfig::new(&docker));
+    let events = events(&speaker_handle);
     let effects = Effects {
         instance,
         speaker: speaker_handle.clone(),
         plumber,
         store: Store::start(state_dir).context("can't start the store")?,
         stopper,
+        events: events.clone(),
         spread: Spread::of_kernel(),
         by_address: datapath::spreads_by_address(),
     };
     let given_out = Addresses::new(settings.pools.clone(), settings.scope, &beginning.state);
     let (controller, handle) = Controller::new(beginning, given_out, policy(&settings), effects);
     kernel_news::follow(news, &handle)?;
-    let source = PluginSource::new(&settings, handle.clone(), speaker_handle.clone());
+    let source = PluginSource::new(&settings, handle.clone(), speaker_handle.clone(), events);
     let tasks = Tasks::new();
     let background = Background::new(tasks.tracker.clone());
     let router = router(&handle, &speaker_handle, settings.scope, site, background);
@@ -126,6 +130,15 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     anyhow::ensure!(!ended_early, "a part of the plugin ended by itself");
     info!("stopped");
     Ok(())
+}
+
+/// What will have happened, from the start on.
+fn events(speaker: &SpeakerHandle) -> EventLog {
+    let events = EventLog::default();
+    let message = concat!("bgplb-plugin ", env!("CARGO_PKG_VERSION"), " was started");
+    events.write(Event::new(EventKind::Started, message));
+    lb_status::log_peers(speaker, &events);
+    events
 }
 
 /// What answers Docker.

@@ -95,6 +95,17 @@ impl Containers {
             .map_or(Health::Unknown, |(_, entry)| entry.health)
     }
 
+    /// What a container says of itself.
+    pub(crate) fn health_of(&self, container: &str) -> Option<Health> {
+        self.by_id.get(container).map(|entry| entry.health)
+    }
+
+    /// What every container says of itself, by its id.
+    pub(crate) fn healths(&self) -> BTreeMap<String, Health> {
+        let all = self.by_id.iter();
+        all.map(|(id, entry)| (id.clone(), entry.health)).collect()
+    }
+
     /// The container's name for logs, its id for Docker.
     pub(crate) fn container(&self, endpoint: &str) -> Option<(&str, &str)> {
         self.entry(endpoint)

@@ -12,7 +12,7 @@ use lb_status::model::{
     AdvertisedRoute, Configuration, Finding, Findings, Host, LearnedRoute, Peers, Program, Service,
     ServiceCounts, ServiceState, Severity, Status, seconds,
 };
-use lb_status::{Advertised, Gone, Learned, Refused, RouteFilter, Rows, Source};
+use lb_status::{Advertised, EventLog, Gone, Learned, Refused, RouteFilter, Rows, Source};
 use tracing::{info, warn};
 
 use crate::controller::{Handle, Stopping};
@@ -67,17 +67,24 @@ pub(crate) async fn serve(
 pub(crate) struct PluginSource {
     controller: Handle,
     speaker: SpeakerHandle,
+    events: EventLog,
     program: Program,
     host: Host,
 }
 
 impl PluginSource {
     /// That of a plugin that starts now.
-    pub(crate) fn new(settings: &Settings, controller: Handle, speaker: SpeakerHandle) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        controller: Handle,
+        speaker: SpeakerHandle,
+        events: EventLog,
+    ) -> Self {
         let started = seconds(SystemTime::now());
         Self {
             controller,
             speaker,
+            events,
             program: Program::new("bgplb-plugin", env!("CARGO_PKG_VERSION"), started),
             host: Host::new(
                 lb_status::host_name(),
@@ -135,6 +142,10 @@ impl Source for PluginSource {
         }
         found.extend(overview.warnings.into_iter().map(Finding::of_host));
         Ok(Findings::new(found))
+    }
+
+    fn events(&self) -> &EventLog {
+        &self.events
     }
 
     fn tap(&self, peer: Option<&str>) -> Result<Tap, Refused> {

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::thread;
-use std::time::SystemTime;
 
 use anyhow::{Context, ensure};
 use bgp_speaker::{Restarting, Speaker, SpeakerHandle};
@@ -18,7 +17,7 @@ use crate::config::Config;
 use crate::control::{Control, SpeakerSource};
 use crate::peer_links::PeerLinkReader;
 use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
-use crate::reload::{self, reload};
+use crate::reload::{self, Running, reload};
 use crate::routes::Routes;
 
 /// Runs the speaker until SIGTERM or SIGINT, or until something ends that
@@ -55,9 +54,8 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
 
     // Questions are answered until the very end; nothing waits for who asks.
     let (reloading, mut reloads) = reload::channel();
-    let (read, last_read) = watch::channel(SystemTime::now());
-    let file = args.config.clone();
-    let source = SpeakerSource::new(handle.clone(), &config.speaker, file, last_read);
+    let running = Running::new(handle.clone());
+    let source = SpeakerSource::new(&running, &config.speaker, args.config.clone());
     let answering = control.map(|control| tokio::spawn(control.serve(source, reloading)));
 
     // Whatever ends cancels this, so that the other part ends too.
@@ -82,17 +80,11 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
             () = stop.cancelled() => break None,
             _ = hangup.recv() => {
                 // Whoever sent the signal reads the log.
-                if reload(&args, &mut config, &handle).await.is_ok() {
-                    read.send_replace(SystemTime::now());
-                }
+                let _ = reload(&args, &mut config, &running).await;
             }
             asked = reloads.next() => {
-                let reloaded = reload(&args, &mut config, &handle).await;
-                if reloaded.is_ok() {
-                    read.send_replace(SystemTime::now());
-                }
                 // Who asked may have gone meanwhile.
-                let _ = asked.send(reloaded);
+                let _ = asked.send(reload(&args, &mut config, &running).await);
             }
         }
     };

@@ -1,11 +1,39 @@
 //! The configuration read again while the speaker runs.
 
+use std::time::SystemTime;
+
 use bgp_speaker::{PeersChange, SpeakerConfig, SpeakerHandle};
-use tokio::sync::{mpsc, oneshot};
+use lb_status::EventLog;
+use lb_status::model::{Event, EventKind};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use crate::args::RunArgs;
 use crate::config::Config;
+
+/// What a new configuration is for.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) speaker: SpeakerHandle,
+    pub(crate) events: EventLog,
+    /// When the configuration was read last.
+    pub(crate) read: watch::Sender<SystemTime>,
+}
+
+impl Running {
+    /// For this speaker, of which nothing was told yet.
+    pub(crate) fn new(speaker: SpeakerHandle) -> Self {
+        let events = EventLog::default();
+        let message = concat!("bgplb-speaker ", env!("CARGO_PKG_VERSION"), " was started");
+        events.write(Event::new(EventKind::Started, message));
+        lb_status::log_peers(&speaker, &events);
+        Self {
+            speaker,
+            events,
+            read: watch::Sender::new(SystemTime::now()),
+        }
+    }
+}
 
 /// What a new configuration meant.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +91,11 @@ impl ReloadRequests {
 pub(crate) async fn reload(
     args: &RunArgs,
     config: &mut Config,
-    speaker: &SpeakerHandle,
+    running: &Running,
 ) -> Result<Reloaded, Refused> {
+    let Running {
+        speaker, events, ..
+    } = running;
     let file_name = args.config.display();
     let newer = match Config::load(&args.config) {
         Ok(newer) => newer.with_socket(args.socket.clone()),
@@ -106,6 +137,13 @@ pub(crate) async fn reload(
         prefixes,
         "{file_name} was read again"
     );
+    let message = format!(
+        "{file_name} was read again: {} peers added, {} removed, {} restarted, {} updated; \
+         {prefixes} prefixes",
+        peers.added, peers.removed, peers.restarted, peers.updated
+    );
+    events.write(Event::new(EventKind::ConfigReloaded, message));
+    running.read.send_replace(SystemTime::now());
     Ok(Reloaded { peers, prefixes })
 }
 

@@ -108,6 +108,7 @@ mod listener;
 #[allow(unsafe_code)]
 mod md5;
 mod naming;
+mod news;
 mod next_hop;
 mod peer_task;
 mod prefix;
@@ -139,6 +140,7 @@ pub use diagnosis::{Diagnosis, HostView, Way};
 pub use gateway::Gateway;
 pub use learned::{LearnedChange, LearnedRoutes};
 pub use naming::NameError;
+pub use news::PeerNews;
 pub use next_hop::{LocalAddresses, NextHops};
 pub use prefix::unroutable;
 pub use reachability::ReachableNextHops;

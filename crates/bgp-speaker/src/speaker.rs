@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bfd::Bfd;
 use crate::controls::Controls;
 use crate::learned::{LearnedRoutes, LearnedShared};
+use crate::news::News;
 use crate::rib::Rib;
 use crate::roster::{Request, Roster};
 use crate::tap::Taps;
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) listening: watch::Sender<Vec<SocketAddr>>,
     pub(crate) unnumbered: Unnumbered,
     pub(crate) taps: Arc<Taps>,
+    pub(crate) news: News,
 }
 
 impl Speaker {
@@ -84,6 +86,7 @@ impl Speaker {
             listening: watch::Sender::new(Vec::new()),
             unnumbered: Unnumbered::default(),
             taps: Arc::default(),
+            news: News::default(),
         });
         let (requests, receiver) = mpsc::channel(REQUESTS);
         let handle = SpeakerHandle {

@@ -10,8 +10,9 @@
 //!
 //! # What it does not do
 //!
-//! It decides nothing and keeps nothing: every answer is made of what the program
-//! has when it is asked. It serves nothing but unix sockets.
+//! It decides nothing, and keeps nothing but the last events (`EventLog`): every other
+//! answer is made of what the program has when it is asked. It serves nothing but unix
+//! sockets.
 //!
 //! # The contract
 //!
@@ -39,6 +40,8 @@ pub mod client;
 #[cfg(feature = "command")]
 pub mod command;
 #[cfg(feature = "serve")]
+mod events;
+#[cfg(feature = "serve")]
 mod explain;
 pub mod model;
 #[cfg(feature = "schema")]
@@ -50,11 +53,13 @@ pub mod show;
 #[cfg(feature = "serve")]
 mod speaker;
 
+#[cfg(feature = "serve")]
+pub use events::{EVENTS, EventLog, EventPage};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 #[cfg(feature = "serve")]
 pub use serve::{CONNECTIONS, Gone, Refused, RouteFilter, Rows, Source, host_name, router, serve};
 #[cfg(feature = "serve")]
 pub use speaker::{
-    Advertised, Learned, attributes, covering, diagnose, named, peers, summarize, tap,
+    Advertised, Learned, attributes, covering, diagnose, log_peers, named, peers, summarize, tap,
 };

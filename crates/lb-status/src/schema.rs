@@ -5,8 +5,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::model::{
-    AdvertisedRoutes, Explanation, Findings, LearnedRoutes, Peers, Refusal, Services, Status,
-    VERSION,
+    AdvertisedRoutes, Event, Explanation, Findings, LearnedRoutes, Peers, Refusal, Services,
+    Status, VERSION,
 };
 
 /// One document (JSON Schema 2020-12): what every path answers, by path, with
@@ -18,6 +18,7 @@ pub fn schema() -> Value {
         "/v1/status": of::<Status>(&mut generator),
         "/v1/peers": of::<Peers>(&mut generator),
         "/v1/doctor": of::<Findings>(&mut generator),
+        "/v1/events": of::<Event>(&mut generator),
         "/v1/services": of::<Services>(&mut generator),
         "/v1/explain": of::<Explanation>(&mut generator),
         "/v1/routes/learned": of::<LearnedRoutes>(&mut generator),

@@ -30,6 +30,7 @@ impl Controller {
             record.draining = true;
             any = true;
             info!(network, endpoint, container, "draining");
+            self.tell_container_drain(&network, &endpoint, true);
             self.begin_drain(&network, &endpoint, now);
             self.settle(&network);
         }
@@ -61,6 +62,7 @@ impl Controller {
             return;
         }
         info!("draining this host: SIGUSR1 ends that");
+        self.tell_host_drain(true);
         let now = Instant::now();
         let default_time = self.policy.drain_time;
         for id in self.networks.keys().cloned().collect::<Vec<_>>() {
@@ -85,6 +87,7 @@ impl Controller {
             return;
         }
         info!("this host is no longer drained");
+        self.tell_host_drain(false);
         for id in self.networks.keys().cloned().collect::<Vec<_>>() {
             self.timers.clear(&Timer::UnmarkNetwork(id.clone()));
             if let Some(network) = self.networks.get_mut(&id) {
@@ -157,6 +160,9 @@ impl Controller {
         };
         let container = container.to_owned();
         info!(container = name, "drained; stopping it with SIGTERM");
+        if let Some(network) = self.network_of.get(endpoint) {
+            self.tell_container_drain(network, endpoint, false);
+        }
         // Nothing new may come while it ends.
         self.enter(endpoint, Drain::Over);
         self.effects.stopper.stop(container);

@@ -137,8 +137,8 @@ impl Controller {
 
     /// Tells what has come and what has gone between two looks.
     fn tell_findings(&mut self, found: BTreeSet<Finding>) {
-        let before = &mut self.host.findings;
-        before.retain(|finding, since| {
+        let mut findings = std::mem::take(&mut self.host.findings);
+        findings.retain(|finding, since| {
             let stays = found.contains(finding);
             if !stays {
                 let seconds = since.elapsed().unwrap_or_default().as_secs();
@@ -148,15 +148,18 @@ impl Controller {
                     seconds,
                     "no longer the case"
                 );
+                self.tell_finding(finding, false);
             }
             stays
         });
         for finding in found {
-            before.entry(finding).or_insert_with_key(|finding| {
+            findings.entry(finding).or_insert_with_key(|finding| {
                 warn!(code = finding.code(), "{finding}");
+                self.tell_finding(finding, true);
                 SystemTime::now()
             });
         }
+        self.host.findings = findings;
     }
 
     /// Docker has these networks, and no others.

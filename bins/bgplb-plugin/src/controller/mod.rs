@@ -22,6 +22,7 @@ mod resume;
 mod settle;
 mod snapshot;
 mod standing;
+mod tell;
 mod timers;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use ipnet::IpNet;
 #[cfg(test)]
 use lb_plan::Reason;
 use lb_plan::{Announcements, Drain};
+use lb_status::EventLog;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -102,6 +104,8 @@ pub(crate) struct Effects {
     pub(crate) plumber: Plumber,
     pub(crate) store: Store,
     pub(crate) stopper: Stopper,
+    /// What others may read of what happens.
+    pub(crate) events: EventLog,
     /// How the kernel spreads flows over several containers.
     pub(crate) spread: Spread,
     /// It spreads by addresses alone, and nobody was told yet.

@@ -23,21 +23,28 @@ impl Controller {
                 containers,
                 networks,
             } => {
-                self.docker.note(true);
+                self.note_docker(true);
+                let before = self.containers.healths();
                 let touched = self.containers.replace(&containers);
+                self.tell_listed(&containers, &before);
                 self.settle_endpoints(&touched);
                 self.list_networks(&networks);
                 self.give_up_abandoned(Instant::now());
                 self.finish_restart();
             }
             Observation::Container(container) => {
+                let id = container.id.as_str();
+                let before = self.containers.health_of(id);
                 let touched = self.containers.insert(&container);
+                self.tell_health(id, before);
                 self.settle_endpoints(&touched);
             }
             Observation::Level {
                 container, level, ..
             } => {
+                let before = self.containers.health_of(container.as_str());
                 let touched = self.containers.set_level(container.as_str(), level);
+                self.tell_health(container.as_str(), before);
                 self.settle_endpoints(&touched);
             }
             Observation::ContainerGone(container) => {
@@ -52,14 +59,25 @@ impl Controller {
                 ..
             } => self.drain_container(container.as_str()),
             Observation::Unreachable { error } => {
-                self.docker.note(false);
+                self.note_docker(false);
                 warn!(%error, "Docker can't be reached; what is known is held");
             }
             Observation::Reachable => {
-                self.docker.note(true);
+                self.note_docker(true);
                 info!("Docker can be reached");
             }
             _ => {}
+        }
+    }
+
+    fn note_docker(&mut self, reachable: bool) {
+        if self.docker.note(reachable) {
+            let message = if reachable {
+                "Docker can be reached"
+            } else {
+                "Docker can't be reached; what is known is held"
+            };
+            self.tell_docker(reachable, message);
         }
     }
 

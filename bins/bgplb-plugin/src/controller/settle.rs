@@ -229,7 +229,7 @@ impl Controller {
         source: Source,
         prefixes: BTreeMap<IpNet, Route>,
     ) -> Option<RibVersion> {
-        let changes = self.announcements.set(source, prefixes);
+        let changes = self.announcements.set(source.clone(), prefixes);
         if changes.is_empty() {
             return None;
         }
@@ -238,6 +238,7 @@ impl Controller {
             .map(|change| match change {
                 Change::Announce(prefix, route) => {
                     info!(%prefix, "announced");
+                    self.tell_announced(&source, prefix, true);
                     RibChange {
                         audience: route.audience,
                         ..RibChange::announce(prefix, route.attributes)
@@ -245,6 +246,7 @@ impl Controller {
                 }
                 Change::Withdraw(prefix) => {
                     info!(%prefix, "withdrawn");
+                    self.tell_announced(&source, prefix, false);
                     RibChange::withdraw(prefix)
                 }
             })

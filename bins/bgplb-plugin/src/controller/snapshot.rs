@@ -10,6 +10,7 @@ use lb_status::model::{self, DrainScope, DrainStage, Service, ServiceState, Warn
 
 use super::network::{Network, Source};
 use super::{Controller, Timer};
+use crate::hostcheck::Finding;
 use crate::store::EndpointRecord;
 
 /// What is the case apart from single networks.
@@ -41,14 +42,10 @@ impl Controller {
             .then(|| model::Drain::new(DrainScope::Host, DrainStage::Withdrawn, None));
         let findings = self.host.findings().iter();
         let warnings = findings.map(|(finding, since)| {
-            let sentence = finding.to_string();
-            // The remedy has a member of its own.
-            let text = sentence.split_once("; mend it ").map(|(text, _)| text);
-            let text = text.unwrap_or(&sentence).to_owned();
             Warning::new(
                 finding.code(),
                 seconds(*since),
-                text,
+                text(finding),
                 Some(finding.remedy()),
             )
         });
@@ -167,6 +164,15 @@ impl Controller {
     }
 }
 
+/// What is so, without the remedy, which has a member of its own.
+pub(super) fn text(finding: &Finding) -> String {
+    let sentence = finding.to_string();
+    match sentence.split_once("; mend it ") {
+        Some((text, _)) => text.to_owned(),
+        None => sentence,
+    }
+}
+
 /// The same moment by both clocks.
 #[derive(Clone, Copy, Debug)]
 struct Clock {
@@ -210,7 +216,7 @@ fn holds(record: &EndpointRecord, address: IpAddr) -> bool {
     }
 }
 
-const fn health(health: Health) -> model::Health {
+pub(super) const fn health(health: Health) -> model::Health {
     match health {
         Health::Serving | Health::Unproven => model::Health::Serving,
         Health::NotServing(NotServing::Starting) => model::Health::Starting,

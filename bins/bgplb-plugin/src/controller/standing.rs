@@ -46,13 +46,16 @@ impl Reachable {
         }
     }
 
-    pub(super) fn note(&mut self, is_so: bool) {
-        if self.is_so != is_so {
+    /// Says whether that is news.
+    pub(super) fn note(&mut self, is_so: bool) -> bool {
+        let news = self.is_so != is_so;
+        if news {
             *self = Self {
                 is_so,
                 since: SystemTime::now(),
             };
         }
+        news
     }
 }
 
@@ -87,11 +90,15 @@ impl Controller {
         let reason = network.told_reason(state);
         let now = SystemTime::now();
         let standing = &mut network.standing;
+        let before = *standing;
         if standing.state != state {
             (standing.state, standing.since) = (state, now);
         }
         if standing.reason != reason {
             (standing.reason, standing.reason_since) = (reason, now);
+        }
+        if *standing != before {
+            self.tell_standing(id);
         }
     }
 }

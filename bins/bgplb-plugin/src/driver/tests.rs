@@ -8,6 +8,7 @@ mod abandoned;
 mod crash;
 mod disk;
 mod elsewhere;
+mod events;
 mod forgotten;
 mod gateway;
 mod health;

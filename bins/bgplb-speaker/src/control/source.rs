@@ -8,13 +8,16 @@ use bgp_speaker::{SpeakerConfig, SpeakerHandle, Tap};
 use lb_status::model::{
     AdvertisedRoute, Configuration, Findings, Host, LearnedRoute, Peers, Program, Status, seconds,
 };
-use lb_status::{Advertised, Learned, Refused, RouteFilter, Rows, Source};
+use lb_status::{Advertised, EventLog, Learned, Refused, RouteFilter, Rows, Source};
 use tokio::sync::watch;
+
+use crate::reload::Running;
 
 /// What answers are made of.
 #[derive(Clone, Debug)]
 pub(crate) struct SpeakerSource {
     speaker: SpeakerHandle,
+    events: EventLog,
     program: Program,
     host: Host,
     file: PathBuf,
@@ -24,15 +27,11 @@ pub(crate) struct SpeakerSource {
 
 impl SpeakerSource {
     /// That of a speaker that starts now, with this configuration from `file`.
-    pub(crate) fn new(
-        speaker: SpeakerHandle,
-        config: &SpeakerConfig,
-        file: PathBuf,
-        loaded: watch::Receiver<SystemTime>,
-    ) -> Self {
+    pub(crate) fn new(running: &Running, config: &SpeakerConfig, file: PathBuf) -> Self {
         let started = seconds(SystemTime::now());
         Self {
-            speaker,
+            speaker: running.speaker.clone(),
+            events: running.events.clone(),
             program: Program::new("bgplb-speaker", env!("CARGO_PKG_VERSION"), started),
             host: Host::new(
                 lb_status::host_name(),
@@ -40,7 +39,7 @@ impl SpeakerSource {
                 config.local_as.get(),
             ),
             file,
-            loaded,
+            loaded: running.read.subscribe(),
         }
     }
 
@@ -71,6 +70,10 @@ impl Source for SpeakerSource {
 
     fn covering(&self, address: IpAddr) -> Option<AdvertisedRoute> {
         lb_status::covering(&self.speaker, address)
+    }
+
+    fn events(&self) -> &EventLog {
+        &self.events
     }
 
     fn tap(&self, peer: Option<&str>) -> Result<Tap, Refused> {

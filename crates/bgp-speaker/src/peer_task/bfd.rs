@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bgp_fsm::{Input, State};
 use bgp_wire::NotificationCode;
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tracing::info;
 
 use super::PeerTask;
-use crate::{BfdStatus, Trouble};
+use crate::{BfdStatus, PeerNews, Trouble};
 
 /// The peer's BFD session, and how many of its failures were seen.
 #[derive(Debug)]
@@ -20,6 +20,10 @@ pub(super) struct BfdWatch {
     status: watch::Receiver<BfdStatus>,
     failures: u64,
     forwarding_failures: u64,
+    /// It was up when news of it came last.
+    was_up: bool,
+    /// When it was last heard to have gone down.
+    last_down: Option<SystemTime>,
     /// Until then a failure may be the end of what the peer's last life left.
     restart_shows_until: Option<Instant>,
 }
@@ -52,6 +56,8 @@ impl PeerTask {
                     status,
                     failures: 0,
                     forwarding_failures: 0,
+                    was_up: false,
+                    last_down: None,
                     restart_shows_until: None,
                 });
             }
@@ -86,6 +92,9 @@ impl PeerTask {
         let forwarding_failed = status.forwarding_failures > bfd.forwarding_failures;
         bfd.failures = status.failures;
         bfd.forwarding_failures = status.forwarding_failures;
+        for news in bfd.news(&status) {
+            self.shared.news.tell(&self.settings.key(), news);
+        }
         self.shared
             .update_status(self.index, |peer| peer.bfd = Some(status));
         if !failed {
@@ -100,6 +109,22 @@ impl PeerTask {
         } else if forwarding_failed {
             self.machine.handle_input(now, Input::ForwardingFailed);
         }
+    }
+}
+
+impl BfdWatch {
+    /// What has happened since this was asked last. A session that fell and rose
+    /// again meanwhile did both.
+    fn news(&mut self, status: &BfdStatus) -> impl Iterator<Item = PeerNews> + use<> {
+        let (was_up, is_up) = (self.was_up, status.state == ::bfd::State::Up);
+        let last_down = status.last_down.as_ref();
+        let fell = last_down.filter(|(at, _)| self.last_down != Some(*at));
+        let down = fell.map(|(_, why)| PeerNews::BfdDown(why.to_string()));
+        // It rose at least once if it fell, or if it is up and was not.
+        let up = is_up && (!was_up || down.is_some());
+        self.was_up = is_up;
+        self.last_down = last_down.map(|(at, _)| *at);
+        down.into_iter().chain(up.then_some(PeerNews::BfdUp))
     }
 }
 

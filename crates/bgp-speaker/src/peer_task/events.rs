@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use super::PeerTask;
 use crate::adj_rib_out::SessionFacts;
 use crate::session::Session;
-use crate::{PeerError, Trouble};
+use crate::{PeerError, PeerNews, Trouble};
 
 impl PeerTask {
     /// What the machine reports: the session's life, its routes, and status.
@@ -65,11 +65,11 @@ impl PeerTask {
                     ..
                 }),
             ) => {
-                self.session_ended();
+                self.session_ended(&reason);
                 info!(peer = %self.settings.key(), "session ended: {reason}");
             }
             Event::Down(reason) => {
-                self.session_ended();
+                self.session_ended(&reason);
                 // The socket's own words were noted already, and say more.
                 if self.leaving {
                     info!(peer = %self.settings.key(), "session ended: {reason}");
@@ -100,6 +100,8 @@ impl PeerTask {
             identifier = %negotiated.peer_identifier,
             "session established"
         );
+        let news = &self.shared.news;
+        news.tell(&self.settings.key(), PeerNews::Established);
         let external = negotiated.decode.session == SessionKind::External;
         let facts = SessionFacts {
             local_as: self.local_as,
@@ -125,9 +127,13 @@ impl PeerTask {
 
     /// The session is over: without [`Event::RoutesRetained`] before this its
     /// routes go.
-    fn session_ended(&mut self) {
+    fn session_ended(&mut self, reason: &DownReason) {
         let retained = std::mem::take(&mut self.retained);
         let ended = self.session.take();
+        if ended.is_some() {
+            let news = PeerNews::Down(reason.to_string());
+            self.shared.news.tell(&self.settings.key(), news);
+        }
         if ended.is_some() && !retained {
             self.adj_rib_in.clear();
             self.note_accepted();

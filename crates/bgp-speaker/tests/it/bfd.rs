@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bfd::{DownReason, SINGLE_HOP_PORT, State, Timing};
-use bgp_speaker::{BfdSettings, ConfigError, PeerStatus, Speaker};
+use bgp_speaker::{BfdSettings, ConfigError, PeerNews, PeerStatus, Speaker};
 use bgp_wire::NotificationCode;
 
 use crate::bfd_peer::{BfdPeer, Order};
-use crate::node::{Node, Plan, introduce};
+use crate::news::news;
+use crate::node::{Node, Plan, introduce, soon};
 use crate::raw_peer::{Identity, RawPeer};
 
 const fn ms(time: u64) -> Duration {
@@ -48,6 +49,7 @@ async fn with_peer(settings: BfdSettings) -> (Node, RawPeer, BfdPeer) {
 #[tokio::test]
 async fn a_peer_that_falls_silent_loses_its_session_at_once() {
     let (speaker, mut bgp, bfd) = with_peer(every(50, 4)).await;
+    let mut told = news(&speaker.handle);
     let silent = Instant::now();
     bfd.order(Order::Silence);
     let notification = bgp.notified().await;
@@ -62,6 +64,13 @@ async fn a_peer_that_falls_silent_loses_its_session_at_once() {
     assert_eq!(why, DownReason::DetectionTimeExpired(ms(200)));
     let said = status.last_error.unwrap().text;
     assert!(said.contains("BFD Down"), "{said}");
+    let first = soon(told.recv()).await.unwrap().1;
+    assert_eq!(first, PeerNews::BfdDown(why.to_string()));
+    let second = soon(told.recv()).await.unwrap().1;
+    assert!(
+        matches!(&second, PeerNews::Down(why) if why.contains("BFD Down")),
+        "{second:?}"
+    );
     speaker.stop().await;
 }
 

@@ -14,6 +14,7 @@ mod graceful;
 mod import;
 mod learn;
 mod link_local;
+mod news;
 mod node;
 mod password;
 mod peers;

@@ -6,6 +6,7 @@
 
 mod bfd;
 mod container;
+mod event;
 mod explain;
 mod finding;
 mod peer;
@@ -15,6 +16,7 @@ mod status;
 
 pub use bfd::{BfdDown, BfdRemote, BfdSession, BfdState};
 pub use container::{Container, Drain, DrainScope, DrainStage, Health, Share};
+pub use event::{Event, EventKind};
 pub use explain::{Explanation, Gate, GateName, Verdict};
 pub use finding::{Finding, Findings, Severity};
 pub use peer::{Fault, Peer, PeerState, Peers, Session, Withheld};

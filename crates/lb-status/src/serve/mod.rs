@@ -2,6 +2,7 @@
 //! socket.
 
 mod capture;
+mod events;
 mod host;
 mod listen;
 mod refused;
@@ -21,6 +22,7 @@ use bgp_speaker::Tap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::EventLog;
 use crate::explain::Facts;
 use crate::model::{AdvertisedRoute, Explanation, Findings, LearnedRoute, Peers, Service, Status};
 use crate::speaker::PEER_WARNINGS;
@@ -41,6 +43,9 @@ pub trait Source: Clone + Send + Sync + 'static {
 
     /// What is wrong, and what mends it.
     fn findings(&self) -> impl Future<Output = Result<Findings, Refused>> + Send;
+
+    /// What has happened of late.
+    fn events(&self) -> &EventLog;
 
     /// What goes over its connections from now on: with one peer, or with all.
     ///
@@ -135,6 +140,7 @@ pub fn router<S: Source>(source: S) -> Router {
         .route("/v1/status", get(status::<S>))
         .route("/v1/peers", get(peers::<S>))
         .route("/v1/doctor", get(doctor::<S>))
+        .route("/v1/events", get(events::events::<S>))
         .route("/v1/monitor", get(monitor::<S>))
         .route("/v1/services", get(services::<S>))
         .route("/v1/explain", get(explain::<S>))

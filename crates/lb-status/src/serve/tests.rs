@@ -11,9 +11,10 @@ use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
 use super::{Gone, Refused, RouteFilter, Rows, Source};
+use crate::EventLog;
 use crate::model::{
-    AdvertisedRoute, Configuration, Finding, Findings, Host, LearnedRoute, Network, Peers, Program,
-    Reason, Service, ServiceState, Severity, Status,
+    AdvertisedRoute, Configuration, Event, EventKind, Finding, Findings, Host, LearnedRoute,
+    Network, Peers, Program, Reason, Service, ServiceState, Severity, Status,
 };
 
 /// A program with so many services; its routes break off at once.
@@ -22,6 +23,7 @@ struct Fake {
     services: Option<usize>,
     /// How many were asked for.
     read: Arc<AtomicUsize>,
+    events: EventLog,
 }
 
 struct Count {
@@ -72,6 +74,10 @@ impl Source for Fake {
         Ok(Findings::new(vec![finding]))
     }
 
+    fn events(&self) -> &EventLog {
+        &self.events
+    }
+
     fn tap(&self, _: Option<&str>) -> Result<bgp_speaker::Tap, Refused> {
         Err(Refused::not_found("no peers here"))
     }
@@ -98,6 +104,7 @@ impl Source for Fake {
 
 struct Running {
     path: PathBuf,
+    events: EventLog,
     read: Arc<AtomicUsize>,
     stop: oneshot::Sender<()>,
     ended: tokio::task::JoinHandle<std::io::Result<()>>,
@@ -109,9 +116,11 @@ impl Running {
         let path = std::env::temp_dir().join(name);
         let listener = guarded_socket::bind(&path, 0o600).unwrap();
         let read = Arc::new(AtomicUsize::new(0));
+        let events = EventLog::default();
         let source = Fake {
             services,
             read: Arc::clone(&read),
+            events: events.clone(),
         };
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(super::serve(listener, super::router(source), async {
@@ -119,6 +128,7 @@ impl Running {
         }));
         Self {
             path,
+            events,
             read,
             stop,
             ended,
@@ -217,5 +227,59 @@ async fn a_reader_that_does_not_read_holds_a_bounded_part_of_a_table() {
     }
     assert!(before < MANY / 100, "{before} rows were made for nobody");
     drop(slow);
+    running.end().await;
+}
+
+/// What comes until a line has this in it.
+async fn until_line(stream: &mut UnixStream, wanted: &str) -> String {
+    let mut said = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let read = stream.read(&mut piece).await.unwrap();
+        said.extend_from_slice(&piece[..read]);
+        let text = String::from_utf8_lossy(&said);
+        assert_ne!(read, 0, "it ended without {wanted}: {text}");
+        if text.contains(wanted) {
+            return text.into_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_end_with_the_newest_unless_they_are_followed() {
+    let running = Running::start("events", None);
+    for word in ["one", "two", "three"] {
+        running.events.write(Event::new(EventKind::BfdUp, word));
+    }
+    let answer = running.ask("/v1/events?since=1").await;
+    assert!(answer.contains("application/x-ndjson"), "{answer}");
+    let lines = answer.lines().filter(|line| line.starts_with("{\"version"));
+    let events: Vec<Event> = lines.map(|it| serde_json::from_str(it).unwrap()).collect();
+    let numbers: Vec<u64> = events.iter().map(|it| it.sequence).collect();
+    assert_eq!(numbers, [2, 3]);
+
+    let mut followed = running.begin("/v1/events?since=2&follow=true").await;
+    let said = until_line(&mut followed, "three").await;
+    assert!(!said.contains("\"two\""), "{said}");
+    running.events.write(Event::new(EventKind::BfdDown, "four"));
+    until_line(&mut followed, "\"kind\":\"bfd-down\"").await;
+
+    let refused = running.ask("/v1/events?since=x").await;
+    assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_missed_events_is_told_how_many() {
+    let running = Running::start("events-lost", None);
+    for _ in 0..crate::EVENTS + 7 {
+        running.events.write(Event::new(EventKind::BfdUp, "x"));
+    }
+    let answer = running.ask("/v1/events").await;
+    let lines = answer.lines().filter(|line| line.starts_with("{\"version"));
+    let events: Vec<Event> = lines.map(|it| serde_json::from_str(it).unwrap()).collect();
+    assert_eq!(events.len(), crate::EVENTS);
+    assert_eq!((events[0].sequence, events[0].lost), (8, Some(7)));
+    assert!(events[1..].iter().all(|event| event.lost.is_none()));
     running.end().await;
 }

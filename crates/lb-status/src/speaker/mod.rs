@@ -2,11 +2,13 @@
 
 mod bfd;
 mod diagnosis;
+mod news;
 mod peers;
 mod routes;
 mod tap;
 
 pub use diagnosis::diagnose;
+pub use news::log_peers;
 pub(crate) use peers::PEER_WARNINGS;
 pub use peers::{peers, summarize};
 pub use routes::{Advertised, Learned, attributes, covering};

@@ -12,6 +12,7 @@ use bgp_wire::{Asn, BgpIdentifier};
 use docker_plugin_api as api;
 use healthwatch::{Attachment, Container, ContainerId, DockerClient, Level, Observation, Reason};
 use lb_plan::Pools;
+use lb_status::EventLog;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -51,6 +52,7 @@ pub(super) struct World {
     pub(super) controller: Handle,
     pub(super) docker: mpsc::Sender<Observation>,
     pub(super) stops: StopperTask,
+    pub(super) events: EventLog,
     pub(super) stop: CancellationToken,
     pub(super) directory: Arc<Directory>,
 }
@@ -160,12 +162,14 @@ impl World {
         let (_speaker, speaker) = Speaker::new(config, addresses).unwrap();
         let client = DockerClient::new("/nowhere", Duration::from_secs(1));
         let (stops, stopper) = StopperTask::new(client);
+        let events = EventLog::default();
         let effects = Effects {
             instance: instance(),
             speaker: speaker.clone(),
             plumber,
             store: directory.store(kernel.1.clone()),
             stopper,
+            events: events.clone(),
             spread: Spread::Resilient,
             by_address: false,
         };
@@ -196,6 +200,7 @@ impl World {
             controller: handle,
             docker,
             stops,
+            events,
             stop,
             directory,
         }
