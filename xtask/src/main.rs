@@ -8,6 +8,7 @@
 
 mod artifacts;
 mod bench;
+mod book;
 mod chaos;
 mod cmd;
 mod demo;
@@ -98,6 +99,8 @@ enum Task {
     Readmes,
     /// Write the JSON schema of the status socket from the types of its answers.
     Schema,
+    /// Build the documentation as a book, with mdBook, which is built first where there is none.
+    Book,
     /// Measure the programs.
     #[command(subcommand)]
     Bench(Bench),
@@ -207,6 +210,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Readmes => readme::write()?,
         Task::Schema => schema::write()?,
+        Task::Book => println!("the book begins at {}", book::build()?.display()),
         Task::Bench(which) => return measure(which),
     }
     Ok(ExitCode::SUCCESS)
