@@ -13,8 +13,8 @@ use bgp_speaker::{
 use bgp_wire::{Asn, BgpIdentifier};
 use docker_plugin_api as api;
 use healthwatch::{DockerClient, DockerConfig, DockerWatch};
-use lb_status::EventLog;
 use lb_status::model::{Event, EventKind};
+use lb_status::{EventLog, Source as _};
 use netplumb::Netlink;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -35,9 +35,11 @@ use crate::kernel_news;
 use crate::numbers::Numbers;
 use crate::options::Site;
 use crate::plumber::Plumber;
+use crate::reload::Reloader;
 use crate::resume;
 use crate::settings::{Scope, Settings, StopAction};
 use crate::status::{self, PluginSource};
+use crate::steering::PluginSteering;
 use crate::stopper::StopperTask;
 use crate::store::Store;
 
@@ -55,11 +57,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     }
     // Docker waits for the socket, so it comes first; requests queue on it
     // until they are served.
-    let listener = match api::activated().context("systemd's sockets can't be used")? {
-        Some(listener) => listener,
-        None => api::bind(&args.socket)
-            .with_context(|| format!("can't listen on {}", args.socket.display()))?,
-    };
+    let listener = listener(&args)?;
     let state_dir = args.state_dir();
     let (state, instance) = resume::state(&state_dir)?;
     let status_socket = status::bind(settings.status_socket.as_deref(), &state_dir)?;
@@ -95,6 +93,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     let (controller, handle) = Controller::new(beginning, given_out, policy(&settings), effects);
     kernel_news::follow(news, &handle)?;
     let source = PluginSource::new(&settings, handle.clone(), speaker_handle.clone(), events);
+    let steering = steering(&settings, &source, &handle, &speaker_handle);
     let tasks = Tasks::new();
     let background = Background::new(tasks.tracker.clone());
     let router = router(&handle, &speaker_handle, settings.scope, site, background);
@@ -111,7 +110,12 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     );
     tasks.start("docker", quiet(docker_watch.run(stop.clone())));
     tasks.start("stopper", quiet(stopper_task.run(stop.clone())));
-    let answering = status::serve(status_socket, source, stop.clone().cancelled_owned());
+    let answering = status::serve(
+        status_socket,
+        source,
+        steering,
+        stop.clone().cancelled_owned(),
+    );
     tasks.start("status", answering);
     tasks.start("requests", api::serve(listener, router, stop.clone()));
     info!(identifier = %settings.identifier, peers = settings.peers.len(), "ready");
@@ -132,6 +136,15 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     Ok(())
 }
 
+/// Where Docker asks.
+fn listener(args: &Args) -> Result<api::Listener> {
+    match api::activated().context("systemd's sockets can't be used")? {
+        Some(listener) => Ok(listener),
+        None => api::bind(&args.socket)
+            .with_context(|| format!("can't listen on {}", args.socket.display())),
+    }
+}
+
 /// What will have happened, from the start on.
 fn events(speaker: &SpeakerHandle) -> EventLog {
     let events = EventLog::default();
@@ -139,6 +152,23 @@ fn events(speaker: &SpeakerHandle) -> EventLog {
     events.write(Event::new(EventKind::Started, message));
     lb_status::log_peers(speaker, &events);
     events
+}
+
+/// What operators have done by the status socket.
+fn steering(
+    settings: &Settings,
+    source: &PluginSource,
+    controller: &Handle,
+    speaker: &SpeakerHandle,
+) -> PluginSteering {
+    let (controller, events) = (controller.clone(), source.events().clone());
+    let reloader = Reloader::new(
+        settings.clone(),
+        controller.clone(),
+        speaker.clone(),
+        events,
+    );
+    PluginSteering::new(controller, reloader)
 }
 
 /// What answers Docker.
@@ -213,7 +243,7 @@ fn speaker(
     Speaker::new(config, addresses).context("the settings can't be used")
 }
 
-fn peers(settings: &Settings) -> Vec<PeerSettings> {
+pub(crate) fn peers(settings: &Settings) -> Vec<PeerSettings> {
     let peers = settings.peers.iter().zip(&settings.passwords);
     peers
         .map(|(peer, password)| PeerSettings {

@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
-use lb_status::command::{ExplainArgs, MonitorArgs, RoutesArgs, ShowArgs, SocketArgs};
+use lb_status::command::{
+    DrainArgs, EventsArgs, ExplainArgs, MaintenanceArgs, MonitorArgs, PlainDiffArgs, RoutesArgs,
+    ShowArgs, SocketArgs, UndrainArgs,
+};
 
 /// Docker network and IPAM plugin: routed, load-balanced container addresses
 /// over BGP.
@@ -59,6 +62,20 @@ pub(crate) enum Command {
     Check(SocketArgs),
     /// Show routes, learned or advertised.
     Routes(RoutesArgs),
+    /// Show what has happened of late, and what happens.
+    Events(EventsArgs),
+    /// Take a service back from the routers, or all of this host, and keep it back; no
+    /// container is stopped.
+    Drain(DrainArgs),
+    /// Undo `drain`.
+    Undrain(UndrainArgs),
+    /// Take everything of this host back from the routers, over restarts, until that is
+    /// off.
+    Maintenance(MaintenanceArgs),
+    /// Read the files of passwords and pools again.
+    Reload(SocketArgs),
+    /// Show what `reload` would do, and which sessions that would end.
+    Diff(PlainDiffArgs),
 }
 
 /// What to write, and where.

@@ -21,9 +21,11 @@ mod numbers;
 mod options;
 mod plumber;
 mod pool;
+mod reload;
 mod resume;
 mod settings;
 mod status;
+mod steering;
 mod stopper;
 mod store;
 
@@ -109,6 +111,12 @@ fn ask(command: &Command, state_dir: &Path) -> ExitCode {
         Command::Explain(args) => command::explain(args, asked).map(|()| 0),
         Command::Check(args) => command::check(args, asked).map(|severity| severity as u8),
         Command::Routes(args) => command::routes(args, asked).map(|()| 0),
+        Command::Events(args) => command::events(args, asked).map(|()| 0),
+        Command::Drain(args) => command::drain(args, asked).map(|()| 0),
+        Command::Undrain(args) => command::undrain(args, asked).map(|()| 0),
+        Command::Maintenance(args) => command::maintenance(args, asked).map(|()| 0),
+        Command::Reload(args) => command::reload(args, asked).map(|()| 0),
+        Command::Diff(args) => command::plain_diff(args, asked).map(|()| 0),
     };
     match answered.map_err(anyhow::Error::from) {
         Ok(code) => ExitCode::from(code),

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::controller::{Handle, Stopping};
 use crate::settings::Settings;
+use crate::steering::PluginSteering;
 
 /// What the socket's file is called in the directory of the state.
 pub(crate) const FILE: &str = "status.sock";
@@ -51,10 +52,20 @@ pub(crate) fn bind(wanted: Option<&Path>, state_dir: &Path) -> Result<Option<Gua
 pub(crate) async fn serve(
     listener: Option<GuardedListener>,
     source: PluginSource,
+    steering: PluginSteering,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     match listener {
-        Some(listener) => lb_status::serve(listener, lb_status::router(source), stop).await,
+        Some(listener) => {
+            let reloader = steering.reloader().clone();
+            let router = lb_status::router(source).merge(lb_status::steering(steering));
+            let reload = move || {
+                let reloader = reloader.clone();
+                async move { reloader.reload().await }
+            };
+            let router = router.merge(lb_status::reloading(reload));
+            lb_status::serve(listener, router, stop).await
+        }
         None => {
             stop.await;
             Ok(())
@@ -119,6 +130,7 @@ impl Source for PluginSource {
         status.docker = Some(overview.docker);
         status.services = Some(counts);
         status.drain = overview.drain;
+        status.maintenance = overview.maintenance;
         status.warnings = overview.warnings;
         lb_status::summarize(&self.speaker, &mut status);
         Ok(status)

@@ -36,6 +36,9 @@ pub(crate) struct NetworkRecord {
     /// The operator's options as they were given, `bgplb.…` only.
     #[serde(default)]
     pub(crate) options: BTreeMap<String, String>,
+    /// An operator has it drained.
+    #[serde(default)]
+    pub(crate) drained: bool,
     /// The endpoints on it, by id.
     #[serde(default)]
     pub(crate) endpoints: BTreeMap<String, EndpointRecord>,
@@ -97,6 +100,9 @@ pub(crate) struct State {
     /// The whole host is being drained.
     #[serde(default)]
     pub(crate) drained: bool,
+    /// Since when the whole host is in maintenance, in seconds since 1970.
+    #[serde(default)]
+    pub(crate) maintenance: Option<u64>,
     /// How often Docker asked for an address and has not given it back.
     #[serde(default)]
     pub(crate) requests: BTreeMap<IpAddr, u32>,
@@ -112,6 +118,7 @@ impl State {
             instance,
             networks,
             drained: false,
+            maintenance: None,
             requests: BTreeMap::new(),
         }
     }
@@ -332,6 +339,7 @@ mod tests {
             v6: Some("2001:db8::101".parse().unwrap()),
             options: BTreeMap::from([("bgplb.med".to_owned(), "7".to_owned())]),
             number: None,
+            drained: true,
             endpoints: BTreeMap::from([("e1".to_owned(), endpoint)]),
         };
         State::new(None, BTreeMap::from([("n1".to_owned(), network)])).with_requests(
@@ -442,7 +450,8 @@ mod tests {
         fs::write(directory.0.join(FILE), text).unwrap();
         let state = load(&directory.0).unwrap().state;
         let network = &state.networks["n1"];
-        assert!(!state.drained && network.options.is_empty());
+        assert!(!state.drained && state.maintenance.is_none() && !network.drained);
+        assert!(network.options.is_empty());
         assert_eq!(
             (network.number, network.endpoints["e1"].number),
             (None, None)

@@ -14,11 +14,13 @@ use tracing::info;
 
 use crate::args::RunArgs;
 use crate::config::Config;
-use crate::control::{Control, SpeakerSource};
+use crate::control::{Control, SpeakerSource, SpeakerSteering};
+use crate::operation::{self, Operation, Signals};
 use crate::peer_links::PeerLinkReader;
 use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
-use crate::reload::{self, Running, reload};
+use crate::reload::{self, Running};
 use crate::routes::Routes;
+use crate::withholding::Withholding;
 
 /// Runs the speaker until SIGTERM or SIGINT, or until something ends that
 /// should not. SIGHUP has the file read again, as a request does.
@@ -26,11 +28,13 @@ use crate::routes::Routes;
 /// # Errors
 ///
 /// What could not be opened at the start, or what ended by itself.
-pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     // From here on the signals are ours, so that one during start is not lost.
-    let mut terminate = signal(SignalKind::terminate()).context("handle SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("handle SIGINT")?;
-    let mut hangup = signal(SignalKind::hangup()).context("handle SIGHUP")?;
+    let signals = Signals {
+        terminate: signal(SignalKind::terminate()).context("handle SIGTERM")?,
+        interrupt: signal(SignalKind::interrupt()).context("handle SIGINT")?,
+        hangup: signal(SignalKind::hangup()).context("handle SIGHUP")?,
+    };
 
     let control = Control::open(config.control.as_ref())?;
     // The watch is open before anything is read, so that no change is missed.
@@ -53,10 +57,12 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
     let plumber = Plumber::open(&config, routes, addresses, kernel_changes, &handle)?;
 
     // Questions are answered until the very end; nothing waits for who asks.
-    let (reloading, mut reloads) = reload::channel();
+    let (reloading, reloads) = reload::channel();
+    let (orders_to, orders) = operation::channel();
+    let steering = SpeakerSteering::new(orders_to);
     let running = Running::new(handle.clone());
     let source = SpeakerSource::new(&running, &config.speaker, args.config.clone());
-    let answering = control.map(|control| tokio::spawn(control.serve(source, reloading)));
+    let answering = control.map(|control| tokio::spawn(control.serve(source, steering, reloading)));
 
     // Whatever ends cancels this, so that the other part ends too.
     let stop = CancellationToken::new();
@@ -72,22 +78,15 @@ pub(crate) async fn run(mut config: Config, args: RunArgs) -> anyhow::Result<()>
     let plumber = start_thread("plumber", plumbing, stop.clone())?;
     let peer_links = tokio::spawn(follow_peer_links(handle.clone(), stop.clone()));
 
-    let signal = loop {
-        tokio::select! {
-            biased;
-            _ = terminate.recv() => break Some("SIGTERM"),
-            _ = interrupt.recv() => break Some("SIGINT"),
-            () = stop.cancelled() => break None,
-            _ = hangup.recv() => {
-                // Whoever sent the signal reads the log.
-                let _ = reload(&args, &mut config, &running).await;
-            }
-            asked = reloads.next() => {
-                // Who asked may have gone meanwhile.
-                let _ = asked.send(reload(&args, &mut config, &running).await);
-            }
-        }
+    let mut operation = Operation {
+        args,
+        config,
+        running,
+        reloads,
+        orders,
+        withholding: Withholding::default(),
     };
+    let signal = operation.run(signals, &stop).await;
     if let Some(signal) = signal {
         info!("{signal}: stopping");
     }

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use lb_status::command::{ExplainArgs, MonitorArgs, RoutesArgs, ShowArgs, SocketArgs};
+use lb_status::command::{
+    DiffArgs, DrainArgs, EventsArgs, ExplainArgs, MaintenanceArgs, MonitorArgs, RoutesArgs,
+    ShowArgs, SocketArgs, UndrainArgs,
+};
 
 use crate::decode::DecodeArgs;
 use crate::show::{DownArgs, PeerArgs, ReloadArgs, ShutdownArgs};
@@ -51,6 +54,17 @@ pub(crate) enum Command {
     GracefulShutdown(ShutdownArgs),
     /// Have the running speaker read its configuration again, as SIGHUP does.
     Reload(ReloadArgs),
+    /// Show what `reload` would do, and which sessions that would end.
+    Diff(DiffArgs),
+    /// Show what has happened of late, and what happens.
+    Events(EventsArgs),
+    /// Have the running speaker mark its routes as about to go (GRACEFUL_SHUTDOWN, RFC 8326),
+    /// and take them back after five seconds.
+    Drain(DrainArgs),
+    /// Have the running speaker undo `drain`.
+    Undrain(UndrainArgs),
+    /// The same as `drain host`, for as long as the host is maintained.
+    Maintenance(MaintenanceArgs),
     /// Print the BGP messages in a file, one line each.
     Decode(DecodeArgs),
 }

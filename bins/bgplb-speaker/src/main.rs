@@ -5,14 +5,17 @@ mod args;
 mod config;
 mod control;
 mod decode;
+mod diff;
 #[allow(unsafe_code)]
 mod heap;
+mod operation;
 mod peer_links;
 mod plumber;
 mod reload;
 mod routes;
 mod show;
 mod ways;
+mod withholding;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -72,6 +75,11 @@ fn main() -> ExitCode {
         Command::Up(args) => shown(show::up(&args)),
         Command::GracefulShutdown(args) => shown(show::graceful_shutdown(&args)),
         Command::Reload(args) => shown(show::reload(&args, io::stdout().lock())),
+        Command::Diff(args) => answered(command::diff(&args, show::asked())),
+        Command::Events(args) => answered(command::events(&args, show::asked())),
+        Command::Drain(args) => answered(command::drain(&args, show::asked())),
+        Command::Undrain(args) => answered(command::undrain(&args, show::asked())),
+        Command::Maintenance(args) => answered(command::maintenance(&args, show::asked())),
         Command::Monitor(args) => monitor(&args),
         Command::Decode(args) => decoded(decode::run(&args, io::stdout().lock())),
     }

@@ -10,6 +10,7 @@ use tracing::{error, info};
 
 use crate::args::RunArgs;
 use crate::config::Config;
+use crate::withholding::Held;
 
 /// What a new configuration is for.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Running {
     pub(crate) events: EventLog,
     /// When the configuration was read last.
     pub(crate) read: watch::Sender<SystemTime>,
+    /// What operators want of everything that is announced.
+    pub(crate) held: watch::Sender<Held>,
 }
 
 impl Running {
@@ -31,6 +34,7 @@ impl Running {
             speaker,
             events,
             read: watch::Sender::new(SystemTime::now()),
+            held: watch::Sender::new(Held::default()),
         }
     }
 }
@@ -83,7 +87,8 @@ impl ReloadRequests {
 }
 
 /// Reads the configuration again and brings the running speaker from the old
-/// one to the new one. A file that cannot be used changes nothing.
+/// one to the new one. A file that cannot be used changes nothing. What is
+/// `withheld` is announced when that is over.
 ///
 /// # Errors
 ///
@@ -92,6 +97,7 @@ pub(crate) async fn reload(
     args: &RunArgs,
     config: &mut Config,
     running: &Running,
+    withheld: bool,
 ) -> Result<Reloaded, Refused> {
     let Running {
         speaker, events, ..
@@ -124,8 +130,9 @@ pub(crate) async fn reload(
             error!("{file_name} was not taken over: {error}");
             error.to_string()
         })?;
-    let changes = config.announcements_of(&newer);
-    speaker.apply(&changes);
+    if !withheld {
+        speaker.apply(&config.announcements_of(&newer));
+    }
     *config = newer;
     let prefixes = speaker.announced_prefixes();
     info!(

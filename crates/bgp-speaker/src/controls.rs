@@ -16,6 +16,8 @@ pub(crate) struct Controls {
     pub(crate) communication: Option<String>,
     /// Every session is about to be shut down.
     shutting_down: bool,
+    /// Every route is about to go.
+    leaving: bool,
     /// The sessions with these peers are.
     peers_shutting_down: BTreeSet<PeerKey>,
     /// How often each peer was asked for its routes.
@@ -33,7 +35,7 @@ pub(crate) struct AdministrativelyDown {
 
 impl Controls {
     pub(crate) fn shutting_down(&self, peer: &PeerKey) -> bool {
-        self.shutting_down || self.peers_shutting_down.contains(peer)
+        self.shutting_down || self.leaving || self.peers_shutting_down.contains(peer)
     }
 
     pub(crate) fn down(&self, peer: &PeerKey) -> Option<&AdministrativelyDown> {
@@ -53,6 +55,12 @@ impl SpeakerHandle {
     /// not hear of. Of no consequence if that is `None`, or when repeated.
     pub fn initial_table_complete(&self) {
         self.control(|controls| controls.table_complete = true);
+    }
+
+    /// Whether every route is announced as about to go because it will be withdrawn
+    /// soon. This and the wishes for a graceful shutdown are kept apart.
+    pub fn set_leaving(&self, leaving: bool) {
+        self.control(|controls| controls.leaving = leaving);
     }
 
     /// Whether every route is announced as about to go (GRACEFUL_SHUTDOWN, RFC

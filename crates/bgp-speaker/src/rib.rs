@@ -17,7 +17,7 @@ use crate::interned::Interned;
 use crate::prefix::by_family;
 
 /// One change of what we announce.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RibChange {
     /// Which prefix; its host bits are ignored.
     pub prefix: IpNet,

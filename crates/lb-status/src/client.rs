@@ -219,6 +219,32 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Hands each line of an answer of lines to `line`, as it is and as what it says,
+    /// as soon as it is there.
+    ///
+    /// # Errors
+    ///
+    /// When it breaks off, a line is something else, or `line` fails.
+    pub fn lines<T: DeserializeOwned>(
+        self,
+        mut line: impl FnMut(&str, T) -> io::Result<()>,
+    ) -> Result<(), ClientError> {
+        let program = self.program;
+        for text in BufReader::new(self).lines() {
+            // The connection's end in the middle of an answer has no other kind.
+            let text = text.map_err(|error| match error.kind() {
+                io::ErrorKind::Other => ClientError::Incomplete { program },
+                _ => error.into(),
+            })?;
+            let said = serde_json::from_str(&text)
+                .map_err(|source| ClientError::Content { program, source })?;
+            line(&text, said)?;
+        }
+        Ok(())
+    }
+}
+
 impl Read for Answer {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {

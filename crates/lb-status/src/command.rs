@@ -1,5 +1,8 @@
 //! The commands both programs have: what the running one says of itself.
 
+mod events;
+mod steering;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Write};
 use std::net::IpAddr;
@@ -11,6 +14,12 @@ use ipnet::IpNet;
 use crate::client::{Answer, Client, ClientError, encoded};
 use crate::model::{self, Findings, Service, Status};
 use crate::show::{self, Routes, Screen, Severity};
+
+pub use events::{EventsArgs, events};
+pub use steering::{
+    DiffArgs, DrainArgs, MaintenanceArgs, PlainDiffArgs, UndrainArgs, diff, drain, maintenance,
+    plain_diff, reload, undrain,
+};
 
 /// Which program is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

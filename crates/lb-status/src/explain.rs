@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use bgp_wire::Family;
 
 use crate::model::{
-    AdvertisedRoute, Container, Explanation, Gate, GateName, Health, Peer, PeerState, Reason,
-    Service, ServiceState, Verdict, Warning,
+    AdvertisedRoute, Container, Drain, DrainScope, Explanation, Gate, GateName, Health, Peer,
+    PeerState, Reason, Service, ServiceState, Verdict, Warning,
 };
 
 /// What is known that may hold an address.
@@ -22,13 +22,15 @@ pub(crate) struct Facts {
     pub(crate) peers: Vec<Peer>,
     /// What is in the way on the host.
     pub(crate) warnings: Vec<Warning>,
+    /// How the whole host is drained.
+    pub(crate) drain: Option<Drain>,
 }
 
 /// Every gate of `address`, in order.
 pub(crate) fn explain(address: IpAddr, facts: &Facts) -> Explanation {
     let mut gates = match &facts.service {
         Some(service) => of_service(service, &facts.warnings),
-        None => vec![without_service(address, facts)],
+        None => without_service(address, facts),
     };
     let family = if address.is_ipv4() {
         Family::IPV4_UNICAST
@@ -47,10 +49,13 @@ pub(crate) fn explain(address: IpAddr, facts: &Facts) -> Explanation {
 }
 
 /// An address of which only the table of routes may know.
-fn without_service(address: IpAddr, facts: &Facts) -> Gate {
+fn without_service(address: IpAddr, facts: &Facts) -> Vec<Gate> {
     if let Some(route) = &facts.route {
         let text = format!("{} is announced, which holds it", route.prefix);
-        return gate(GateName::Network, None, Verdict::Ok, text);
+        return vec![gate(GateName::Network, None, Verdict::Ok, text)];
+    }
+    if let Some(drain) = facts.drain.as_ref().filter(|_| !facts.has_services) {
+        return vec![drained(drain.scope, "", "bgplb-speaker")];
     }
     let (text, remedy) = if facts.has_services {
         let subnet = if address.is_ipv4() {
@@ -68,7 +73,7 @@ fn without_service(address: IpAddr, facts: &Facts) -> Gate {
             "an [[announce]] in the configuration and `bgplb-speaker reload`".to_owned(),
         )
     };
-    gate(GateName::Network, None, Verdict::Blocked, text).with(remedy)
+    vec![gate(GateName::Network, None, Verdict::Blocked, text).with(remedy)]
 }
 
 fn of_service(service: &Service, warnings: &[Warning]) -> Vec<Gate> {
@@ -98,12 +103,8 @@ fn of_service(service: &Service, warnings: &[Warning]) -> Vec<Gate> {
         let blocked = named(GateName::Health)(Verdict::Blocked, service.explanation.clone());
         gates.push(blocked.since(service.reason_since));
     }
-    if service.drain.is_some() {
-        let text = "the whole host is drained".to_owned();
-        gates.push(
-            gate(GateName::Drain, None, Verdict::Blocked, text)
-                .with("kill -USR1 \"$(pidof bgplb-plugin)\"".to_owned()),
-        );
+    if let Some(drain) = &service.drain {
+        gates.push(drained(drain.scope, network, "bgplb-plugin"));
     } else if service.containers.iter().all(|it| it.drain.is_none()) {
         gates.push(named(GateName::Drain)(
             Verdict::Ok,
@@ -121,6 +122,28 @@ fn of_service(service: &Service, warnings: &[Warning]) -> Vec<Gate> {
         }
     }));
     gates
+}
+
+/// What an operator keeps back until that is taken back.
+fn drained(scope: DrainScope, network: &str, program: &str) -> Gate {
+    let (about, text, remedy) = match scope {
+        DrainScope::Service => (
+            Some(network),
+            "the service is drained",
+            format!("{program} undrain {network}"),
+        ),
+        DrainScope::Maintenance => (
+            None,
+            "the whole host is in maintenance",
+            format!("{program} maintenance off"),
+        ),
+        _ => (
+            None,
+            "the whole host is drained",
+            format!("{program} undrain host"),
+        ),
+    };
+    gate(GateName::Drain, about, Verdict::Blocked, text).with(remedy)
 }
 
 fn data_path(service: &Service, network: &str) -> Gate {

@@ -58,7 +58,10 @@ pub use events::{EVENTS, EventLog, EventPage};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 #[cfg(feature = "serve")]
-pub use serve::{CONNECTIONS, Gone, Refused, RouteFilter, Rows, Source, host_name, router, serve};
+pub use serve::{
+    CONNECTIONS, Drained, Gone, Refused, RouteFilter, Rows, Source, Steering, host_name, reloading,
+    router, serve, steering,
+};
 #[cfg(feature = "serve")]
 pub use speaker::{
     Advertised, Learned, attributes, covering, diagnose, log_peers, named, peers, summarize, tap,

@@ -5,8 +5,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::model::{
-    AdvertisedRoutes, Event, Explanation, Findings, LearnedRoutes, Peers, Refusal, Services,
-    Status, VERSION,
+    AdvertisedRoutes, Diff, Done, Event, Explanation, Findings, LearnedRoutes, Peers, Refusal,
+    Services, Status, VERSION,
 };
 
 /// One document (JSON Schema 2020-12): what every path answers, by path, with
@@ -23,6 +23,8 @@ pub fn schema() -> Value {
         "/v1/explain": of::<Explanation>(&mut generator),
         "/v1/routes/learned": of::<LearnedRoutes>(&mut generator),
         "/v1/routes/advertised": of::<AdvertisedRoutes>(&mut generator),
+        "/v1/diff": of::<Diff>(&mut generator),
+        "done": of::<Done>(&mut generator),
         "refusal": of::<Refusal>(&mut generator),
     });
     json!({

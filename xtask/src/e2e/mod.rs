@@ -24,6 +24,7 @@ mod settings;
 mod several;
 mod socket;
 mod status;
+mod steering;
 mod suite;
 mod swarm;
 mod tally;

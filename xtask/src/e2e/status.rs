@@ -109,7 +109,7 @@ pub(super) fn names(warnings: &Value, code: &str) -> bool {
 }
 
 /// Both addresses of the service come to be so, as the JSON and the table say.
-fn expect(lab: &Lab, host: &Host, state: &str, reason: &str) -> Result<()> {
+pub(super) fn expect(lab: &Lab, host: &Host, state: &str, reason: &str) -> Result<()> {
     until(&format!("{WEB} to be told as {reason}"), SOON, || {
         let answer = ask(lab, host, &["services"])?;
         let services = answer["services"].as_array().context("no services")?;
@@ -144,7 +144,7 @@ fn judged(lab: &Lab, host: &Host, wanted: i32) -> Result<()> {
 }
 
 /// What a command says as JSON, which is the same from both sides.
-fn ask(lab: &Lab, host: &Host, words: &[&str]) -> Result<Value> {
+pub(super) fn ask(lab: &Lab, host: &Host, words: &[&str]) -> Result<Value> {
     let json = [words, &["-o", "json"]].concat();
     let from_inside: Value = serde_json::from_str(&inside(host, &json)?.read()?)?;
     let said = outside(lab, host, &json)?.read()?;
@@ -167,7 +167,7 @@ fn inside(host: &Host, words: &[&str]) -> Result<Cmd> {
 }
 
 /// A program on the host, which is told where the plugin keeps its state.
-fn outside(lab: &Lab, host: &Host, words: &[&str]) -> Result<Cmd> {
+pub(super) fn outside(lab: &Lab, host: &Host, words: &[&str]) -> Result<Cmd> {
     let id = host.docker.inspect("plugin", PLUGIN)?["Id"].clone();
     let id = id.as_str().context("a plugin without an id")?;
     let state = host.dir.join("data/plugins").join(id);

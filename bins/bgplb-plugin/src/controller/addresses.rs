@@ -101,6 +101,12 @@ impl Addresses {
 }
 
 impl Controller {
+    /// Addresses come from these pools from now on; networks keep those they have.
+    pub(crate) fn replace_pools(&mut self, pools: Pools) {
+        self.addresses.leases.replace_pools(pools);
+        self.addresses.changed();
+    }
+
     /// Notes a request that leaves the choice of the pool to us. Docker turns
     /// down what a name server or a route of the host covers, and asks again
     /// without end.

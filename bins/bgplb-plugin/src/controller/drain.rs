@@ -55,47 +55,30 @@ impl Controller {
     }
 
     /// Drains every network on this host, without stopping anything; draining
-    /// twice is draining once.
-    pub(crate) fn drain_host(&mut self) {
+    /// twice is draining once. Says whether it is news.
+    pub(crate) fn drain_host(&mut self) -> bool {
         if std::mem::replace(&mut self.drained, true) {
             info!("this host is drained already");
-            return;
+            return false;
         }
         info!("draining this host: SIGUSR1 ends that");
         self.tell_host_drain(true);
-        let now = Instant::now();
-        let default_time = self.policy.drain_time;
-        for id in self.networks.keys().cloned().collect::<Vec<_>>() {
-            let Some(network) = self.networks.get_mut(&id) else {
-                continue;
-            };
-            network.drain = Drain::Withdrawn;
-            if network.options.drain.is_marked() {
-                network.drain = Drain::Marked;
-                let end = now + network.options.drain_time.unwrap_or(default_time);
-                self.timers.set(Timer::UnmarkNetwork(id.clone()), end);
-            }
-            self.settle(&id);
-        }
+        self.redrain_all();
         drop(self.save());
+        true
     }
 
-    /// Takes the drain of the host back.
-    pub(crate) fn undrain_host(&mut self) {
+    /// Takes the drain of the host back; says whether there was one.
+    pub(crate) fn undrain_host(&mut self) -> bool {
         if !std::mem::replace(&mut self.drained, false) {
             info!("this host is not drained");
-            return;
+            return false;
         }
         info!("this host is no longer drained");
         self.tell_host_drain(false);
-        for id in self.networks.keys().cloned().collect::<Vec<_>>() {
-            self.timers.clear(&Timer::UnmarkNetwork(id.clone()));
-            if let Some(network) = self.networks.get_mut(&id) {
-                network.drain = Drain::No;
-            }
-            self.settle(&id);
-        }
+        self.redrain_all();
         drop(self.save());
+        true
     }
 
     /// The network was announced as about to go for long enough.

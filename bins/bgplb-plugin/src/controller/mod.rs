@@ -22,6 +22,7 @@ mod resume;
 mod settle;
 mod snapshot;
 mod standing;
+mod steer;
 mod tell;
 mod timers;
 
@@ -37,7 +38,7 @@ use ipnet::IpNet;
 use lb_plan::Reason;
 use lb_plan::{Announcements, Drain};
 use lb_status::EventLog;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -55,6 +56,7 @@ pub(crate) use handle::{Handle, Stopping};
 use handle::{MAILBOX, Question};
 use network::{Network, Route, Source};
 use owners::Owners;
+pub(crate) use steer::Progress;
 use timers::{Timer, Timers};
 
 /// What the operator decides, and how long things take.
@@ -133,6 +135,12 @@ pub(crate) struct Controller {
     told_everything: bool,
     /// The operator has the whole host drained.
     drained: bool,
+    /// Since when the operator has it in maintenance, in seconds since 1970.
+    maintenance: Option<u64>,
+    /// Networks that are announced by their label, and what of each.
+    labelled: BTreeMap<String, Vec<IpNet>>,
+    /// Changes whenever a network was settled.
+    settled: watch::Sender<()>,
     /// Names of all networks Docker has, for messages.
     network_names: BTreeMap<String, String>,
     /// Subnets of all networks Docker has, other drivers' included.
@@ -179,7 +187,10 @@ impl Controller {
             site,
         } = beginning;
         resume::number(&mut state, &mut numbers);
-        let drained = state.drained;
+        let (drained, maintenance) = (state.drained, state.maintenance);
+        if maintenance.is_some() {
+            info!("this host is in maintenance, as it was before");
+        }
         if drained {
             info!("this host is drained, as it was before: SIGUSR1 ends that");
         }
@@ -203,7 +214,7 @@ impl Controller {
                 let options = resume::options(&id, &record, &site);
                 let mut network = Network::new(record, options);
                 network.remembered = true;
-                if drained {
+                if drained || maintenance.is_some() || network.record.drained {
                     network.drain = Drain::Withdrawn;
                 }
                 (id, network)
@@ -216,6 +227,9 @@ impl Controller {
             containers: Containers::default(),
             told_everything: false,
             drained,
+            maintenance,
+            labelled: BTreeMap::new(),
+            settled: watch::Sender::new(()),
             network_names: BTreeMap::new(),
             network_subnets: BTreeMap::new(),
             announcements: Announcements::default(),
@@ -299,6 +313,7 @@ impl Controller {
         let mut state = State::new(Some(self.effects.instance), records)
             .with_requests(self.addresses.requests());
         state.drained = self.drained;
+        state.maintenance = self.maintenance;
         state
     }
 

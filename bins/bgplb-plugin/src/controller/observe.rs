@@ -123,13 +123,10 @@ impl Controller {
         self.list_gateways(networks);
         let present: BTreeSet<&str> = networks.iter().map(|n| n.id.as_str()).collect();
         self.forget_absent(&present);
-        let gone: Vec<String> = self
-            .announcements
-            .sources()
-            .filter_map(|source| match source {
-                Source::Labelled(id) if !present.contains(id.as_str()) => Some(id.clone()),
-                _ => None,
-            })
+        let labelled = self.labelled.keys();
+        let gone: Vec<String> = labelled
+            .filter(|id| !present.contains(id.as_str()))
+            .cloned()
             .collect();
         for id in gone {
             self.lose_network(&id);
@@ -153,24 +150,34 @@ impl Controller {
         self.network_names.remove(id);
         self.network_subnets.remove(id);
         self.lose_gateway(id);
-        self.set_announced(Source::Labelled(id.to_owned()), BTreeMap::new());
+        self.labelled.remove(id);
+        self.announce_labelled(id);
     }
 
     /// Announces the subnets of a labelled network. A network of ours is
     /// announced by its containers' health, whatever its labels say.
     fn advertise(&mut self, network: &Network) {
         let labelled = network.labels.get(ADVERTISE.0).map(String::as_str) == Some(ADVERTISE.1);
-        let prefixes = if labelled && !self.networks.contains_key(&network.id) {
-            let route = Route {
-                attributes: Arc::clone(&self.attributes),
-                audience: None,
-            };
+        if labelled && !self.networks.contains_key(&network.id) {
             let prefixes = network.subnets.iter().filter_map(announceable);
-            prefixes.map(|prefix| (prefix, route.clone())).collect()
+            self.labelled.insert(network.id.clone(), prefixes.collect());
         } else {
-            BTreeMap::new()
+            self.labelled.remove(&network.id);
+        }
+        self.announce_labelled(&network.id);
+    }
+
+    /// Announces what is to be announced of a network for its label: nothing in
+    /// maintenance.
+    pub(super) fn announce_labelled(&mut self, id: &str) {
+        let route = Route {
+            attributes: Arc::clone(&self.attributes),
+            audience: None,
         };
-        self.set_announced(Source::Labelled(network.id.clone()), prefixes);
+        let prefixes = self.labelled.get(id).filter(|_| self.maintenance.is_none());
+        let prefixes = prefixes.into_iter().flatten();
+        let routes = prefixes.map(|prefix| (*prefix, route.clone())).collect();
+        self.set_announced(Source::Labelled(id.to_owned()), routes);
     }
 }
 

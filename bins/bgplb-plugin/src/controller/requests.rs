@@ -53,7 +53,7 @@ impl Controller {
                 .plumber
                 .apply(datapath::network(self.effects.instance, id, &record));
         let mut network = Network::new(record, options);
-        if self.drained {
+        if self.host_is_drained() {
             network.drain = Drain::Withdrawn;
         }
         self.networks.insert(id.to_owned(), network);

@@ -21,6 +21,7 @@ impl Controller {
     pub(super) fn settle(&mut self, id: &str) {
         self.take_steps(id);
         self.note_standing(id);
+        self.settled.send_replace(());
     }
 
     fn take_steps(&mut self, id: &str) {

@@ -18,6 +18,8 @@ use crate::store::EndpointRecord;
 pub(crate) struct Overview {
     pub(crate) docker: model::Docker,
     pub(crate) drain: Option<model::Drain>,
+    /// Since when the host is in maintenance.
+    pub(crate) maintenance: Option<u64>,
     /// What is in the way of the services on the host.
     pub(crate) warnings: Vec<Warning>,
 }
@@ -52,6 +54,7 @@ impl Controller {
         Overview {
             docker: model::Docker::new(self.docker.is_so, seconds(self.docker.since)),
             drain,
+            maintenance: self.maintenance,
             warnings: warnings.collect(),
         }
     }
@@ -113,7 +116,7 @@ impl Controller {
                 let text = "the kernel does not deliver to the container yet".to_owned();
                 (standing.state, standing.reason, text)
             }
-            _ => (standing.state, standing.reason, network.reason.to_string()),
+            _ => (standing.state, standing.reason, network.explanation()),
         };
         let mut service = Service::new(prefix, named, state, reason);
         service.since = seconds(standing.since);
@@ -129,7 +132,8 @@ impl Controller {
         let audience = network.options.audience();
         service.audience = audience.map(|keys| keys.iter().map(ToString::to_string).collect());
         let end = self.timers.at(&Timer::UnmarkNetwork(id.to_owned()));
-        service.drain = drain(DrainScope::Host, network.drain, end, clock);
+        let scope = self.drain_scope(network);
+        service.drain = scope.and_then(|scope| drain(scope, network.drain, end, clock));
         service
     }
 

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use lb_plan::Reason;
-use lb_status::model::{self, ServiceState};
+use lb_status::model::{self, DrainScope, ServiceState};
 
 use super::Controller;
 use super::network::Network;
@@ -72,10 +72,21 @@ impl Network {
         }
     }
 
-    fn told_reason(&self, state: ServiceState) -> model::Reason {
-        match state {
-            ServiceState::Undelivered => model::Reason::DatapathNotReady,
+    fn told_reason(&self, state: ServiceState, drained: Option<DrainScope>) -> model::Reason {
+        match (state, self.reason, drained) {
+            (ServiceState::Undelivered, ..) => model::Reason::DatapathNotReady,
+            (_, Reason::Draining, Some(DrainScope::Maintenance)) => model::Reason::Maintenance,
+            (_, Reason::Draining, Some(DrainScope::Service)) => model::Reason::Drained,
             _ => model::Reason::of_word(self.reason.code()),
+        }
+    }
+
+    /// The reason in words.
+    pub(super) fn explanation(&self) -> String {
+        match self.standing.reason {
+            model::Reason::Maintenance => "this host is in maintenance".to_owned(),
+            model::Reason::Drained => "an operator has the service drained".to_owned(),
+            _ => self.reason.to_string(),
         }
     }
 }
@@ -83,11 +94,13 @@ impl Network {
 impl Controller {
     /// Remembers since when a network stands where it does.
     pub(super) fn note_standing(&mut self, id: &str) {
+        let known = self.networks.get(id);
+        let drained = known.and_then(|network| self.drain_scope(network));
         let Some(network) = self.networks.get_mut(id) else {
             return;
         };
         let state = network.state();
-        let reason = network.told_reason(state);
+        let reason = network.told_reason(state, drained);
         let now = SystemTime::now();
         let standing = &mut network.standing;
         let before = *standing;

@@ -50,7 +50,7 @@ impl Controller {
         let named = self.told_network(id);
         let name = named.name.as_deref().unwrap_or(id);
         let state = standing.state.word();
-        let message = format!("{name} is {state}: {}", network.reason);
+        let message = format!("{name} is {state}: {}", network.explanation());
         let event = Event::new(EventKind::ServiceState, message);
         self.tell(event.of_network(named).with_code(standing.reason.word()));
     }

@@ -22,6 +22,7 @@ mod pools;
 mod refused;
 mod replay;
 mod status;
+mod steered;
 mod watched;
 
 use std::collections::BTreeSet;

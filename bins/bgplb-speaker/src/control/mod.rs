@@ -7,6 +7,7 @@ mod refresh;
 mod reload;
 mod socket;
 mod source;
+mod steering;
 
 use std::future::pending;
 use std::io;
@@ -21,6 +22,7 @@ use tracing::{info, warn};
 pub(crate) use self::reload::Done;
 use self::socket::ControlSocket;
 pub(crate) use self::source::SpeakerSource;
+pub(crate) use self::steering::SpeakerSteering;
 use crate::reload::ReloadHandle;
 
 /// Where the socket is if nobody says otherwise.
@@ -54,10 +56,16 @@ impl Control {
 
     /// Answers for as long as it is polled; the socket's file goes when it is
     /// dropped.
-    pub(crate) async fn serve(self, source: SpeakerSource, reload: ReloadHandle) -> io::Result<()> {
+    pub(crate) async fn serve(
+        self,
+        source: SpeakerSource,
+        steering: SpeakerSteering,
+        reload: ReloadHandle,
+    ) -> io::Result<()> {
         let speaker = source.speaker().clone();
         let actions = actions(Access { speaker, reload });
         let router = lb_status::router(source).merge(actions);
+        let router = router.merge(lb_status::steering(steering));
         lb_status::serve(self.socket.into_listener(), router, pending()).await
     }
 }

@@ -12,6 +12,7 @@ use lb_status::{Advertised, EventLog, Learned, Refused, RouteFilter, Rows, Sourc
 use tokio::sync::watch;
 
 use crate::reload::Running;
+use crate::withholding::Held;
 
 /// What answers are made of.
 #[derive(Clone, Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct SpeakerSource {
     file: PathBuf,
     /// When the configuration was read last.
     loaded: watch::Receiver<SystemTime>,
+    held: watch::Receiver<Held>,
 }
 
 impl SpeakerSource {
@@ -40,6 +42,7 @@ impl SpeakerSource {
             ),
             file,
             loaded: running.read.subscribe(),
+            held: running.held.subscribe(),
         }
     }
 
@@ -55,6 +58,8 @@ impl Source for SpeakerSource {
         let now = seconds(SystemTime::now());
         let (program, host) = (self.program.clone(), self.host.clone());
         let mut status = Status::new(now, program, host, configuration);
+        let held = *self.held.borrow();
+        (status.drain, status.maintenance) = (held.drain(), held.maintenance());
         lb_status::summarize(&self.speaker, &mut status);
         Ok(status)
     }

@@ -10,6 +10,7 @@ mod program;
 mod reload;
 mod router;
 mod running;
+mod steering;
 
 use std::fs;
 use std::path::PathBuf;

@@ -16,6 +16,13 @@ impl PeerSettings {
         }
     }
 
+    /// Whether a session goes on when these settings become `newer`. Changes of what is
+    /// made of the peer's routes need one that can be asked for them again (RFC 2918).
+    #[must_use]
+    pub fn keeps_session_with(&self, newer: &Self) -> bool {
+        self.updated_by(newer) == *newer
+    }
+
     /// Whether what is made of the peer's routes is the same with `other`.
     pub(crate) fn imports_like(&self, other: &Self) -> bool {
         self.import == other.import && self.import_preference == other.import_preference

@@ -66,6 +66,22 @@ impl Leases {
         }
     }
 
+    /// Other pools from now on. What is in use stays so, within them or not.
+    pub fn replace_pools(&mut self, pools: Pools) {
+        let begun: Vec<_> = self.ledgers.iter().filter_map(|it| it.begun).collect();
+        let holders = std::mem::take(&mut self.holders);
+        self.ledgers = pools.iter().map(|_| Ledger::default()).collect();
+        self.pools = pools;
+        for (address, held) in holders {
+            *self.taken(address) = held;
+        }
+        for (v4, since) in begun {
+            if let Some(index) = self.pools.index_holding(v4) {
+                self.ledgers[index].begun = Some((v4, since));
+            }
+        }
+    }
+
     /// What was asked for and not given back, and how often; to be remembered.
     pub fn requests(&self) -> BTreeMap<IpAddr, u32> {
         let asked = self.holders.iter().filter(|(_, h)| h.requests > 0);

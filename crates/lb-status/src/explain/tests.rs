@@ -30,6 +30,7 @@ fn facts(service: Option<Service>, peers: Vec<Peer>) -> Facts {
         route: None,
         peers,
         warnings: Vec::new(),
+        drain: None,
     }
 }
 
@@ -300,7 +301,7 @@ fn every_fault_of_a_container_shuts_a_gate_with_a_remedy() {
                        docker inspect --format '{{json .State.Health}}' c
                        docker inspect --format '{{json .State.Health}}' d
                        docker restart f
-                       kill -USR1 "$(pidof bgplb-plugin)"
+                       bgplb-plugin undrain host
                        sysctl -w net.ipv4.ip_forward=1
     "#]],
     );

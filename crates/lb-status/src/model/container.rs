@@ -132,6 +132,10 @@ pub enum DrainScope {
     Container,
     /// The whole host.
     Host,
+    /// One service.
+    Service,
+    /// The whole host, which is in maintenance.
+    Maintenance,
     /// A word of a later version.
     #[serde(other)]
     Other,
@@ -144,6 +148,8 @@ impl DrainScope {
         match self {
             Self::Container => "container",
             Self::Host => "host",
+            Self::Service => "service",
+            Self::Maintenance => "maintenance",
             Self::Other => "other",
         }
     }

@@ -13,6 +13,7 @@ mod peer;
 mod route;
 mod service;
 mod status;
+mod steering;
 
 pub use bfd::{BfdDown, BfdRemote, BfdSession, BfdState};
 pub use container::{Container, Drain, DrainScope, DrainStage, Health, Share};
@@ -28,6 +29,7 @@ pub use service::{Network, Reason, Service, ServiceState, Services};
 pub use status::{
     Configuration, Docker, Host, PeerCounts, Program, RouteCounts, ServiceCounts, Status, Warning,
 };
+pub use steering::{Diff, Done};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -44,7 +44,7 @@ pub struct Service {
     pub attributes: Option<Attributes>,
     /// The only peers it is announced to, by address; `null` for all.
     pub audience: Option<Vec<String>>,
-    /// How the whole host is drained; `null` while it is not.
+    /// How it is drained with all of its containers; `null` while it is not.
     pub drain: Option<Drain>,
 }
 
@@ -150,6 +150,10 @@ pub enum Reason {
     HeldDown,
     /// An operator drains it.
     Draining,
+    /// An operator has drained the service until that is taken back.
+    Drained,
+    /// An operator has the whole host in maintenance.
+    Maintenance,
     /// The kernel does not deliver yet.
     DatapathNotReady,
     /// A word of a later version.
@@ -159,7 +163,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every one that there is, with its word.
-    const WORDS: [(Self, &'static str); 12] = [
+    const WORDS: [(Self, &'static str); 14] = [
         (Self::Serving, "serving"),
         (Self::NoEndpoint, "no-endpoint"),
         (Self::NotAttached, "not-attached"),
@@ -171,6 +175,8 @@ impl Reason {
         (Self::Unproven, "unproven"),
         (Self::HeldDown, "held-down"),
         (Self::Draining, "draining"),
+        (Self::Drained, "drained"),
+        (Self::Maintenance, "maintenance"),
         (Self::DatapathNotReady, "datapath-not-ready"),
     ];
 

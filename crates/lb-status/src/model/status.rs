@@ -32,6 +32,10 @@ pub struct Status {
     pub routes: RouteCounts,
     /// How the whole host is drained; `null` while it is not.
     pub drain: Option<Drain>,
+    /// Since when the whole host is in maintenance, in seconds since 1970; `null` while
+    /// it is not.
+    #[serde(default)]
+    pub maintenance: Option<u64>,
     /// What an operator should know of.
     pub warnings: Vec<Warning>,
 }
@@ -57,6 +61,7 @@ impl Status {
                 learned: 0,
             },
             drain: None,
+            maintenance: None,
             warnings: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@ mod events;
 mod host;
 mod listen;
 mod refused;
+mod steering;
 mod table;
 
 use std::future::Future;
@@ -31,6 +32,7 @@ use capture::CaptureBody;
 pub use host::host_name;
 pub use listen::{CONNECTIONS, serve};
 pub use refused::Refused;
+pub use steering::{Drained, Steering, reloading, steering};
 use table::TableBody;
 
 /// A program that says what it is doing.
@@ -215,7 +217,11 @@ async fn explain<S: Source>(
 }
 
 async fn explained<S: Source>(source: &S, address: IpAddr) -> Result<Explanation, Refused> {
-    let mut warnings = source.status().await?.warnings;
+    let Status {
+        mut warnings,
+        drain,
+        ..
+    } = source.status().await?;
     // Those of peers are gates of their own.
     warnings.retain(|warning| !PEER_WARNINGS.contains(&warning.code.as_str()));
     let facts = Facts {
@@ -224,6 +230,7 @@ async fn explained<S: Source>(source: &S, address: IpAddr) -> Result<Explanation
         route: source.covering(address),
         peers: source.peers().await?.peers,
         warnings,
+        drain,
     };
     Ok(crate::explain::explain(address, &facts))
 }

@@ -1,6 +1,8 @@
 //! What a program says, as tables for people.
 
 mod check;
+mod diff;
+mod events;
 mod explain;
 mod findings;
 mod peers;
@@ -14,6 +16,8 @@ mod terminal;
 mod time;
 
 pub use check::{Checked, Severity, check, unanswered};
+pub use diff::diff;
+pub use events::Events;
 pub use explain::explanation;
 pub use findings::findings;
 pub use peers::peers;
@@ -21,6 +25,7 @@ pub use routes::Routes;
 pub use screen::Screen;
 pub use services::services;
 pub use status::status;
+pub(crate) use table::harmless;
 
 #[cfg(test)]
 mod tests;

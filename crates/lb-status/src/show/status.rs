@@ -58,6 +58,9 @@ pub fn status(status: &Status, screen: &Screen, to: &mut impl Write) -> io::Resu
     if let Some(drain) = &status.drain {
         writeln!(to, "drained: {}", one_drain(drain, now))?;
     }
+    if let Some(since) = status.maintenance {
+        writeln!(to, "in maintenance, for {}", ago(now, since))?;
+    }
     status
         .warnings
         .iter()

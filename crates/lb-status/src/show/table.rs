@@ -122,6 +122,11 @@ impl<'a, W: Write> Lines<'a, W> {
         self.line(&cells.collect::<Vec<_>>())
     }
 
+    /// Has what was written seen.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+
     /// Writes one line. What does not fit into it is cut off.
     pub(super) fn line(&mut self, cells: &[Cell]) -> io::Result<()> {
         let room = self.screen.width.unwrap_or(usize::MAX);
@@ -172,6 +177,6 @@ fn cut(text: &str, most: usize) -> String {
 }
 
 /// What a program says, without what a terminal would obey.
-pub(super) fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     Cell::from(text).into_text()
 }

@@ -6,12 +6,16 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use expect_test::{Expect, expect};
 
-use super::{Routes, Screen, check as check_status, findings, peers, services, status, unanswered};
+use super::{
+    Events, Routes, Screen, check as check_status, diff, findings, peers, services, status,
+    unanswered,
+};
 use crate::model::{
-    AdvertisedRoute, Attributes, BfdDown, BfdSession, BfdState, Configuration, Container, Docker,
-    Drain, DrainScope, DrainStage, Explanation, Fault, Finding, Gate, GateName, Health, Host,
-    LearnedRoute, Network, Peer, PeerCounts, PeerState, Peers, Program, Reason, RouteCounts,
-    Service, ServiceCounts, ServiceState, Severity, Share, Status, Verdict, Warning,
+    AdvertisedRoute, Attributes, BfdDown, BfdSession, BfdState, Configuration, Container, Diff,
+    Docker, Drain, DrainScope, DrainStage, Event, EventKind, Explanation, Fault, Finding, Gate,
+    GateName, Health, Host, LearnedRoute, Network, Peer, PeerCounts, PeerState, Peers, Program,
+    Reason, RouteCounts, Service, ServiceCounts, ServiceState, Severity, Share, Status, Verdict,
+    Warning,
 };
 
 const NOW: u64 = 1_790_000_000;
@@ -503,6 +507,133 @@ fn a_finding_has_its_subject_its_word_a_sentence_and_two_ways_on() {
         |screen, to| findings(&[], screen, to),
         &expect![[r#"
         nothing is wrong
+    "#]],
+    );
+}
+
+/// What happens around a container that falls ill, and some more.
+fn some_events() -> Vec<Event> {
+    let network = || Network::new("1".repeat(64), Some("web1".to_owned()));
+    let prefix = "10.0.0.1/32".parse().unwrap();
+    let events = [
+        Event::new(EventKind::Started, "bgplb-plugin 0.1.0 was started"),
+        Event::new(
+            EventKind::PeerEstablished,
+            "there is a session with 192.0.2.1",
+        )
+        .of_peer("192.0.2.1"),
+        Event::new(EventKind::ContainerHealth, "web is unhealthy")
+            .of_network(network())
+            .of_container("web")
+            .with_code("unhealthy"),
+        Event::new(
+            EventKind::ServiceWithdrawn,
+            "10.0.0.1/32 of web1 is withdrawn",
+        )
+        .of_network(network())
+        .of_prefix(prefix)
+        .with_code("unhealthy"),
+        Event::new(
+            EventKind::ServiceState,
+            "web1 is withheld: the health check fails",
+        )
+        .of_network(network())
+        .with_code("unhealthy"),
+        Event::new(EventKind::PeerDown, "the session with \u{1b}[2J has ended").of_peer("eth0"),
+        Event::new(EventKind::MaintenanceOn, "this host is in maintenance"),
+    ];
+    let mut events = events.to_vec();
+    for (sequence, event) in (1..).zip(&mut events) {
+        (event.sequence, event.at) = (sequence, NOW - 20 + sequence);
+    }
+    events[5].sequence = 21;
+    events[5].lost = Some(15);
+    events[6].sequence = 22;
+    events
+}
+
+fn write_events(screen: &Screen, to: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut table = Events::new(screen, to)?;
+    some_events().iter().try_for_each(|it| table.write(it))
+}
+
+#[test]
+fn events_as_they_happen() {
+    check(
+        write_events,
+        &expect![[r#"
+        NUMBER TIME                 EVENT              ABOUT           WHAT
+        1      2026-09-21T14:13:01Z started            -               bgplb-plugin 0.1.0 was started
+        2      2026-09-21T14:13:02Z peer-established   192.0.2.1       there is a session with 192.0.2.1
+        3      2026-09-21T14:13:03Z container-health   web             web is unhealthy
+        4      2026-09-21T14:13:04Z service-withdrawn  10.0.0.1/32     10.0.0.1/32 of web1 is withdrawn
+        5      2026-09-21T14:13:05Z service-state      web1            web1 is withheld: the health check fails
+        -      -                    lost               -               15 before the next one are no longer held
+        21     2026-09-21T14:13:06Z peer-down          eth0            the session with �[2J has ended
+        22     2026-09-21T14:13:07Z maintenance-on     -               this host is in maintenance
+    "#]],
+    );
+}
+
+#[test]
+fn an_event_is_written_at_once() {
+    struct Held(Vec<u8>, usize);
+    impl std::io::Write for Held {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.0.extend_from_slice(octets);
+            Ok(octets.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            self.1 = self.0.len();
+            Ok(())
+        }
+    }
+    let mut held = Held(Vec::new(), 0);
+    let screen = Screen::plain(NOW);
+    let mut table = Events::new(&screen, &mut held).unwrap();
+    table.write(&some_events()[0]).unwrap();
+    drop(table);
+    assert!(held.1 > 0 && held.1 == held.0.len());
+}
+
+/// What a reload would do, with everything in it.
+fn whole_diff() -> Diff {
+    let mut diff = Diff::none();
+    diff.changes = [
+        "peer 192.0.2.1: attributes change, the session stays",
+        "peer 192.0.2.2: changed, its session begins anew",
+        "prefix 203.0.113.1/32: announced",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    diff.resets = vec!["192.0.2.2".to_owned()];
+    diff
+}
+
+#[test]
+fn what_a_reload_would_do() {
+    check(
+        |_, to| diff(&whole_diff(), to),
+        &expect![[r#"
+        peer 192.0.2.1: attributes change, the session stays
+        peer 192.0.2.2: changed, its session begins anew
+        prefix 203.0.113.1/32: announced
+        sessions reset: 192.0.2.2
+    "#]],
+    );
+    check(
+        |_, to| diff(&Diff::none(), to),
+        &expect![[r#"
+        nothing would change
+        sessions reset: none
+    "#]],
+    );
+    let mut refused = Diff::none();
+    refused.refused = Some("peers[0].as = 0: accepted is 1 to 4294967295".to_owned());
+    check(
+        |_, to| diff(&refused, to),
+        &expect![[r#"
+        it would be refused, and nothing changed: peers[0].as = 0: accepted is 1 to 4294967295
     "#]],
     );
 }

@@ -67,6 +67,8 @@ fn the_page_on_commands_shows_what_they_print() {
     let peers = shown(|screen, to| peers(&all_peers(), screen, to));
     let services = shown(|screen, to| services(&all_services(), screen, to));
     let explained = shown(|screen, to| explanation(&explained(), screen, to));
+    let events = shown(write_events);
+    let diff = shown(|_, to| diff(&whole_diff(), to));
     let check = check(&whole_status()).line;
     let page = format!(
         r#"# What the running program says
@@ -115,6 +117,47 @@ session, the family, and what the peer may be told. A gate is `ok`, `blocked` or
 Both take a prefix, to show only that and those within it, and `--peer ADDRESS`. Marks of
 learned routes: `*>` is the best one, `*=` is used beside it, `s` is left from a session
 that was lost.
+
+## `events`
+
+What has happened of late, as far as the program still has it; `-f` goes on with what
+happens, each event as it does, and `--since N` leaves out those up to that number.
+The words are those of [control-socket.md](control-socket.md), times are in UTC.
+
+```text
+{events}```
+
+## `drain SERVICE|host`, `undrain SERVICE|host`
+
+`bgplb-plugin drain web1` takes a service back from the routers, in the manner that its
+network's options say ([networks.md](networks.md)), and keeps it back until `undrain`,
+over restarts too. A service is named by its network, by four or more of the first
+digits of the network's number, or by an address. No container is stopped. `--wait` ends
+when what was under way has had its time. `host` does so with every service, as SIGUSR2
+to the plugin does. Another host that has the address goes on.
+
+`bgplb-speaker drain host` announces all routes as about to go (GRACEFUL_SHUTDOWN, RFC
+8326) for five seconds, and then withdraws them.
+
+## `maintenance on|off`
+
+While it is on, nothing of this host is announced: no service, and of the plugin no
+network labelled `bgplb_advertise=true` either. It ends with `off` alone, and is kept
+apart from drains: what is drained stays so. The plugin writes it down, and is in
+maintenance again after a crash or a restart of the host. `status`, `services` and
+`explain` say so. The speaker keeps nothing: drains and maintenance end with it.
+
+## `reload`, `diff`
+
+The plugin's settings are its environment, and change by `docker plugin set` with a new
+start. What they name in files is read again by `reload`: passwords
+(`PEER_PASSWORD_FILE`) and pools (`POOLS_FILE`). The speaker reads its configuration
+again. A file that can't be used changes nothing. `diff` says what `reload` would do,
+and which sessions would end and begin anew; the speaker compares with another file,
+too, `diff FILE`.
+
+```text
+{diff}```
 
 ## `check`
 

@@ -1,0 +1,86 @@
+//! What a reload would do, without doing it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bgp_speaker::{PeerKey, PeerSettings};
+use lb_status::model::Diff;
+
+use crate::config::Config;
+
+/// What it would do to read `file` in place of what led to `config`.
+pub(crate) fn of_file(config: &Config, file: &Path) -> Diff {
+    match Config::load(file) {
+        Ok(newer) => between(config, &newer.with_socket(config.control.clone())),
+        Err(unusable) => {
+            let mut diff = Diff::none();
+            diff.refused = Some(unusable.lines().collect::<Vec<_>>().join("; "));
+            diff
+        }
+    }
+}
+
+/// What leads from one to the other.
+fn between(config: &Config, newer: &Config) -> Diff {
+    let mut diff = Diff::none();
+    if let Some(section) = config.needs_restart(newer) {
+        let why = format!("changes of {section} need a new start of the program");
+        diff.refused = Some(why);
+        return diff;
+    }
+    let by_key = |config: &Config| -> BTreeMap<PeerKey, PeerSettings> {
+        let peers = config.speaker.peers.iter();
+        peers.map(|peer| (peer.key(), peer.clone())).collect()
+    };
+    let (before, after) = (by_key(config), by_key(newer));
+    for (key, old) in &before {
+        match after.get(key) {
+            None => diff
+                .changes
+                .push(format!("peer {key}: removed, its session ends")),
+            Some(new) if new == old => {}
+            Some(new) if old.keeps_session_with(new) => {
+                let what = "attributes change, the session stays";
+                diff.changes.push(format!("peer {key}: {what}"));
+            }
+            Some(_) => {
+                diff.changes
+                    .push(format!("peer {key}: changed, its session begins anew"));
+                diff.resets.push(key.to_string());
+            }
+        }
+    }
+    let added = after.keys().filter(|key| !before.contains_key(*key));
+    diff.changes
+        .extend(added.map(|key| format!("peer {key}: added")));
+    if config.speaker.dynamic_peers != newer.speaker.dynamic_peers {
+        let text =
+            "peers that come by themselves: changed, sessions of those they concern may begin anew";
+        diff.changes.push(text.to_owned());
+    }
+    announcements(config, newer, &mut diff);
+    diff
+}
+
+fn announcements(config: &Config, newer: &Config, diff: &mut Diff) {
+    let by_prefix = |config: &Config| -> BTreeMap<_, _> {
+        let announced = config.announce.iter();
+        announced
+            .map(|change| (change.prefix, change.clone()))
+            .collect()
+    };
+    let (before, after) = (by_prefix(config), by_prefix(newer));
+    for (prefix, old) in &before {
+        match after.get(prefix) {
+            None => diff.changes.push(format!("prefix {prefix}: withdrawn")),
+            Some(new) if new != old => {
+                diff.changes
+                    .push(format!("prefix {prefix}: other attributes"));
+            }
+            Some(_) => {}
+        }
+    }
+    let added = after.keys().filter(|prefix| !before.contains_key(*prefix));
+    diff.changes
+        .extend(added.map(|prefix| format!("prefix {prefix}: announced")));
+}

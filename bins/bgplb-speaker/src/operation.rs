@@ -1,0 +1,112 @@
+//! What operators have the running program do: the owner of its configuration.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use lb_status::model::{Diff, Done};
+use tokio::signal::unix::Signal;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::RunArgs;
+use crate::config::Config;
+use crate::diff;
+use crate::reload::{ReloadRequests, Running, reload};
+use crate::withholding::{Waiter, Wish, Withholding};
+
+/// What is asked of the owner of the configuration.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Something of everything that is announced; the waiter hears when it is withdrawn.
+    Fulfil(Wish, Option<Waiter>, oneshot::Sender<Done>),
+    /// What a reload would do, of this file instead of its own if there is one.
+    Compare(Option<PathBuf>, oneshot::Sender<Diff>),
+}
+
+/// Signals that are ours.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    pub(crate) terminate: Signal,
+    pub(crate) interrupt: Signal,
+    pub(crate) hangup: Signal,
+}
+
+/// Where orders go.
+pub(crate) type Orders = mpsc::Sender<Order>;
+
+/// Both ends.
+pub(crate) fn channel() -> (Orders, mpsc::Receiver<Order>) {
+    mpsc::channel(WAITING)
+}
+
+/// The configuration, and what is made of it while the program runs.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) args: RunArgs,
+    pub(crate) config: Config,
+    pub(crate) running: Running,
+    pub(crate) reloads: ReloadRequests,
+    pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) withholding: Withholding,
+}
+
+impl Operation {
+    /// Does what is asked until the program shall end, and says by which signal that
+    /// was; `None` if a part of it has ended.
+    pub(crate) async fn run(
+        &mut self,
+        mut signals: Signals,
+        stop: &CancellationToken,
+    ) -> Option<&'static str> {
+        loop {
+            let deadline = self.withholding.deadline();
+            tokio::select! {
+                biased;
+                _ = signals.terminate.recv() => return Some("SIGTERM"),
+                _ = signals.interrupt.recv() => return Some("SIGINT"),
+                () = stop.cancelled() => return None,
+                _ = signals.hangup.recv() => {
+                    // Whoever sent the signal reads the log.
+                    let _ = self.reload().await;
+                }
+                asked = self.reloads.next() => {
+                    // Who asked may have gone meanwhile.
+                    let _ = asked.send(self.reload().await);
+                }
+                Some(order) = self.orders.recv() => self.carry_out(order),
+                () = until(deadline) => {
+                    self.withholding.expire(Instant::now(), &self.config, &self.running);
+                }
+            }
+        }
+    }
+
+    async fn reload(&mut self) -> Result<crate::reload::Reloaded, String> {
+        let withheld = self.withholding.withholds();
+        reload(&self.args, &mut self.config, &self.running, withheld).await
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Fulfil(wish, waiter, answer) => {
+                let withholding = &mut self.withholding;
+                let done = withholding.fulfil(wish, &self.config, &self.running, waiter);
+                let _ = answer.send(done);
+            }
+            Order::Compare(file, answer) => {
+                let file = file.as_deref().unwrap_or(&self.args.config);
+                let _ = answer.send(diff::of_file(&self.config, file));
+            }
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How many may wait before the next one waits to ask.
+const WAITING: usize = 4;
