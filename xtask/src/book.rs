@@ -1,5 +1,6 @@
 //! The documentation as a book: built by mdBook, and checked without it.
 
+pub(crate) mod console;
 pub(crate) mod links;
 pub(crate) mod markdown;
 

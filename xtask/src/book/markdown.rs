@@ -1,4 +1,4 @@
-//! As much of Markdown as our pages use: headings and links.
+//! As much of Markdown as our pages use: headings, links, fenced blocks and the comment before one.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,19 @@ use anyhow::{Context as _, Result};
 #[derive(Debug)]
 pub(crate) struct Page {
     text: String,
+}
+
+/// One fenced block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// The word after the fence, `console` for instance.
+    pub(crate) language: String,
+    /// What a comment in the line before the fence says to the tests: `<!-- test: WORDS -->`.
+    pub(crate) directive: Option<String>,
+    /// The lines between the fences.
+    pub(crate) text: String,
+    /// The number of its first line in the page.
+    pub(crate) line: usize,
 }
 
 impl Page {
@@ -68,6 +81,36 @@ impl Page {
         anchors
     }
 
+    /// Its fenced blocks.
+    pub(crate) fn blocks(&self) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        let mut open: Option<Block> = None;
+        let mut before = "";
+        for (index, line) in self.text.lines().enumerate() {
+            match (&mut open, line.strip_prefix("```")) {
+                (None, Some(language)) => {
+                    let directive = before
+                        .strip_prefix("<!-- test: ")
+                        .and_then(|rest| rest.strip_suffix(" -->"));
+                    open = Some(Block {
+                        language: language.trim().to_owned(),
+                        directive: directive.map(str::to_owned),
+                        text: String::new(),
+                        line: index + 2,
+                    });
+                }
+                (Some(_), Some(_)) => blocks.extend(open.take()),
+                (Some(block), None) => {
+                    block.text.push_str(line);
+                    block.text.push('\n');
+                }
+                (None, None) => {}
+            }
+            before = line;
+        }
+        blocks
+    }
+
     /// The lines outside of fenced blocks.
     fn prose(&self) -> impl Iterator<Item = &str> {
         let mut fenced = false;
@@ -111,5 +154,17 @@ mod tests {
         let page = Page::of("a [`b`](c.md), [d](e.md#f)\n[g]: h.md\n`[i](j)` and [`k`](l.md)\n");
         let links: Vec<&str> = page.links().collect();
         assert_eq!(links, ["c.md", "e.md#f", "h.md", "l.md"]);
+    }
+
+    #[test]
+    fn a_block_knows_its_language_its_comment_and_its_place() {
+        let page = Page::of("a\n<!-- test: skip: it is long -->\n```console\n# b\n```\n");
+        let block = Block {
+            language: "console".to_owned(),
+            directive: Some("skip: it is long".to_owned()),
+            text: "# b\n".to_owned(),
+            line: 4,
+        };
+        assert_eq!(page.blocks(), [block]);
     }
 }

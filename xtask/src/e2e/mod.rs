@@ -8,6 +8,7 @@ mod cases;
 mod crash;
 mod disk;
 mod dist;
+mod docs;
 mod host;
 pub(crate) mod interop;
 mod load;
@@ -53,6 +54,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     run_unnumbered(wanted, &mut tally);
     run_restart(wanted, &mut tally);
     dist::run(wanted, &mut tally);
+    docs::run(wanted, &mut tally);
     let bench = Some(full_name("bench", bench::NAME)).filter(|name| wanted(name));
     if suites.is_empty() && programs.is_empty() && bench.is_none() {
         return tally;

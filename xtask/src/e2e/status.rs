@@ -159,7 +159,7 @@ pub(super) fn ask(lab: &Lab, host: &Host, words: &[&str]) -> Result<Value> {
 }
 
 /// The plugin's own program, run in the plugin's mounts.
-fn inside(host: &Host, words: &[&str]) -> Result<Cmd> {
+pub(super) fn inside(host: &Host, words: &[&str]) -> Result<Cmd> {
     let pid = host.plugin_pid()?.to_string();
     Ok(Cmd::new("nsenter")
         .args(["--target", &pid, "--mount", "--", "/bgplb-plugin"])

@@ -46,12 +46,49 @@ const TELL: &str = "#!/bin/sh
 while read -r _; do cat /www/name; done
 ";
 
+/// The first process of the stand-in for the image `nginx` of the documentation: the same page at
+/// the same place in the file system, and the same end.
+const NGINX_INIT: &str = r#"#!/bin/sh
+trap ':' USR2
+trap 'kill "$web"; exit 0' TERM
+httpd -f -h /usr/share/nginx/html -p '[::]:80' &
+web=$!
+while kill -0 "$web" 2> /dev/null; do
+    wait "$web"
+done
+exit 1
+"#;
+
+/// What that image has of `curl`: the last word is asked for, and an error of the server is one.
+/// A static busybox resolves no names.
+const CURL: &str = r#"#!/bin/sh
+for url; do :; done
+case $url in http://localhost*) url=http://127.0.0.1${url#http://localhost} ;; esac
+exec wget -q -O - "$url"
+"#;
+
 /// Writes the image's file tree into `dir` and packs it; gives the archive for `docker import`.
 ///
 /// # Errors
 ///
 /// When busybox is missing or the disk refuses.
 pub(crate) fn build(dir: &Path, busybox: &Path) -> Result<Vec<u8>> {
+    pack(dir, busybox, &[("init", INIT), ("tell", TELL)])
+}
+
+/// The same for the stand-in for `nginx`.
+///
+/// # Errors
+///
+/// As there.
+pub(crate) fn build_nginx(dir: &Path, busybox: &Path) -> Result<Vec<u8>> {
+    let html = dir.join("usr/share/nginx/html");
+    fs::create_dir_all(&html)?;
+    fs::write(html.join("index.html"), "<h1>Welcome to nginx!</h1>\n")?;
+    pack(dir, busybox, &[("init", NGINX_INIT), ("bin/curl", CURL)])
+}
+
+fn pack(dir: &Path, busybox: &Path, scripts: &[(&str, &str)]) -> Result<Vec<u8>> {
     let bin = dir.join("bin");
     fs::create_dir_all(&bin)?;
     fs::create_dir_all(dir.join("www"))?;
@@ -59,11 +96,11 @@ pub(crate) fn build(dir: &Path, busybox: &Path) -> Result<Vec<u8>> {
     fs::copy(busybox, bin.join("busybox"))
         .with_context(|| format!("copy {}", busybox.display()))?;
     for applet in [
-        "sh", "httpd", "nc", "wget", "touch", "rm", "kill", "ip", "cat", "ls", "ps",
+        "sh", "httpd", "nc", "wget", "touch", "rm", "kill", "ip", "cat", "ls", "ps", "mv",
     ] {
         symlink("busybox", bin.join(applet))?;
     }
-    for (name, script) in [("init", INIT), ("tell", TELL)] {
+    for (name, script) in scripts {
         let file = dir.join(name);
         fs::write(&file, script)?;
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;

@@ -171,15 +171,31 @@ impl Lab {
             claim,
         };
         if let Some(kind) = options.router {
-            lab.start_router(kind, options, artifacts)?;
+            lab.start_router(kind, options.password.clone(), None, artifacts)?;
         }
         Ok(lab)
+    }
+
+    /// Starts the router of a laboratory without one, with this configuration in place of the
+    /// laboratory's own.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come up.
+    pub(crate) fn start_router_with(
+        &mut self,
+        kind: RouterKind,
+        configuration: String,
+        artifacts: &Artifacts,
+    ) -> Result<()> {
+        self.start_router(kind, None, Some(configuration), artifacts)
     }
 
     fn start_router(
         &mut self,
         kind: RouterKind,
-        options: &Options,
+        password: Option<String>,
+        configuration: Option<String>,
         artifacts: &Artifacts,
     ) -> Result<()> {
         let dir = self.claim.dir().join("router");
@@ -187,7 +203,8 @@ impl Lab {
         let place = router::Place {
             netns: self.router_netns.clone(),
             dir,
-            password: options.password.clone(),
+            password,
+            configuration,
             neighbours: Vec::new(),
             link_locals: self
                 .hosts

@@ -32,7 +32,15 @@ impl Space {
     ///
     /// When something cannot be mounted; what refused has said so on standard error.
     pub(crate) fn make(name: &str, netns: &Netns, dir: &Path, engine: &Engine) -> Result<Self> {
-        let mounts = engine.mounts(dir);
+        Self::with_mounts(name, netns, &engine.mounts(dir))
+    }
+
+    /// The same with the mounts that a script for `sh` makes.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn with_mounts(name: &str, netns: &Netns, mounts: &str) -> Result<Self> {
         let script = format!(
             "set -e\necho {name} > /proc/sys/kernel/hostname\n{mounts}echo {READY}\n\
              exec sleep infinity >/dev/null 2>&1"

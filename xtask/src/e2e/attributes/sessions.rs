@@ -110,6 +110,7 @@ pub(super) fn place() -> Result<(TwoNodes, Place)> {
     let dir = nodes.dir().join("router");
     fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
     let place = Place {
+        configuration: None,
         netns: nodes.one.clone(),
         dir,
         password: None,

@@ -74,6 +74,9 @@ fn spawn(place: &Place, control: &Path) -> Result<Daemon> {
 }
 
 fn configuration(place: &Place) -> String {
+    if let Some(text) = &place.configuration {
+        return text.clone();
+    }
     let password = place
         .password
         .as_ref()

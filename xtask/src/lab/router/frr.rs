@@ -6,7 +6,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::{HOST_AS, Neighbour, Place, ROUTER_AS, Router, address};
@@ -20,6 +20,7 @@ pub(super) struct Frr {
     dir: PathBuf,
     bgpd: Daemon,
     zebra: Daemon,
+    bfdd: Option<Daemon>,
 }
 
 impl Frr {
@@ -28,15 +29,35 @@ impl Frr {
         let dir = place.dir.join("frr");
         fs::create_dir_all(&dir)?;
         fs::write(dir.join("zebra.conf"), "log stdout\n")?;
-        fs::write(dir.join("bgpd.conf"), configuration(&place))?;
+        let of_bgpd = match &place.configuration {
+            // As where all daemons have one file: they begin with nothing and are told by vtysh.
+            Some(text) => {
+                fs::write(dir.join("frr.conf"), text)?;
+                fs::write(dir.join("vtysh.conf"), "")?;
+                fs::write(dir.join("bfdd.conf"), "log stdout\n")?;
+                "log stdout\n".to_owned()
+            }
+            None => configuration(&place),
+        };
+        fs::write(dir.join("bgpd.conf"), of_bgpd)?;
         Cmd::new("chown").args(["-R", "frr:frr"]).arg(&dir).run()?;
         let zebra = daemon(&place, &dir, "zebra")?;
+        let bfdd = place
+            .configuration
+            .as_ref()
+            .map(|_| daemon(&place, &dir, "bfdd"))
+            .transpose()?;
+        if bfdd.is_some() {
+            // Where bgpd looks for it when it starts.
+            await_file("bfdd's socket", &dir.join("bfdd.vty"))?;
+        }
         let bgpd = daemon(&place, &dir, "bgpd")?;
         let mut frr = Self {
             place,
             dir,
             bgpd,
             zebra,
+            bfdd,
         };
         until("bgpd's terminal", secs(10), || {
             if let Err(error) = frr.bgpd.check().and_then(|()| frr.zebra.check()) {
@@ -44,7 +65,27 @@ impl Frr {
             }
             frr.ask("show bgp summary json").map(|_| Ok(()))
         })??;
+        frr.load()?;
         Ok(frr)
+    }
+
+    /// Gives the daemons the one file they share, if they do.
+    fn load(&self) -> Result<()> {
+        if self.place.configuration.is_none() {
+            return Ok(());
+        }
+        let terminal = Cmd::new("vtysh").arg("--vty_socket").arg(&self.dir);
+        let finished = terminal
+            .arg("--config_dir")
+            .arg(&self.dir)
+            .arg("-b")
+            .finish()?;
+        let said = finished.stdout.clone() + &finished.stderr;
+        ensure!(
+            finished.code == Some(0) && !said.contains('%'),
+            "vtysh does not take the configuration: {said}"
+        );
+        Ok(())
     }
 
     fn ask(&self, line: &str) -> Result<Value> {
@@ -63,13 +104,9 @@ impl Frr {
 fn daemon(place: &Place, dir: &Path, name: &str) -> Result<Daemon> {
     let api = dir.join("zserv.api");
     if name != "zebra" {
-        until("zebra's socket", secs(10), || {
-            fs::symlink_metadata(&api)
-                .map(drop)
-                .context("it is not there")
-        })?;
+        await_file("zebra's socket", &api)?;
     }
-    place
+    let command = place
         .netns
         .command(&format!("/usr/lib/frr/{name}"))
         .args(["-u", "frr", "-g", "frr", "-f"])
@@ -79,8 +116,19 @@ fn daemon(place: &Place, dir: &Path, name: &str) -> Result<Daemon> {
         .arg("-z")
         .arg(&api)
         .arg("--vty_socket")
-        .arg(dir)
-        .spawn(&place.dir.join(format!("{name}.log")))
+        .arg(dir);
+    let command = match name {
+        "bfdd" => command.arg("--bfdctl").arg(dir.join("bfdd.sock")),
+        _ => command,
+    };
+    command.spawn(&place.dir.join(format!("{name}.log")))
+}
+
+fn await_file(what: &str, path: &Path) -> Result<()> {
+    until(what, secs(10), || {
+        let there = fs::symlink_metadata(path);
+        there.map(drop).context("it is not there")
+    })
 }
 
 fn configuration(place: &Place) -> String {
@@ -178,5 +226,6 @@ impl Router for Frr {
     fn keep(&mut self) {
         self.bgpd.keep();
         self.zebra.keep();
+        self.bfdd.iter_mut().for_each(Daemon::keep);
     }
 }

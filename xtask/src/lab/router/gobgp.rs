@@ -144,6 +144,9 @@ fn command(socket: &Path) -> Cmd {
 
 /// The README's configuration; what it lacks for IPv6 and for ECMP is marked in `docs/lab.md`.
 fn configuration(place: &Place) -> String {
+    if let Some(text) = &place.configuration {
+        return text.clone();
+    }
     let password = place
         .password
         .as_ref()

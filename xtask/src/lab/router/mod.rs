@@ -83,6 +83,8 @@ pub(crate) struct Place {
     pub(crate) dir: PathBuf,
     /// TCP MD5 password of all sessions.
     pub(crate) password: Option<String>,
+    /// What it is configured with instead of the laboratory's own text.
+    pub(crate) configuration: Option<String>,
     /// Neighbours beside the hosts.
     pub(crate) neighbours: Vec<Neighbour>,
     /// The hosts' link-local addresses and the global ones that mean the same host: some routers
