@@ -18,6 +18,7 @@ mod fuzz;
 mod lab;
 mod packages;
 mod readme;
+mod reference;
 mod release;
 mod scenario;
 mod schema;
@@ -99,6 +100,8 @@ enum Task {
     Readmes,
     /// Write the JSON schema of the status socket from the types of its answers.
     Schema,
+    /// Write the pages of docs/reference from the code.
+    Reference,
     /// Build the documentation as a book, with mdBook, which is built first where there is none.
     Book,
     /// Measure the programs.
@@ -210,6 +213,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Readmes => readme::write()?,
         Task::Schema => schema::write()?,
+        Task::Reference => reference::write()?,
         Task::Book => println!("the book begins at {}", book::build()?.display()),
         Task::Bench(which) => return measure(which),
     }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::artifacts::{cargo, workspace};
-use crate::{book, readme, schema};
+use crate::{book, readme, reference, schema};
 
 /// Lines a source file may have, tests apart.
 const MAX_LINES: usize = 600;
@@ -85,6 +85,7 @@ pub(crate) fn findings() -> Result<Vec<String>> {
     let readme = read(&root.join("README.md"))?;
     let mut findings = readme::findings()?;
     findings.extend(schema::finding());
+    findings.extend(reference::findings()?);
     findings.extend(book::findings()?);
     crate_graph(&metadata, &architecture, &mut findings);
     reserved_dependencies(&metadata, &mut findings);
