@@ -3,6 +3,7 @@
 pub(crate) mod console;
 pub(crate) mod links;
 pub(crate) mod markdown;
+mod troubleshooting;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -78,6 +79,7 @@ pub(crate) fn findings() -> Result<Vec<String>> {
             findings.push(format!("docs/SUMMARY.md does not list {shown}"));
         }
     }
+    findings.extend(troubleshooting::findings()?);
     for path in &pages {
         findings.extend(links::broken(root, path)?);
     }

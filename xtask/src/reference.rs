@@ -3,7 +3,7 @@
 mod options;
 mod plugin;
 mod rfc;
-mod source;
+pub(crate) mod source;
 mod speaker;
 
 use std::fs;

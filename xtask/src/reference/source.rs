@@ -11,8 +11,8 @@ use syn::{Expr, ExprStruct, Item, ItemConst, Lit, Member};
 use crate::artifacts::workspace;
 
 /// One parsed file.
-pub(super) struct Source {
-    pub(super) file: syn::File,
+pub(crate) struct Source {
+    pub(crate) file: syn::File,
     constants: BTreeMap<String, String>,
 }
 
@@ -22,7 +22,7 @@ impl Source {
     /// # Errors
     ///
     /// When it cannot be read or is not Rust.
-    pub(super) fn read(name: impl AsRef<Path>) -> Result<Self> {
+    pub(crate) fn read(name: impl AsRef<Path>) -> Result<Self> {
         let path = workspace().join(name);
         let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
         Self::parse(&text).with_context(|| format!("parse {}", path.display()))
@@ -33,7 +33,7 @@ impl Source {
     /// # Errors
     ///
     /// When it is not Rust.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let file = syn::parse_file(text)?;
         let mut constants = Constants::default();
         constants.visit_file(&file);
@@ -44,7 +44,7 @@ impl Source {
     }
 
     /// The text that an expression is: a literal or a constant of this file.
-    pub(super) fn text(&self, expression: &Expr) -> Option<String> {
+    pub(crate) fn text(&self, expression: &Expr) -> Option<String> {
         match expression {
             Expr::Path(path) => {
                 let name = path.path.segments.last()?.ident.to_string();
@@ -55,14 +55,14 @@ impl Source {
     }
 
     /// The text of a field of a struct expression.
-    pub(super) fn field(&self, of: &ExprStruct, name: &str) -> Option<String> {
+    pub(crate) fn field(&self, of: &ExprStruct, name: &str) -> Option<String> {
         let named = |member: &Member| matches!(member, Member::Named(ident) if ident == name);
         let field = of.fields.iter().find(|field| named(&field.member))?;
         self.text(&field.expr)
     }
 
     /// The constant of this name.
-    pub(super) fn constant(&self, name: &str) -> Option<&ItemConst> {
+    pub(crate) fn constant(&self, name: &str) -> Option<&ItemConst> {
         self.file.items.iter().find_map(|item| match item {
             Item::Const(constant) if constant.ident == name => Some(constant),
             _ => None,
@@ -71,7 +71,7 @@ impl Source {
 }
 
 /// The text of a literal.
-pub(super) fn literal(expression: &Expr) -> Option<String> {
+pub(crate) fn literal(expression: &Expr) -> Option<String> {
     match expression {
         Expr::Lit(literal) => match &literal.lit {
             Lit::Str(text) => Some(text.value()),
