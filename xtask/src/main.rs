@@ -9,6 +9,7 @@
 mod artifacts;
 mod bench;
 mod book;
+mod browser;
 mod chaos;
 mod cmd;
 mod demo;
@@ -17,6 +18,7 @@ mod e2e;
 mod fuzz;
 mod lab;
 mod packages;
+mod pictures;
 mod readme;
 mod reference;
 mod release;
@@ -104,6 +106,8 @@ enum Task {
     Reference,
     /// Build the documentation as a book, with mdBook, which is built first where there is none.
     Book,
+    /// Write docs/pictures: the page and the tables, as a laboratory shows them.
+    Pictures,
     /// Measure the programs.
     #[command(subcommand)]
     Bench(Bench),
@@ -215,6 +219,10 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Schema => schema::write()?,
         Task::Reference => reference::write()?,
         Task::Book => println!("the book begins at {}", book::build()?.display()),
+        Task::Pictures => {
+            sys::catch_termination();
+            pictures::write()?;
+        }
         Task::Bench(which) => return measure(which),
     }
     Ok(ExitCode::SUCCESS)

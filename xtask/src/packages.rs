@@ -76,6 +76,16 @@ pub(crate) const DEBOOTSTRAP: Package = Package {
     name: "debootstrap",
     file: "/usr/sbin/debootstrap",
 };
+/// The browser.
+pub(crate) const CHROMIUM: Package = Package {
+    name: "chromium",
+    file: "/usr/bin/chromium",
+};
+/// Steers it.
+pub(crate) const CHROMEDRIVER: Package = Package {
+    name: "chromium-driver",
+    file: "/usr/bin/chromedriver",
+};
 /// A registry of images and plugins.
 pub(crate) const REGISTRY: Package = Package {
     name: "docker-registry",

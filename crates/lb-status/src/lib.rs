@@ -31,7 +31,8 @@
 //!
 //! # Features
 //!
-//! * `serve`: the server, and what a `bgp_speaker::SpeakerHandle` says.
+//! * `serve`: the server, its page for people, and what a
+//!   `bgp_speaker::SpeakerHandle` says.
 //! * `command`: the client, the tables, and the commands with their arguments.
 //! * `schema`: `schema` gives the JSON schemas of all answers.
 
@@ -44,6 +45,8 @@ mod events;
 #[cfg(feature = "serve")]
 mod explain;
 pub mod model;
+#[cfg(feature = "serve")]
+mod page;
 #[cfg(feature = "schema")]
 mod schema;
 #[cfg(feature = "serve")]
@@ -52,6 +55,8 @@ mod serve;
 pub mod show;
 #[cfg(feature = "serve")]
 mod speaker;
+#[cfg(any(feature = "serve", feature = "command"))]
+mod time;
 
 #[cfg(feature = "serve")]
 pub use events::{EVENTS, EventLog, EventPage};

@@ -1,5 +1,7 @@
 //! What the plugin says of itself, asked from the host and from inside of it.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
@@ -167,17 +169,21 @@ pub(super) fn inside(host: &Host, words: &[&str]) -> Result<Cmd> {
 }
 
 /// A program on the host, which is told where the plugin keeps its state.
-pub(super) fn outside(lab: &Lab, host: &Host, words: &[&str]) -> Result<Cmd> {
-    let id = host.docker.inspect("plugin", PLUGIN)?["Id"].clone();
-    let id = id.as_str().context("a plugin without an id")?;
-    let state = host.dir.join("data/plugins").join(id);
-    let socket = state.join("propagated-mount/status.sock");
+pub(crate) fn outside(lab: &Lab, host: &Host, words: &[&str]) -> Result<Cmd> {
     Ok(host
         .space
         .command(&lab.plugin.display().to_string())
         .args(words)
         .arg("--socket")
-        .arg(socket))
+        .arg(socket(host)?))
+}
+
+/// Where the plugin of a host is asked, as the host sees it.
+pub(crate) fn socket(host: &Host) -> Result<PathBuf> {
+    let id = host.docker.inspect("plugin", PLUGIN)?["Id"].clone();
+    let id = id.as_str().context("a plugin without an id")?;
+    let state = host.dir.join("data/plugins").join(id);
+    Ok(state.join("propagated-mount/status.sock"))
 }
 
 /// While this lives, the kernel resets every connection of a host to a router.

@@ -136,6 +136,7 @@ pub(super) fn of_machine() -> Vec<Suite> {
             tests.extend(of(&super::host::CASES));
             tests.extend(of(&status::CASES));
             tests.extend(of(&super::steering::CASES));
+            tests.extend(of(&super::page::CASES));
             tests.extend(of(security::ONE_ROUTER));
             tests.extend(of(options::ANNOUNCED));
         }

@@ -148,6 +148,7 @@ pub fn router<S: Source>(source: S) -> Router {
         .route("/v1/explain", get(explain::<S>))
         .route("/v1/routes/learned", get(learned::<S>))
         .route("/v1/routes/advertised", get(advertised::<S>))
+        .merge(crate::page::routes())
         .fallback(async || Refused::not_found("no such path"))
         .with_state(source)
 }

@@ -30,6 +30,11 @@ impl Refused {
         Self::new(StatusCode::CONFLICT, error)
     }
 
+    /// The status of the answer, and why.
+    pub(crate) fn into_parts(self) -> (StatusCode, String) {
+        (self.status, self.error)
+    }
+
     fn new(status: StatusCode, error: impl Into<String>) -> Self {
         let error = error.into();
         Self { status, error }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::Screen;
 use super::table::{Cell, Column, Lines, Tone};
-use super::time::clock;
 use crate::model::{Event, EventKind};
+use crate::time::clock;
 
 const EVENTS: [Column; 5] = [
     ("NUMBER", 6),

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::Screen;
 use super::table::{self, Cell, Column, Tone};
-use super::time::ago;
 use crate::model::{Explanation, Gate, Verdict};
+use crate::time::ago;
 
 const GATES: [Column; 5] = [
     ("GATE", 9),

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::Screen;
 use super::table::harmless;
-use super::time::ago;
 use crate::model::{Finding, Severity};
+use crate::time::ago;
 
 /// Writes what was found, or that nothing was.
 ///

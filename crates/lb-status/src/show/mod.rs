@@ -13,7 +13,6 @@ mod status;
 mod table;
 #[allow(unsafe_code)]
 mod terminal;
-mod time;
 
 pub use check::{Checked, Severity, check, unanswered};
 pub use diff::diff;

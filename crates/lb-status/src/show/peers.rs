@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::Screen;
 use super::table::{self, Cell, Column, Tone};
-use super::time::ago;
 use crate::model::{BfdSession, BfdState, Peer, PeerState, Peers};
+use crate::time::ago;
 
 const PEERS: [Column; 8] = [
     ("PEER", 15),

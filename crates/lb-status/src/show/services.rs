@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::Screen;
 use super::table::{self, Cell, Column, Tone};
-use super::time::{ago, span};
 use crate::model::{Container, Drain, Service, ServiceState, Share};
+use crate::time::{ago, span};
 
 const SERVICES: [Column; 7] = [
     ("ADDRESS", 18),

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use super::Screen;
 use super::services::one_drain;
 use super::table::harmless;
-use super::time::ago;
 use crate::model::{Status, Warning};
+use crate::time::ago;
 
 /// Writes a program's status.
 ///

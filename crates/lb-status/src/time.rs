@@ -1,12 +1,12 @@
 //! Times for people.
 
 /// How long ago `then` is at `now`, both in seconds since 1970.
-pub(super) fn ago(now: u64, then: u64) -> String {
+pub(crate) fn ago(now: u64, then: u64) -> String {
     span(now.saturating_sub(then))
 }
 
 /// `3d04h`, `4h05m`, `5m06s`, `7s`.
-pub(super) fn span(seconds: u64) -> String {
+pub(crate) fn span(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds}s"),
@@ -17,7 +17,7 @@ pub(super) fn span(seconds: u64) -> String {
 }
 
 /// `2026-11-22T09:26:40Z` for seconds since 1970 (RFC 3339).
-pub(super) fn clock(at: u64) -> String {
+pub(crate) fn clock(at: u64) -> String {
     let (days, second) = (at / 86400, at % 86400);
     // Years that begin in March, so that a leap day is the last one; in eras of 400
     // years, which all have as many days.
