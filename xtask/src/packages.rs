@@ -22,10 +22,7 @@ pub(crate) const BASE: [Package; 4] = [
         file: "/usr/sbin/dockerd",
     },
     IPROUTE,
-    Package {
-        name: "iptables",
-        file: "/usr/sbin/iptables",
-    },
+    IPTABLES,
     Package {
         name: "busybox-static",
         file: BUSYBOX,
@@ -35,6 +32,11 @@ pub(crate) const BASE: [Package; 4] = [
 pub(crate) const IPROUTE: Package = Package {
     name: "iproute2",
     file: "/usr/sbin/ip",
+};
+/// The `iptables` command.
+pub(crate) const IPTABLES: Package = Package {
+    name: "iptables",
+    file: "/usr/sbin/iptables",
 };
 /// What `cargo xtask dist` needs; all else is part of every Debian system.
 pub(crate) const DISTRIBUTION: [Package; 1] = [Package {

@@ -9,6 +9,22 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::{PeerSettings, Secret, Ttl, interface, md5, ttl_security};
 
+/// The configured local address can't be had.
+#[derive(Debug, thiserror::Error)]
+#[error("bind to local address {local}: {source}")]
+struct Unbound {
+    local: IpAddr,
+    source: io::Error,
+}
+
+/// The number of the kernel's error, which may stand behind words of ours.
+pub(crate) fn os_error(error: &io::Error) -> Option<i32> {
+    error.raw_os_error().or_else(|| {
+        let unbound = error.get_ref()?.downcast_ref::<Unbound>()?;
+        unbound.source.raw_os_error()
+    })
+}
+
 /// The options of a connection to one peer.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionOptions {
@@ -67,12 +83,7 @@ impl ConnectionOptions {
         if let Some(local) = self.local_address {
             socket
                 .bind(&scoped(SocketAddr::new(local, 0), scope).into())
-                .map_err(|error| {
-                    io::Error::new(
-                        error.kind(),
-                        format!("bind to local address {local}: {error}"),
-                    )
-                })?;
+                .map_err(|source| io::Error::new(source.kind(), Unbound { local, source }))?;
         }
         self.apply(&socket)?;
         TcpSocket::from_std_stream(socket.into())

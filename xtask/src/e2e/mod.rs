@@ -14,6 +14,7 @@ pub(crate) mod interop;
 mod load;
 mod lossless;
 pub(crate) mod matrix;
+mod misconfigured;
 mod options;
 mod outages;
 pub(crate) mod page;
@@ -54,6 +55,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     run_bfd(wanted, &mut tally);
     run_unnumbered(wanted, &mut tally);
     run_restart(wanted, &mut tally);
+    misconfigured::run(wanted, &mut tally);
     dist::run(wanted, &mut tally);
     docs::run(wanted, &mut tally);
     let bench = Some(full_name("bench", bench::NAME)).filter(|name| wanted(name));

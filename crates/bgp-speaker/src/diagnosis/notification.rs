@@ -152,7 +152,10 @@ fn sent(
         ),
         Cause::NoCommonFamily => (
             "no-common-family",
-            format!("{key} takes part in none of the configured address families ({reference})"),
+            format!(
+                "{key} takes part in none of the configured address families, {} ({reference})",
+                families(peer)
+            ),
             "configure the same address families on both sides".to_owned(),
         ),
         Cause::RoleMismatch { .. } => (
@@ -185,4 +188,10 @@ fn sent(
         ),
     };
     told(peer, host, code, text, mend)
+}
+
+/// What is configured, in words.
+fn families(peer: &PeerStatus) -> String {
+    let words = peer.settings.families.iter().map(ToString::to_string);
+    words.collect::<Vec<_>>().join(" and ")
 }

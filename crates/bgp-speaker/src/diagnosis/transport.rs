@@ -58,8 +58,8 @@ fn signatures(peer: &PeerStatus, host: &HostView) -> Option<Diagnosis> {
         (
             "password-differs",
             format!(
-                "{} segments came with another MD5 password than ours and were dropped by the kernel (RFC 2385)",
-                dropped.signed_otherwise
+                "{} with another MD5 password than ours, and the kernel drops that (RFC 2385)",
+                came(dropped.signed_otherwise)
             ),
             "give both sides the same password",
         )
@@ -67,8 +67,8 @@ fn signatures(peer: &PeerStatus, host: &HostView) -> Option<Diagnosis> {
         (
             "password-missing-there",
             format!(
-                "{} segments came without the MD5 signature that our password asks for, and were dropped by the kernel (RFC 2385)",
-                dropped.unsigned
+                "{} without the MD5 signature that our password asks for, and the kernel drops that (RFC 2385)",
+                came(dropped.unsigned)
             ),
             "give the peer our password, or take ours away",
         )
@@ -76,8 +76,8 @@ fn signatures(peer: &PeerStatus, host: &HostView) -> Option<Diagnosis> {
         (
             "password-missing-here",
             format!(
-                "{} segments came with an MD5 signature, and no password is configured for the peer: the kernel dropped them (RFC 2385)",
-                dropped.signed
+                "{} with an MD5 signature, and no password is configured for the peer: the kernel drops that (RFC 2385)",
+                came(dropped.signed)
             ),
             "configure the peer's password here",
         )
@@ -87,6 +87,14 @@ fn signatures(peer: &PeerStatus, host: &HostView) -> Option<Diagnosis> {
     Some(peer.found(code, true, text, show, mend))
 }
 
+/// How many segments the kernel has dropped.
+fn came(segments: u64) -> String {
+    match segments {
+        1 => "one segment came".to_owned(),
+        _ => format!("{segments} segments came"),
+    }
+}
+
 /// What can't come here, or there, for the number of routers between.
 fn distance(peer: &PeerStatus, host: &HostView) -> Option<Diagnosis> {
     let key = peer.key();
@@ -94,7 +102,9 @@ fn distance(peer: &PeerStatus, host: &HostView) -> Option<Diagnosis> {
     if let Ttl::Security { hops } = peer.settings.ttl {
         let dropped = peer.dropped(host).too_far;
         let text = format!(
-            "{dropped} segments came from more than {hops} hops away, or from a peer that does not send with TTL 255, and were dropped (RFC 5082)"
+            "{} from farther away than {hops} {}, or from a peer that does not send with TTL 255, and the kernel drops that (RFC 5082)",
+            came(dropped),
+            if hops == 1 { "hop" } else { "hops" },
         );
         let mend = "have the peer use TTL security too, or allow more hops";
         return (dropped > 0).then(|| {

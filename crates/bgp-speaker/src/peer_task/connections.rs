@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::PeerTask;
 use crate::Trouble;
+use crate::socket;
 use crate::wire::{Flushed, Wire};
 
 impl PeerTask {
@@ -59,7 +60,7 @@ impl PeerTask {
             }
             Err(error) => {
                 let (address, port) = (self.settings.key(), self.settings.port);
-                let trouble = Trouble::Connect(error.raw_os_error());
+                let trouble = Trouble::Connect(socket::os_error(&error));
                 self.note_error(
                     format!("connect to {address} port {port}: {error}"),
                     trouble,

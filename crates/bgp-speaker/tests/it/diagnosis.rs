@@ -85,6 +85,17 @@ fn a_peer_that_does_not_listen_refuses() {
 }
 
 #[test]
+fn a_local_address_that_this_host_does_not_have_is_named() {
+    alone(|| async {
+        let elsewhere = "198.51.100.1".parse().unwrap();
+        let node = single(address(), |peer| peer.local_address = Some(elsewhere)).await;
+        let found = diagnosed(&node, "no-such-address").await;
+        assert!(found.blocks);
+        assert!(found.text.contains("198.51.100.1"), "{found}");
+    });
+}
+
+#[test]
 fn a_peer_without_a_route_to_it_is_told_from_one_that_is_silent() {
     alone(|| async {
         let elsewhere = "198.51.100.1".parse().unwrap();
