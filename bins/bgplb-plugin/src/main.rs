@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     if let Some(command) = &args.command {
         return ask(command, &args.state_dir());
     }
-    let settings = match Settings::read(|name| std::env::var(name).ok()) {
+    let settings = match Settings::of_environment() {
         Ok(settings) => settings,
         Err(error) => return fail(&error, BAD_SETTINGS),
     };

@@ -64,11 +64,14 @@ impl Reloader {
         if diff.changes.is_empty() {
             return Ok(Done::new(false, "nothing has changed in the files"));
         }
+        // What may still be refused comes first.
+        let peers = self.speaker.set_peers(app::peers(&newer), Vec::new());
+        peers
+            .await
+            .map_err(|error| Refused::conflict(error.to_string()))?;
         let pools = newer.pools.clone();
         let replaced = self.controller.ask(move |it| it.replace_pools(pools)).await;
         replaced.map_err(|_| lb_status::Gone)?;
-        let peers = self.speaker.set_peers(app::peers(&newer), Vec::new()).await;
-        peers.map_err(|error| Refused::conflict(error.to_string()))?;
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = newer;
         let message = format!("the files were read again: {}", diff.changes.join("; "));
         info!("{message}");
@@ -84,7 +87,7 @@ impl Reloader {
 }
 
 fn read() -> Result<Settings, String> {
-    Settings::read(|name| std::env::var(name).ok()).map_err(|error| error.to_string())
+    Settings::of_environment().map_err(|error| error.to_string())
 }
 
 /// What can differ: passwords and pools are in files, everything else is in the
@@ -127,4 +130,46 @@ fn compare(now: &Settings, newer: &Settings, diff: &mut Diff) {
             pool.name()
         )
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use lb_status::model::Diff;
+
+    use super::compare;
+    use crate::settings::Settings;
+
+    fn settings(password: &str, pools: &str) -> Settings {
+        let read = Settings::read(|name| {
+            let value = match name {
+                "ROUTER_ID" => "192.168.8.40",
+                "PEER_ADDRESS" => "192.168.8.137,2001:db8::137",
+                "PEER_AS" => "65500",
+                "PEER_PASSWORD" => password,
+                "POOLS" => pools,
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        read.unwrap()
+    }
+
+    #[test]
+    fn what_a_reload_changes_is_told_without_a_word_of_a_password() {
+        let before = settings("first", "db=10.9.0.0/29;web=10.8.0.0/29");
+        let mut diff = Diff::none();
+        compare(&before, &before.clone(), &mut diff);
+        assert_eq!(diff, Diff::none());
+        let after = settings("second", "web=10.8.0.0/28;new=10.7.0.0/29");
+        compare(&before, &after, &mut diff);
+        assert_eq!(diff.resets, ["192.168.8.137", "2001:db8::137"]);
+        let changes = [
+            "peer 192.168.8.137: another password, its session begins anew",
+            "peer 2001:db8::137: another password, its session begins anew",
+            "pool new: added",
+            "pool web: changed, for networks to come",
+            "pool db: removed, its networks keep their addresses",
+        ];
+        assert_eq!(diff.changes, changes);
+    }
 }

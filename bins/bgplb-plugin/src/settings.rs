@@ -115,6 +115,11 @@ pub(crate) enum SettingsError {
 const ASN: &str = "a number from 1 to 4294967295";
 
 impl Settings {
+    /// Reads the settings of this process.
+    pub(crate) fn of_environment() -> Result<Self, SettingsError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
     /// Reads the settings through `get`; an empty value counts as not set.
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let get = |name: &str| {

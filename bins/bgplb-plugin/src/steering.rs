@@ -1,7 +1,5 @@
 //! What operators have the plugin do by its status socket.
 
-use std::fmt;
-
 use lb_status::model::{Diff, Done};
 use lb_status::{Drained, Gone, Refused, Steering};
 use tokio::sync::oneshot;
@@ -88,7 +86,12 @@ impl Steering for PluginSteering {
             let text = format!("{name} is drained: what was under way had its time");
             return Ok(Done::new(changed, text));
         }
-        Ok(done(changed, &name, "is drained", "is drained already"))
+        Ok(done(
+            changed,
+            &name,
+            "is drained".to_owned(),
+            "is drained already".to_owned(),
+        ))
     }
 
     async fn undrain(&self, what: Drained) -> Result<Done, Refused> {
@@ -99,28 +102,28 @@ impl Steering for PluginSteering {
                 Some(id) => controller.undrain_service(id),
                 None => controller.undrain_host(),
             };
-            (changed, controller.save())
+            (changed, controller.still_kept_back(), controller.save())
         });
-        let (changed, saved) = change.await?;
+        let (changed, still, saved) = change.await?;
         on_disk(saved, &format!("{name} is no longer drained")).await?;
-        Ok(done(
-            changed,
-            &name,
-            "is no longer drained",
-            "was not drained",
-        ))
+        let (now, already) = ("is no longer drained", "was not drained");
+        Ok(done(changed, &name, with(now, still), with(already, still)))
     }
 
     async fn maintenance(&self, on: bool) -> Result<Done, Refused> {
-        let change =
-            self.ask(move |controller| (controller.set_maintenance(on), controller.save()));
-        let (changed, saved) = change.await?;
+        let change = self.ask(move |controller| {
+            let changed = controller.set_maintenance(on);
+            let still = controller.still_kept_back().filter(|_| !on);
+            (changed, still, controller.save())
+        });
+        let (changed, still, saved) = change.await?;
         let (now, already) = if on {
             ("is in maintenance", "is in maintenance already")
         } else {
             ("is no longer in maintenance", "was not in maintenance")
         };
         on_disk(saved, &format!("{THIS_HOST} {now}")).await?;
+        let (now, already) = (with(now, still), with(already, still));
         Ok(done(changed, THIS_HOST, now, already))
     }
 
@@ -141,12 +144,17 @@ fn named(found: Option<(String, String)>) -> (Option<String>, String) {
     }
 }
 
-fn done(changed: bool, name: &str, now: impl fmt::Display, already: impl fmt::Display) -> Done {
+fn done(changed: bool, name: &str, now: String, already: String) -> Done {
     if changed {
         Done::new(true, format!("{name} {now}"))
     } else {
         Done::new(false, format!("{name} {already}"))
     }
+}
+
+/// A sentence's end with what keeps things back all the same.
+fn with(end: &str, still: Option<&str>) -> String {
+    still.map_or_else(|| end.to_owned(), |still| format!("{end}, but {still}"))
 }
 
 /// It is so from now on; whether a restart knows of it is the disk's matter.

@@ -220,28 +220,46 @@ impl Answer {
 }
 
 impl Answer {
-    /// Hands each line of an answer of lines to `line`, as it is and as what it says,
-    /// as soon as it is there.
+    /// Hands what each line of an answer of lines says to `said`, as soon as it is there.
     ///
     /// # Errors
     ///
-    /// When it breaks off, a line is something else, or `line` fails.
+    /// When it breaks off, a line is something else, or `said` fails.
     pub fn lines<T: DeserializeOwned>(
         self,
-        mut line: impl FnMut(&str, T) -> io::Result<()>,
+        mut said: impl FnMut(T) -> io::Result<()>,
     ) -> Result<(), ClientError> {
         let program = self.program;
-        for text in BufReader::new(self).lines() {
-            // The connection's end in the middle of an answer has no other kind.
-            let text = text.map_err(|error| match error.kind() {
-                io::ErrorKind::Other => ClientError::Incomplete { program },
-                _ => error.into(),
-            })?;
-            let said = serde_json::from_str(&text)
+        for line in BufReader::new(self).lines() {
+            let line = line.map_err(|error| broken_off(error, program))?;
+            let event = serde_json::from_str(&line)
                 .map_err(|source| ClientError::Content { program, source })?;
-            line(&text, said)?;
+            said(event)?;
         }
         Ok(())
+    }
+
+    /// Writes each line as it is, as soon as it is there.
+    ///
+    /// # Errors
+    ///
+    /// When it breaks off, or `to` takes no more.
+    pub fn copy_lines(self, to: &mut impl Write) -> Result<(), ClientError> {
+        let program = self.program;
+        for line in BufReader::new(self).lines() {
+            let line = line.map_err(|error| broken_off(error, program))?;
+            writeln!(to, "{line}")?;
+            to.flush()?;
+        }
+        Ok(())
+    }
+}
+
+/// The connection's end in the middle of an answer has no other kind.
+fn broken_off(error: io::Error, program: &'static str) -> ClientError {
+    match error.kind() {
+        io::ErrorKind::Other => ClientError::Incomplete { program },
+        _ => error.into(),
     }
 }
 

@@ -149,6 +149,15 @@ impl Controller {
         self.drained || self.maintenance.is_some()
     }
 
+    /// What still keeps everything on this host back, in words.
+    pub(crate) const fn still_kept_back(&self) -> Option<&'static str> {
+        match (self.maintenance, self.drained) {
+            (Some(_), _) => Some("this host is in maintenance"),
+            (None, true) => Some("this host is drained"),
+            (None, false) => None,
+        }
+    }
+
     /// Why a network is drained as a whole, if it is.
     pub(super) fn drain_scope(&self, network: &Network) -> Option<DrainScope> {
         match network.drain {

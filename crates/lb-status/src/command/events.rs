@@ -1,7 +1,5 @@
 //! `events`: what has happened, and what happens.
 
-use std::io::Write as _;
-
 use clap::Args;
 
 use super::{Asked, Format, ShowArgs, on_stdout};
@@ -31,14 +29,11 @@ pub fn events(args: &EventsArgs, asked: Asked<'_>) -> Result<(), ClientError> {
     let (since, follow) = (args.since.unwrap_or(0), args.follow);
     let path = format!("/v1/events?since={since}&follow={follow}");
     let answer = args.show.socket.client(asked).ask(&path)?;
-    on_stdout(|screen, to| match args.show.output {
-        Format::Json => answer.lines(|line: &str, _: Event| {
-            writeln!(to, "{line}")?;
-            to.flush()
-        }),
-        Format::Table => {
-            let mut table = show::Events::new(screen, to)?;
-            answer.lines(|_, event: Event| table.write(&event))
+    on_stdout(|screen, to| {
+        if args.show.output == Format::Json {
+            return answer.copy_lines(to);
         }
+        let mut table = show::Events::new(screen, to)?;
+        answer.lines(|event: Event| table.write(&event))
     })
 }

@@ -347,3 +347,41 @@ fn a_network_without_containers_and_one_the_kernel_refuses() {
     let path = gates.find(|it| it.gate == GateName::DataPath).unwrap();
     assert_eq!(path.verdict, Verdict::Blocked);
 }
+
+#[test]
+fn what_an_operator_keeps_back_is_opened_by_the_command_that_undoes_it() {
+    let gate = |facts: &Facts| {
+        let gates = explain("10.0.0.9".parse().unwrap(), facts).gates;
+        let mut drains = gates.into_iter().filter(|it| it.gate == GateName::Drain);
+        let gate = drains.next().expect("there is such a gate");
+        (gate.about, gate.remedy.unwrap())
+    };
+    let withdrawn = |scope| Some(Drain::new(scope, DrainStage::Withdrawn, None));
+    for (scope, about, remedy) in [
+        (
+            DrainScope::Service,
+            Some("web1"),
+            "bgplb-plugin undrain web1",
+        ),
+        (DrainScope::Host, None, "bgplb-plugin undrain host"),
+        (
+            DrainScope::Maintenance,
+            None,
+            "bgplb-plugin maintenance off",
+        ),
+    ] {
+        let network = Network::new("1".repeat(64), Some("web1".to_owned()));
+        let (state, reason) = (ServiceState::Withheld, Reason::Draining);
+        let prefix = "10.0.0.9/32".parse().unwrap();
+        let mut service = Service::new(prefix, network, state, reason);
+        service.drain = withdrawn(scope);
+        let found = gate(&facts(Some(service), Vec::new()));
+        assert_eq!(found, (about.map(str::to_owned), remedy.to_owned()));
+    }
+    let speaker = Facts {
+        has_services: false,
+        drain: withdrawn(DrainScope::Maintenance),
+        ..facts(None, Vec::new())
+    };
+    assert_eq!(gate(&speaker).1, "bgplb-speaker maintenance off");
+}

@@ -5,6 +5,7 @@ use std::future::Future;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -61,10 +62,10 @@ impl Drained {
 /// Has `steering` done what is asked for; to be merged with [`router`](super::router).
 pub fn steering<S: Steering>(steering: S) -> Router {
     Router::new()
-        .route("/v1/drain", post(drain::<S>))
-        .route("/v1/undrain", post(undrain::<S>))
-        .route("/v1/maintenance", post(maintenance::<S>))
-        .route("/v1/diff", get(diff::<S>))
+        .route(DRAIN, post(steer::<S>))
+        .route(UNDRAIN, post(steer::<S>))
+        .route(MAINTENANCE, post(steer::<S>))
+        .route(DIFF, get(steer::<S>))
         .with_state(steering)
 }
 
@@ -77,44 +78,14 @@ where
     Router::new().route("/v1/reload", post(async move || answer(reload().await)))
 }
 
+/// All that may stand behind a question mark.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Drain {
-    what: String,
-    #[serde(default)]
-    wait: bool,
-}
-
-async fn drain<S: Steering>(
-    State(steering): State<S>,
-    asked: Result<Query<Drain>, QueryRejection>,
-) -> Response {
-    match asked {
-        Ok(Query(Drain { what, wait })) => answer(steering.drain(Drained::of(what), wait).await),
-        Err(error) => Refused::bad_request(error.body_text()).into_response(),
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Undrain {
-    what: String,
-}
-
-async fn undrain<S: Steering>(
-    State(steering): State<S>,
-    asked: Result<Query<Undrain>, QueryRejection>,
-) -> Response {
-    match asked {
-        Ok(Query(Undrain { what })) => answer(steering.undrain(Drained::of(what)).await),
-        Err(error) => Refused::bad_request(error.body_text()).into_response(),
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Maintenance {
-    state: Switch,
+struct Asked {
+    what: Option<String>,
+    wait: Option<bool>,
+    state: Option<Switch>,
+    file: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -124,32 +95,45 @@ enum Switch {
     Off,
 }
 
-async fn maintenance<S: Steering>(
+/// One for all paths: each of its own would weigh as much in the program again.
+async fn steer<S: Steering>(
     State(steering): State<S>,
-    asked: Result<Query<Maintenance>, QueryRejection>,
+    uri: Uri,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
-    match asked {
-        Ok(Query(Maintenance { state })) => answer(steering.maintenance(state == Switch::On).await),
-        Err(error) => Refused::bad_request(error.body_text()).into_response(),
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Compared {
-    file: Option<String>,
-}
-
-async fn diff<S: Steering>(
-    State(steering): State<S>,
-    asked: Result<Query<Compared>, QueryRejection>,
-) -> Response {
-    match asked {
-        Ok(Query(Compared { file })) => match steering.diff(file.as_deref()).await {
+    let Query(asked) = match asked {
+        Ok(asked) => asked,
+        Err(error) => return Refused::bad_request(error.body_text()).into_response(),
+    };
+    let Asked {
+        what,
+        wait,
+        state,
+        file,
+    } = asked;
+    match (uri.path(), what, wait, state, file) {
+        (DRAIN, Some(what), wait, None, None) => {
+            answer(steering.drain(Drained::of(what), wait == Some(true)).await)
+        }
+        (UNDRAIN, Some(what), None, None, None) => {
+            answer(steering.undrain(Drained::of(what)).await)
+        }
+        (MAINTENANCE, None, None, Some(state), None) => {
+            answer(steering.maintenance(state == Switch::On).await)
+        }
+        (DIFF, None, None, None, file) => match steering.diff(file.as_deref()).await {
             Ok(diff) => Json(diff).into_response(),
             Err(refused) => refused.into_response(),
         },
-        Err(error) => Refused::bad_request(error.body_text()).into_response(),
+        (path, ..) => {
+            let accepted = match path {
+                DRAIN => "what=NAME, and wait=true if it shall be waited for",
+                UNDRAIN => "what=NAME, and no wait",
+                MAINTENANCE => "state=on or state=off",
+                _ => "file=PATH or nothing",
+            };
+            Refused::bad_request(format!("{path}: give {accepted}")).into_response()
+        }
     }
 }
 
@@ -159,3 +143,8 @@ fn answer(done: Result<Done, Refused>) -> Response {
         Err(refused) => refused.into_response(),
     }
 }
+
+const DRAIN: &str = "/v1/drain";
+const UNDRAIN: &str = "/v1/undrain";
+const MAINTENANCE: &str = "/v1/maintenance";
+const DIFF: &str = "/v1/diff";

@@ -10,11 +10,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
-use super::{Gone, Refused, RouteFilter, Rows, Source};
+use super::{Drained, Gone, Refused, RouteFilter, Rows, Source};
 use crate::EventLog;
 use crate::model::{
-    AdvertisedRoute, Configuration, Event, EventKind, Finding, Findings, Host, LearnedRoute,
-    Network, Peers, Program, Reason, Service, ServiceState, Severity, Status,
+    AdvertisedRoute, Configuration, Diff, Done, Event, EventKind, Finding, Findings, Host,
+    LearnedRoute, Network, Peers, Program, Reason, Service, ServiceState, Severity, Status,
 };
 
 /// A program with so many services; its routes break off at once.
@@ -102,6 +102,30 @@ impl Source for Fake {
     }
 }
 
+/// Says what it was told.
+#[derive(Clone)]
+struct Obedient;
+
+impl super::Steering for Obedient {
+    async fn drain(&self, what: Drained, wait: bool) -> Result<Done, Refused> {
+        Ok(Done::new(true, format!("drain {what:?} {wait}")))
+    }
+
+    async fn undrain(&self, what: Drained) -> Result<Done, Refused> {
+        Err(Refused::not_found(format!("no {what:?}")))
+    }
+
+    async fn maintenance(&self, on: bool) -> Result<Done, Refused> {
+        Ok(Done::new(false, format!("maintenance {on}")))
+    }
+
+    async fn diff(&self, file: Option<&str>) -> Result<Diff, Refused> {
+        let mut diff = Diff::none();
+        diff.changes.extend(file.map(str::to_owned));
+        Ok(diff)
+    }
+}
+
 struct Running {
     path: PathBuf,
     events: EventLog,
@@ -117,15 +141,20 @@ impl Running {
         let listener = guarded_socket::bind(&path, 0o600).unwrap();
         let read = Arc::new(AtomicUsize::new(0));
         let events = EventLog::default();
+        let steering = super::steering(Obedient);
         let source = Fake {
             services,
             read: Arc::clone(&read),
             events: events.clone(),
         };
         let (stop, stopped) = oneshot::channel();
-        let ended = tokio::spawn(super::serve(listener, super::router(source), async {
-            let _ = stopped.await;
-        }));
+        let ended = tokio::spawn(super::serve(
+            listener,
+            super::router(source).merge(steering),
+            async {
+                let _ = stopped.await;
+            },
+        ));
         Self {
             path,
             events,
@@ -136,8 +165,12 @@ impl Running {
     }
 
     async fn begin(&self, path: &str) -> UnixStream {
+        self.request("GET", path).await
+    }
+
+    async fn request(&self, method: &str, path: &str) -> UnixStream {
         let mut stream = UnixStream::connect(&self.path).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         stream
     }
@@ -281,5 +314,44 @@ async fn a_reader_that_missed_events_is_told_how_many() {
     assert_eq!(events.len(), crate::EVENTS);
     assert_eq!((events[0].sequence, events[0].lost), (8, Some(7)));
     assert!(events[1..].iter().all(|event| event.lost.is_none()));
+    running.end().await;
+}
+
+#[tokio::test]
+async fn what_is_to_be_done_is_passed_on_and_nonsense_is_not() {
+    let running = Running::start("steering", None);
+    for (method, path, code, said) in [
+        ("POST", "/v1/drain?what=web1&wait=true", 200, "web1"),
+        ("POST", "/v1/drain?what=web1&wait=true", 200, "true"),
+        ("POST", "/v1/drain?what=host", 200, "drain Host false"),
+        ("POST", "/v1/undrain?what=host", 404, "no Host"),
+        ("POST", "/v1/maintenance?state=on", 200, "maintenance true"),
+        (
+            "POST",
+            "/v1/maintenance?state=off",
+            200,
+            "maintenance false",
+        ),
+        (
+            "GET",
+            "/v1/diff?file=/etc/x",
+            200,
+            "\"changes\":[\"/etc/x\"]",
+        ),
+        ("GET", "/v1/diff", 200, "\"changes\":[]"),
+        ("POST", "/v1/drain", 400, "what"),
+        ("POST", "/v1/maintenance?state=perhaps", 400, "state"),
+        ("POST", "/v1/undrain?what=host&wait=true", 400, "wait"),
+        ("GET", "/v1/drain?what=host", 405, ""),
+    ] {
+        let mut answer = String::new();
+        let mut stream = running.request(method, path).await;
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {code}")),
+            "{path}: {answer}"
+        );
+        assert!(body(&answer).contains(said), "{path}: {answer}");
+    }
     running.end().await;
 }

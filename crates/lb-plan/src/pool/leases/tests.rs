@@ -311,3 +311,25 @@ fn a_request_is_remembered() {
     second.release(ip("192.168.0.30"));
     assert_eq!(gets(&mut second, v4("web"), now), "192.168.0.30");
 }
+
+#[test]
+fn other_pools_leave_in_use_what_is_in_use() {
+    let now = Instant::now_for_tests();
+    let mut leases = leases(PoolScope::Host);
+    assert_eq!(gets(&mut leases, v4("web"), now), "192.168.0.30");
+    leases.take(ip("192.168.0.41"));
+    let pools = vec![pool(
+        "web",
+        &["192.168.0.30-192.168.0.42", "2001:db8::/124"],
+        false,
+    )];
+    leases.replace_pools(Pools::new(pools).unwrap());
+    // The network that was begun gets its other address.
+    assert_eq!(gets(&mut leases, v6("web"), now), "2001:db8::");
+    assert_eq!(gets(&mut leases, v4("web"), now), "192.168.0.31");
+    assert_eq!(leases.requests()[&ip("192.168.0.41")], 1);
+    refused(&mut leases, v4("db"), "db");
+    // Of a pool that is gone, what is in use is not forgotten.
+    leases.replace_pools(Pools::default());
+    assert_eq!(leases.requests().len(), 4);
+}

@@ -131,7 +131,7 @@ The words are those of [control-socket.md](control-socket.md), times are in UTC.
 
 `bgplb-plugin drain web1` takes a service back from the routers, in the manner that its
 network's options say ([networks.md](networks.md)), and keeps it back until `undrain`,
-over restarts too. A service is named by its network, by four or more of the first
+over restarts too; a drain ends with its network. A service is named by its network, by four or more of the first
 digits of the network's number, or by an address. No container is stopped. `--wait` ends
 when what was under way has had its time. `host` does so with every service, as SIGUSR2
 to the plugin does. Another host that has the address goes on.
