@@ -32,6 +32,7 @@ use crate::datapath::{self, Spread};
 use crate::driver::Driver;
 use crate::ipam::Ipam;
 use crate::kernel_news;
+use crate::latency::LatencyTask;
 use crate::numbers::Numbers;
 use crate::options::Site;
 use crate::plumber::Plumber;
@@ -60,7 +61,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     let listener = listener(&args)?;
     let state_dir = args.state_dir();
     let (state, instance) = resume::state(&state_dir)?;
-    let status_socket = status::bind(settings.status_socket.as_deref(), &state_dir)?;
+    let doors = status::open(&settings, &state_dir)?;
     let site = site(&settings);
     let mut kernel = Netlink::open().context("the kernel can't be reached")?;
     let news = kernel_news::open(instance, &kernel)?;
@@ -79,6 +80,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     let (stopper_task, stopper) = StopperTask::new(DockerClient::new(&docker, DOCKER_TIMEOUT));
     let (docker_watch, observations) = DockerWatch::new(DockerConfig::new(&docker));
     let events = events(&speaker_handle);
+    let (latency_task, stopwatch, latencies) = LatencyTask::new(speaker_handle.clone());
     let effects = Effects {
         instance,
         speaker: speaker_handle.clone(),
@@ -86,23 +88,26 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         store: Store::start(state_dir).context("can't start the store")?,
         stopper,
         events: events.clone(),
+        stopwatch,
         spread: Spread::of_kernel(),
         by_address: datapath::spreads_by_address(),
     };
     let given_out = Addresses::new(settings.pools.clone(), settings.scope, &beginning.state);
     let (controller, handle) = Controller::new(beginning, given_out, policy(&settings), effects);
     kernel_news::follow(news, &handle)?;
-    let source = PluginSource::new(&settings, handle.clone(), speaker_handle.clone(), events);
+    let source = PluginSource::new(
+        &settings,
+        handle.clone(),
+        speaker_handle.clone(),
+        events,
+        latencies,
+    );
     let steering = steering(&settings, &source, &handle, &speaker_handle);
     let tasks = Tasks::new();
     let background = Background::new(tasks.tracker.clone());
     let router = router(&handle, &speaker_handle, settings.scope, site, background);
 
-    let Tasks {
-        tracker,
-        stop,
-        failed,
-    } = &tasks;
+    let Tasks { stop, failed, .. } = &tasks;
     tasks.start("speaker", speaker.run(stop.clone()));
     tasks.start(
         "controller",
@@ -110,13 +115,8 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
     );
     tasks.start("docker", quiet(docker_watch.run(stop.clone())));
     tasks.start("stopper", quiet(stopper_task.run(stop.clone())));
-    let answering = status::serve(
-        status_socket,
-        source,
-        steering,
-        stop.clone().cancelled_owned(),
-    );
-    tasks.start("status", answering);
+    tasks.start("latency", quiet(latency_task.run(stop.clone())));
+    tasks.start("status", doors.serve(source, steering, stop.clone()));
     tasks.start("requests", api::serve(listener, router, stop.clone()));
     info!(identifier = %settings.identifier, peers = settings.peers.len(), "ready");
 
@@ -126,11 +126,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> Result<()> {
         () = failed.cancelled() => true,
     };
     prepare_stop(settings.stop, &handle, &speaker_handle).await;
-    stop.cancel();
-    tracker.close();
-    if timeout(STOP_LIMIT, tracker.wait()).await.is_err() {
-        warn!("not everything ended in time");
-    }
+    tasks.end().await;
     anyhow::ensure!(!ended_early, "a part of the plugin ended by itself");
     info!("stopped");
     Ok(())
@@ -197,6 +193,15 @@ impl Tasks {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
             failed: CancellationToken::new(),
+        }
+    }
+
+    /// Tells all parts to end, and waits for them as long as there is time.
+    async fn end(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        if timeout(STOP_LIMIT, self.tracker.wait()).await.is_err() {
+            warn!("not everything ended in time");
         }
     }
 

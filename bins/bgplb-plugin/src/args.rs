@@ -15,8 +15,8 @@ use lb_status::command::{
 /// The settings are environment variables: ROUTER_ID, PEER_ADDRESS and PEER_AS
 /// are required; ROUTER_PORT, LOCAL_AS, PEER_PASSWORD, PEER_PASSWORD_FILE,
 /// PEER_BFD, SIGUSR2_HANDLER, SIGUSR2_ACTION, STOP_ACTION, MEND_HOST, GLOBAL_SCOPE,
-/// NEXT_HOP_IPV6, POOLS, POOLS_FILE, DOCKER_HOST, STATUS_SOCKET and LOG_LEVEL have
-/// defaults.
+/// NEXT_HOP_IPV6, POOLS, POOLS_FILE, DOCKER_HOST, STATUS_SOCKET, STATUS_LISTEN, LOG_LEVEL and
+/// LOG_FORMAT have defaults.
 ///
 /// Without a command the plugin serves; the commands ask one that does.
 #[derive(Debug, Parser)]

@@ -16,6 +16,8 @@ mod hostcheck;
 mod instance;
 mod ipam;
 mod kernel_news;
+mod latency;
+mod log;
 mod naming;
 mod numbers;
 mod options;
@@ -34,11 +36,6 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use lb_status::command::{self, Asked};
-use tracing::Level;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::writer::MakeWriterExt as _;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use args::{Args, Command};
 use settings::Settings;
@@ -59,7 +56,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(&error, BAD_SETTINGS),
     };
-    if let Err(error) = start_log() {
+    if let Err(error) = log::start() {
         return fail(&error, BAD_SETTINGS);
     }
     if args.check {
@@ -129,62 +126,4 @@ fn ask(command: &Command, state_dir: &Path) -> ExitCode {
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
     eprintln!("bgplb-plugin: {error}");
     ExitCode::from(code)
-}
-
-/// Errors go to stderr, which Docker shows as errors; the rest to stdout.
-fn start_log() -> Result<(), String> {
-    let filter = log_filter(&std::env::var("LOG_LEVEL").unwrap_or_default())?;
-    let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(false)
-        .with_target(false)
-        .with_writer(
-            std::io::stderr
-                .with_max_level(Level::ERROR)
-                .or_else(std::io::stdout),
-        );
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(lines)
-        .init();
-    Ok(())
-}
-
-/// What LOG_LEVEL asks for: a level, or levels by parts of the program.
-fn log_filter(setting: &str) -> Result<Targets, String> {
-    let setting = match setting.trim() {
-        "" => "info",
-        setting => setting,
-    };
-    setting.parse().map_err(|error| {
-        format!(
-            "LOG_LEVEL={setting} can't be used ({error}): give error, warn, info, debug or trace"
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use tracing::Level;
-
-    use super::log_filter;
-
-    #[test]
-    fn the_log_has_one_level_or_several_by_parts_of_the_program() {
-        let told =
-            |setting, part, level: Level| log_filter(setting).unwrap().would_enable(part, &level);
-        assert!(told("", "bgp_speaker", Level::INFO));
-        assert!(!told("", "bgp_speaker", Level::DEBUG));
-        assert!(told(" DEBUG ", "bgp_speaker", Level::DEBUG));
-        let several = "info,bgp_speaker=trace";
-        assert!(told(several, "bgp_speaker::session", Level::TRACE));
-        assert!(!told(several, "netplumb", Level::DEBUG));
-        assert!(told(several, "netplumb", Level::INFO));
-    }
-
-    #[test]
-    fn a_level_that_there_is_not_is_refused_with_those_that_there_are() {
-        let sentence = log_filter("bgp_speaker=loud").unwrap_err();
-        assert!(sentence.starts_with("LOG_LEVEL=bgp_speaker=loud can't be used"));
-        assert!(sentence.ends_with("give error, warn, info, debug or trace"));
-    }
 }

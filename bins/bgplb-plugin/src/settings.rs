@@ -12,6 +12,7 @@ use std::time::Duration;
 use bgp_speaker::BfdSettings;
 
 use lb_plan::Pools;
+use lb_status::{AddressError, StatusAddress};
 
 pub(crate) use self::password::Password;
 
@@ -44,6 +45,8 @@ pub(crate) struct Settings {
     /// `STATUS_SOCKET`: where the plugin says what it is doing, instead of beside
     /// its state.
     pub(crate) status_socket: Option<PathBuf>,
+    /// `STATUS_LISTEN`: where it says so over TCP, too.
+    pub(crate) status_listen: Option<StatusAddress>,
     /// `MEND_HOST`.
     pub(crate) mend_host: bool,
     /// `POOLS` and `POOLS_FILE`.
@@ -108,6 +111,8 @@ pub(crate) enum SettingsError {
     PeerCount { peers: usize, ases: usize },
     #[error("{name}: {reason}")]
     Password { name: String, reason: String },
+    #[error("STATUS_LISTEN: {0}")]
+    StatusListen(#[from] AddressError),
     #[error("{name}: {reason}")]
     Pools { name: &'static str, reason: String },
 }
@@ -159,6 +164,7 @@ impl Settings {
             next_hop_v6: next_hop_v6(get("NEXT_HOP_IPV6"))?,
             docker_socket: docker_socket(get("DOCKER_HOST"))?,
             status_socket: status_socket(get(STATUS_SOCKET))?,
+            status_listen: get(STATUS_LISTEN).as_deref().map(str::parse).transpose()?,
             pools: pools::read(get("POOLS").as_deref(), get("POOLS_FILE").as_deref())?,
             warnings,
         };
@@ -374,6 +380,8 @@ fn status_socket(value: Option<String>) -> Result<Option<PathBuf>, SettingsError
 
 /// The command line reads it, too.
 pub(crate) const STATUS_SOCKET: &str = "STATUS_SOCKET";
+
+const STATUS_LISTEN: &str = "STATUS_LISTEN";
 
 #[cfg(test)]
 mod tests;

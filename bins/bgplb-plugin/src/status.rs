@@ -1,7 +1,7 @@
 //! The status socket: what the plugin says of itself (`docs/control-socket.md`).
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -9,26 +9,44 @@ use anyhow::{Context as _, Result};
 use bgp_speaker::{SpeakerHandle, Tap};
 use guarded_socket::GuardedListener;
 use lb_status::model::{
-    AdvertisedRoute, Configuration, Finding, Findings, Host, LearnedRoute, Peers, Program, Service,
-    ServiceCounts, ServiceState, Severity, Status, seconds,
+    AdvertisedRoute, Configuration, Finding, Findings, Host, LearnedRoute, Missing, Peers, Program,
+    Service, ServiceCounts, ServiceState, Severity, Status, seconds,
 };
-use lb_status::{Advertised, EventLog, Gone, Learned, Refused, RouteFilter, Rows, Source};
+use lb_status::{
+    Advertised, EventLog, Gone, Learned, Measures, Refused, RouteFilter, Rows, Source,
+    StatusAddress,
+};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::controller::{Handle, Stopping};
+use crate::latency::Latencies;
 use crate::settings::Settings;
 use crate::steering::PluginSteering;
 
 /// What the socket's file is called in the directory of the state.
 pub(crate) const FILE: &str = "status.sock";
 
-/// Listens on `wanted`, or beside the state where that can be done: without a
-/// status socket the plugin serves all the same.
+/// Where the plugin is asked.
+pub(crate) struct Doors {
+    socket: Option<GuardedListener>,
+    tcp: Option<(TcpListener, StatusAddress)>,
+}
+
+/// Listens where the settings say.
 ///
 /// # Errors
 ///
-/// When `wanted` cannot be listened on.
-pub(crate) fn bind(wanted: Option<&Path>, state_dir: &Path) -> Result<Option<GuardedListener>> {
+/// When a place that is named cannot be listened on.
+pub(crate) fn open(settings: &Settings, state_dir: &Path) -> Result<Doors> {
+    let socket = bind(settings.status_socket.as_deref(), state_dir)?;
+    let tcp = settings.status_listen.as_ref().map(bind_tcp).transpose()?;
+    Ok(Doors { socket, tcp })
+}
+
+/// Listens on `wanted`, or beside the state where that can be done: without a
+/// status socket the plugin serves all the same.
+fn bind(wanted: Option<&Path>, state_dir: &Path) -> Result<Option<GuardedListener>> {
     const MODE: u32 = 0o600;
     let listener = match wanted {
         Some(path) => {
@@ -44,32 +62,51 @@ pub(crate) fn bind(wanted: Option<&Path>, state_dir: &Path) -> Result<Option<Gua
     Ok(listener)
 }
 
-/// Answers on `listener`, if there is one, until `stop` is over.
-///
-/// # Errors
-///
-/// When the socket cannot be handed to the runtime.
-pub(crate) async fn serve(
-    listener: Option<GuardedListener>,
-    source: PluginSource,
-    steering: PluginSteering,
-    stop: impl Future<Output = ()>,
-) -> io::Result<()> {
-    match listener {
-        Some(listener) => {
+fn bind_tcp(address: &StatusAddress) -> Result<(TcpListener, StatusAddress)> {
+    let opened = address.bind();
+    let socket = opened.with_context(|| format!("STATUS_LISTEN={address} can't be used"))?;
+    info!(%address, "status served over TCP");
+    Ok((socket, address.clone()))
+}
+
+impl Doors {
+    /// Answers until `stop`; over TCP only what may be read there.
+    ///
+    /// # Errors
+    ///
+    /// When a socket cannot be handed to the runtime.
+    pub(crate) async fn serve(
+        self,
+        source: PluginSource,
+        steering: PluginSteering,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
+        let over_tcp = async {
+            let Some((socket, address)) = self.tcp else {
+                return Ok(());
+            };
+            let router = lb_status::reading(source.clone());
+            lb_status::serve_tcp(socket, address, router, stop.cancelled()).await
+        };
+        let over_socket = async {
+            let Some(listener) = self.socket else {
+                return Ok(());
+            };
             let reloader = steering.reloader().clone();
-            let router = lb_status::router(source).merge(lb_status::steering(steering));
             let reload = move || {
                 let reloader = reloader.clone();
                 async move { reloader.reload().await }
             };
-            let router = router.merge(lb_status::reloading(reload));
-            lb_status::serve(listener, router, stop).await
-        }
-        None => {
-            stop.await;
+            let router = lb_status::router(source.clone())
+                .merge(lb_status::steering(steering))
+                .merge(lb_status::reloading(reload));
+            lb_status::serve(listener, router, stop.cancelled()).await
+        };
+        tokio::try_join!(over_tcp, over_socket, async {
+            stop.cancelled().await;
             Ok(())
-        }
+        })?;
+        Ok(())
     }
 }
 
@@ -81,6 +118,7 @@ pub(crate) struct PluginSource {
     events: EventLog,
     program: Program,
     host: Host,
+    latencies: Latencies,
 }
 
 impl PluginSource {
@@ -90,6 +128,7 @@ impl PluginSource {
         controller: Handle,
         speaker: SpeakerHandle,
         events: EventLog,
+        latencies: Latencies,
     ) -> Self {
         let started = seconds(SystemTime::now());
         Self {
@@ -102,6 +141,7 @@ impl PluginSource {
                 settings.identifier,
                 settings.local_as,
             ),
+            latencies,
         }
     }
 
@@ -158,6 +198,23 @@ impl Source for PluginSource {
 
     fn events(&self) -> &EventLog {
         &self.events
+    }
+
+    async fn measures(&self) -> Result<Measures, Refused> {
+        let asked = self.controller.ask(|controller| controller.pools_in_use());
+        let mut measures = Measures::default();
+        measures.pools = asked.await.map_err(gone)?;
+        let Latencies {
+            announced,
+            withdrawn,
+        } = self.latencies.clone();
+        measures.latency = Some([announced, withdrawn]);
+        Ok(measures)
+    }
+
+    async fn missing(&self) -> Result<Vec<Missing>, Refused> {
+        let asked = self.controller.ask(|controller| controller.missing());
+        Ok(asked.await.map_err(gone)?)
     }
 
     fn tap(&self, peer: Option<&str>) -> Result<Tap, Refused> {

@@ -14,7 +14,7 @@ use tracing::info;
 
 use crate::args::RunArgs;
 use crate::config::Config;
-use crate::control::{Control, SpeakerSource, SpeakerSteering};
+use crate::control::{Control, SpeakerSource, SpeakerSteering, StatusDoor};
 use crate::operation::{self, Operation, Signals};
 use crate::peer_links::PeerLinkReader;
 use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
@@ -36,6 +36,7 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
         hangup: signal(SignalKind::hangup()).context("handle SIGHUP")?,
     };
 
+    let door = StatusDoor::open(config.status_listen.as_ref())?;
     let control = Control::open(config.control.as_ref())?;
     // The watch is open before anything is read, so that no change is missed.
     // Our own routes are no news: looking at all for each would never end.
@@ -61,7 +62,9 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     let (orders_to, orders) = operation::channel();
     let steering = SpeakerSteering::new(orders_to);
     let running = Running::new(handle.clone());
-    let source = SpeakerSource::new(&running, &config.speaker, args.config.clone());
+    let source = SpeakerSource::new(&running, &config.speaker, args.config.clone())
+        .with_installed(plumber.installed());
+    let at_door = door.map(|door| tokio::spawn(door.serve(source.clone())));
     let answering = control.map(|control| tokio::spawn(control.serve(source, steering, reloading)));
 
     // Whatever ends cancels this, so that the other part ends too.
@@ -96,7 +99,7 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     stop_plumber.cancel();
     let plumbed = plumber.await;
     let looked = peer_links.await;
-    if let Some(answering) = answering {
+    for answering in [answering, at_door].into_iter().flatten() {
         answering.abort();
         let _ = answering.await;
     }

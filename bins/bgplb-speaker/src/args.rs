@@ -24,6 +24,10 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+    ///
+    /// The log goes to standard error. The environment variable LOG_LEVEL is error,
+    /// warn, info, debug, trace, or a filter; LOG_FORMAT is human, or json for an
+    /// object a line.
     Run(RunArgs),
     /// Read the configuration, say whether it can be used, and end.
     CheckConfig(CheckedFile),

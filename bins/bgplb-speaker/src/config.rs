@@ -14,6 +14,7 @@ use bgp_speaker::{
     ConfigError, DynamicPeers, Multipath, PeerSettings, RibChange, SpeakerConfig, unroutable,
 };
 use bgp_wire::{Asn, BgpIdentifier, PathAttributes};
+use lb_status::{AddressError, StatusAddress};
 use toml::de::DeTable;
 
 use self::kinds::AnyCommunity;
@@ -30,6 +31,8 @@ pub(crate) struct Config {
     /// Where the control socket has to be; `None` for the default path, which
     /// may fail.
     pub(crate) control: Option<PathBuf>,
+    /// Where the status is read over TCP; `None` for nowhere.
+    pub(crate) status_listen: Option<StatusAddress>,
 }
 
 /// The mark and place of the routes we install.
@@ -122,7 +125,7 @@ impl Config {
         if old.multipath != new.multipath {
             return Some("[multipath]");
         }
-        if self.control != newer.control {
+        if self.control != newer.control || self.status_listen != newer.status_listen {
             return Some("[control]");
         }
         (self.kernel != newer.kernel).then_some("[kernel]")
@@ -143,7 +146,7 @@ impl Config {
 fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
     let speaker = local(&root);
     let kernel = kernel(&root);
-    let control = control(&root);
+    let (control, status_listen) = control(&root);
     let multipath = multipath(&root);
     let announce = announcements(&root);
     // Peers are checked beside a speaker that could be, so that its own faults
@@ -167,6 +170,7 @@ fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
         announce,
         kernel,
         control,
+        status_listen,
     })
 }
 
@@ -326,11 +330,19 @@ fn kernel(root: &Section<'_>) -> Option<KernelTable> {
     (install == Some(true)).then_some(table)
 }
 
-fn control(root: &Section<'_>) -> Option<PathBuf> {
-    let section = root.section("control")?;
+fn control(root: &Section<'_>) -> (Option<PathBuf>, Option<StatusAddress>) {
+    let Some(section) = root.section("control") else {
+        return (None, None);
+    };
     let socket = section.optional("socket", kinds::PATH);
+    let listen = section.optional("status-listen", kinds::TEXT);
+    let listen = listen.and_then(|text| {
+        let read = text.parse();
+        read.map_err(|error: AddressError| section.fault("status-listen", &error.to_string()))
+            .ok()
+    });
     section.finish();
-    socket
+    (socket, listen)
 }
 
 /// The line and the column in characters, both from 1.

@@ -8,6 +8,7 @@ mod decode;
 mod diff;
 #[allow(unsafe_code)]
 mod heap;
+mod log;
 mod operation;
 mod peer_links;
 mod plumber;
@@ -17,14 +18,13 @@ mod show;
 mod ways;
 mod withholding;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use lb_status::client::ClientError;
 use lb_status::command;
-use tracing_subscriber::EnvFilter;
 
 use crate::args::{Arguments, Command, Monitored, RunArgs};
 use crate::config::Config;
@@ -123,12 +123,10 @@ fn load(file: &Path) -> Result<Config, u8> {
 }
 
 fn run(config: Config, args: RunArgs) -> ExitCode {
-    let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+    if let Err(error) = log::start() {
+        say(io::stderr(), &format!("bgplb-speaker: {error}"));
+        return ExitCode::from(EX_CONFIG);
+    }
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -39,6 +40,8 @@ pub(crate) struct AddressReader {
 /// Learned routes on their way into the kernel.
 struct Installation {
     routes: Routes<Netlink>,
+    /// How many there are, for who asks.
+    installed: Arc<AtomicU64>,
     heap: Heap,
     learned: LearnedRoutes,
     /// Whether the speaker waits for its peers before it selects.
@@ -90,6 +93,7 @@ impl Plumber {
                 let peers = &config.speaker.peers;
                 let now = Instant::now();
                 Some(Installation {
+                    installed: Arc::new(AtomicU64::new(routes.len() as u64)),
                     routes,
                     heap: Heap::default(),
                     learned: speaker.learned(),
@@ -115,6 +119,12 @@ impl Plumber {
             kernel_changes,
             installation,
         })
+    }
+
+    /// Where learned routes in the kernel are counted, if any are to be there.
+    pub(crate) fn installed(&self) -> Option<Arc<AtomicU64>> {
+        let installation = self.installation.as_ref();
+        installation.map(|it| Arc::clone(&it.installed))
     }
 
     /// Runs until `stop`; with routes, until the speaker has ended, and then
@@ -253,7 +263,9 @@ impl Installation {
             }
             Wake::Learned(None) | Wake::KernelChanged(_) | Wake::Stopped => return,
         };
-        self.heap.note(self.routes.len());
+        let routes = self.routes.len();
+        self.installed.store(routes as u64, Ordering::Relaxed);
+        self.heap.note(routes);
         if outcome == Outcome::Incomplete {
             self.repair_by(Instant::now() + self.retry);
             self.retry = (self.retry * 2).min(RETRY_MOST);

@@ -92,6 +92,7 @@ mod adj_rib_out;
 mod bfd;
 mod config;
 mod controls;
+mod counters;
 #[allow(unsafe_code)]
 mod datagram;
 mod decision;
@@ -136,6 +137,7 @@ pub use config::{
     BGP_PORT, BesideBest, ConfigError, DynamicPeers, Export, IdleHold, Import, Initiation,
     Multipath, PeerKey, PeerSettings, PrefixRange, RemoteAs, SpeakerConfig, Ttl,
 };
+pub use counters::{MessageCounts, PeerCounters, ResetReason};
 pub use diagnosis::{Diagnosis, HostView, Way};
 pub use gateway::Gateway;
 pub use learned::{LearnedChange, LearnedRoutes};

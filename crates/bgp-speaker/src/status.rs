@@ -9,7 +9,7 @@ use bgp_fsm::{Negotiated, State};
 use bgp_wire::{Asn, Family};
 
 use crate::tcp_drops::TcpDrops;
-use crate::{BfdStatus, PeerError, PeerKey, PeerSettings, RemoteAs};
+use crate::{BfdStatus, PeerCounters, PeerError, PeerKey, PeerSettings, RemoteAs};
 
 /// Every peer at one moment: those of the configuration in its order, and
 /// those that came later where there was room.
@@ -112,6 +112,8 @@ pub struct PeerStatus {
     pub end_of_rib: Vec<Family>,
     /// How many prefixes of this peer are candidates now.
     pub accepted_prefixes: usize,
+    /// The same by family.
+    pub accepted_by_family: [(Family, usize); 2],
     /// Families with routes that are left from a session before, while the
     /// peer restarts (RFC 4724 section 4.2).
     pub retained: Vec<Family>,
@@ -127,6 +129,8 @@ pub struct PeerStatus {
     pub graceful_shutdown: bool,
     /// The BFD session; `None` without one.
     pub bfd: Option<BfdStatus>,
+    /// What went over its connections, and how its sessions ended.
+    pub counters: Arc<PeerCounters>,
     /// What it is configured to be.
     pub settings: Arc<PeerSettings>,
     /// Our autonomous system towards it.
@@ -157,12 +161,14 @@ impl PeerStatus {
             withheld: Vec::new(),
             end_of_rib: Vec::new(),
             accepted_prefixes: 0,
+            accepted_by_family: [Family::IPV4_UNICAST, Family::IPV6_UNICAST].map(|it| (it, 0)),
             retained: Vec::new(),
             epoch: 0,
             retained_until: None,
             administratively_down: false,
             graceful_shutdown: false,
             bfd: None,
+            counters: Arc::default(),
             settings: Arc::new(settings.clone()),
             local_as: settings.own_as(local_as),
             drops_before: None,

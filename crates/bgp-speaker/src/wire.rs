@@ -13,8 +13,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::PeerKey;
+use crate::counters::Boundaries;
 use crate::tap::{Direction, Ends, Taps};
+use crate::{PeerCounters, PeerKey};
 
 /// An open connection. One over which nothing goes has no memory for octets.
 #[derive(Debug)]
@@ -22,6 +23,9 @@ pub(crate) struct Wire {
     stream: TcpStream,
     ends: Ends,
     taps: Arc<Taps>,
+    counters: Arc<PeerCounters>,
+    received_messages: Boundaries,
+    sent_messages: Boundaries,
     /// Octets received and not yet taken by the state machine: less than one
     /// whole message after each of its turns.
     pub(crate) received: BytesMut,
@@ -44,7 +48,12 @@ pub(crate) enum Flushed {
 
 impl Wire {
     /// A connection with `peer`, of which those who listen hear.
-    pub(crate) fn new(stream: TcpStream, peer: PeerKey, taps: Arc<Taps>) -> io::Result<Self> {
+    pub(crate) fn new(
+        stream: TcpStream,
+        peer: PeerKey,
+        taps: Arc<Taps>,
+        counters: Arc<PeerCounters>,
+    ) -> io::Result<Self> {
         Ok(Self {
             ends: Ends {
                 peer,
@@ -52,6 +61,9 @@ impl Wire {
                 remote: canonical(stream.peer_addr()?),
             },
             taps,
+            counters,
+            received_messages: Boundaries::default(),
+            sent_messages: Boundaries::default(),
             stream,
             received: BytesMut::new(),
             unsent: BytesMut::new(),
@@ -105,6 +117,8 @@ impl Wire {
             Ok(_) => {
                 let octets = self.received.get(before..).unwrap_or_default();
                 self.taps.show(&self.ends, Direction::Received, octets);
+                let counts = self.counters.received();
+                self.received_messages.count(octets, counts);
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -142,6 +156,7 @@ impl Wire {
             Ok(octets) => {
                 let taken = self.unsent.get(..octets).unwrap_or_default();
                 self.taps.show(&self.ends, Direction::Sent, taken);
+                self.sent_messages.count(taken, self.counters.sent());
                 self.unsent.advance(octets);
                 self.written += octets as u64;
                 Ok(Flushed::Some)
@@ -161,10 +176,13 @@ impl Wire {
             mut unsent,
             taps,
             ends,
+            counters,
+            mut sent_messages,
             ..
         } = self;
         if !unsent.is_empty() {
             taps.show(&ends, Direction::Sent, &unsent);
+            sent_messages.count(&unsent, counters.sent());
         }
         let farewell = async move {
             stream.write_all_buf(&mut unsent).await?;
@@ -216,7 +234,7 @@ mod tests {
 
     fn of(stream: TcpStream) -> Wire {
         let peer = PeerKey::new(stream.peer_addr().unwrap().ip(), None);
-        Wire::new(stream, peer, Arc::default()).unwrap()
+        Wire::new(stream, peer, Arc::default(), Arc::default()).unwrap()
     }
 
     #[tokio::test]

@@ -57,7 +57,7 @@ pub use address::{UnusableAddress, check_service_address};
 pub use announcements::{Announcements, Change};
 pub use pool::{
     AddressFamily, AddressPool, AddressRange, Ask, Lease, LeaseError, Leases, PoolError, PoolScope,
-    Pools, RangeError,
+    PoolUsage, Pools, RangeError,
 };
 pub use service::{
     Announcement, Delivery, Drain, EndpointFacts, Health, NotServing, Reason, ServiceFacts,

@@ -11,8 +11,8 @@
 //! # What it does not do
 //!
 //! It decides nothing, and keeps nothing but the last events (`EventLog`): every other
-//! answer is made of what the program has when it is asked. It serves nothing but unix
-//! sockets.
+//! answer is made of what the program has when it is asked. Over TCP it serves what may
+//! be read, and nothing that changes anything.
 //!
 //! # The contract
 //!
@@ -64,8 +64,9 @@ pub use events::{EVENTS, EventLog, EventPage};
 pub use schema::schema;
 #[cfg(feature = "serve")]
 pub use serve::{
-    CONNECTIONS, Drained, Gone, Refused, RouteFilter, Rows, Source, Steering, host_name, reloading,
-    router, serve, steering,
+    AddressError, CONNECTIONS, Drained, Gone, Latency, Measures, PoolUse, Refused, RouteFilter,
+    Rows, Source, StatusAddress, Steering, host_name, reading, reloading, router, serve, serve_tcp,
+    steering,
 };
 #[cfg(feature = "serve")]
 pub use speaker::{

@@ -5,8 +5,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::model::{
-    AdvertisedRoutes, Diff, Done, Event, Explanation, Findings, LearnedRoutes, Peers, Refusal,
-    Services, Status, VERSION,
+    AdvertisedRoutes, Diff, Done, Event, Explanation, Findings, LearnedRoutes, Peers, Readiness,
+    Refusal, Services, Status, VERSION,
 };
 
 /// One document (JSON Schema 2020-12): what every path answers, by path, with
@@ -25,6 +25,7 @@ pub fn schema() -> Value {
         "/v1/routes/advertised": of::<AdvertisedRoutes>(&mut generator),
         "/v1/diff": of::<Diff>(&mut generator),
         "done": of::<Done>(&mut generator),
+        "/readyz": of::<Readiness>(&mut generator),
         "refusal": of::<Refusal>(&mut generator),
     });
     json!({

@@ -14,6 +14,7 @@ pub(crate) mod interop;
 mod load;
 mod lossless;
 pub(crate) mod matrix;
+mod metrics;
 mod misconfigured;
 mod options;
 mod outages;

@@ -8,7 +8,7 @@ use crate::cmd::Cmd;
 use crate::wait::secs;
 
 /// Tests that need the plugin's binary and nothing else.
-pub(super) const CASES: [(&str, ProgramCase); 8] = [
+pub(super) const CASES: [(&str, ProgramCase); 10] = [
     ("missing_peer_address_is_named", |a| {
         refuses(a, "PEER_ADDRESS", "")
     }),
@@ -29,6 +29,12 @@ pub(super) const CASES: [(&str, ProgramCase); 8] = [
     }),
     ("unparsable_router_port_is_refused", |a| {
         refuses(a, "ROUTER_PORT", "bgp")
+    }),
+    ("a_status_port_for_everybody_takes_a_second_word", |a| {
+        refuses(a, "STATUS_LISTEN", "0.0.0.0:9179")
+    }),
+    ("unknown_log_formats_are_refused", |a| {
+        refuses(a, "LOG_FORMAT", "xml")
     }),
     ("pools_that_overlap_are_refused", |a| {
         refuses(a, "POOLS", "web=10.0.0.0/24;db=10.0.0.7")

@@ -187,10 +187,10 @@ pub(crate) fn socket(host: &Host) -> Result<PathBuf> {
 }
 
 /// While this lives, the kernel resets every connection of a host to a router.
-struct Cut<'a>(&'a Host);
+pub(super) struct Cut<'a>(&'a Host);
 
 impl<'a> Cut<'a> {
-    fn new(host: &'a Host) -> Result<Self> {
+    pub(super) fn new(host: &'a Host) -> Result<Self> {
         let cut = Self(host);
         cut.rule("-I")?;
         Ok(cut)

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::tally::Tally;
 use super::{
-    cases, crash, disk, full_name, lossless, options, outages, pools, refusals, security, several,
-    socket, status, versions,
+    cases, crash, disk, full_name, lossless, metrics, options, outages, pools, refusals, security,
+    several, socket, status, versions,
 };
 use crate::artifacts::{self, Artifacts};
 use crate::lab::engine::{Engine, EngineKind, Version};
@@ -137,6 +137,7 @@ pub(super) fn of_machine() -> Vec<Suite> {
             tests.extend(of(&status::CASES));
             tests.extend(of(&super::steering::CASES));
             tests.extend(of(&super::page::CASES));
+            tests.extend(of(&metrics::CASES));
             tests.extend(of(security::ONE_ROUTER));
             tests.extend(of(options::ANNOUNCED));
         }

@@ -11,6 +11,7 @@ use docker_plugin_api::PluginError;
 use healthwatch::Network;
 use ipnet::IpNet;
 use lb_plan::{AddressFamily, Ask, Lease, LeaseError, Leases, PoolScope, Pools};
+use lb_status::PoolUse;
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -64,6 +65,20 @@ impl Addresses {
     /// What is to be remembered beside the networks.
     pub(super) fn requests(&self) -> BTreeMap<IpAddr, u32> {
         self.leases.requests()
+    }
+
+    /// How full the pools are, by family.
+    pub(super) fn pools_in_use(&self) -> impl Iterator<Item = PoolUse> {
+        // Whatever has 2^53 addresses or more is never nearly full.
+        self.leases.usage().map(|usage| PoolUse {
+            pool: usage.pool.to_owned(),
+            family: match usage.family {
+                AddressFamily::V4 => "ipv4",
+                AddressFamily::V6 => "ipv6",
+            },
+            total: usage.size as f64,
+            used: usage.used as f64,
+        })
     }
 
     /// A network has these addresses now.

@@ -45,6 +45,7 @@ use tracing::info;
 use crate::datapath::Spread;
 use crate::facts::Containers;
 use crate::instance::Instance;
+use crate::latency::Stopwatch;
 use crate::numbers::Numbers;
 use crate::options::Site;
 use crate::plumber::Plumber;
@@ -108,6 +109,7 @@ pub(crate) struct Effects {
     pub(crate) stopper: Stopper,
     /// What others may read of what happens.
     pub(crate) events: EventLog,
+    pub(crate) stopwatch: Stopwatch,
     /// How the kernel spreads flows over several containers.
     pub(crate) spread: Spread,
     /// It spreads by addresses alone, and nobody was told yet.

@@ -47,6 +47,8 @@ pub(super) struct Network {
     pub(super) damper: Damper,
     /// The version of the table that holds the last withdrawal.
     pub(super) withdrawn: Option<bgp_speaker::RibVersion>,
+    /// When the news came that it is brought to now.
+    pub(super) heard: Option<Instant>,
     /// Why it is, or is not, announced; for the log.
     pub(super) reason: Reason,
     /// Since when it stands where it does.
@@ -98,6 +100,7 @@ impl Network {
             broken: false,
             damper: Damper::default(),
             withdrawn: None,
+            heard: None,
             reason: Reason::NoEndpoint,
             standing: Standing::new(),
         }

@@ -106,8 +106,12 @@ impl Controller {
             .iter()
             .filter_map(|endpoint| self.network_of.get(endpoint).cloned())
             .collect();
-        for network in networks {
-            self.settle(&network);
+        let now = Instant::now();
+        for id in networks {
+            if let Some(network) = self.networks.get_mut(&id) {
+                network.heard.get_or_insert(now);
+            }
+            self.settle(&id);
         }
     }
 

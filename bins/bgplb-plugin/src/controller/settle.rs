@@ -47,7 +47,10 @@ impl Controller {
                 // It stays until Docker has told everything.
                 Step::StopDelivering if network.taken_over && !self.told_everything => return,
                 Step::StopDelivering => self.stop_delivering(id),
-                Step::Rest => return,
+                Step::Rest => {
+                    network.heard = None;
+                    return;
+                }
             }
         }
     }
@@ -155,11 +158,22 @@ impl Controller {
         let full = full.filter_map(|(endpoint, _)| record.endpoints.get(endpoint));
         let prefixes = full.flat_map(|endpoint| datapath::prefixes(record, endpoint));
         let routes = prefixes.map(|prefix| (prefix, route.clone())).collect();
-        self.set_announced(Source::Service(id.to_owned()), routes);
+        let version = self.set_announced(Source::Service(id.to_owned()), routes);
+        self.measure(id, version, false);
+    }
+
+    /// Has measured how long what was heard takes to the wire as this version.
+    fn measure(&mut self, id: &str, version: Option<RibVersion>, withdrawal: bool) {
+        let network = self.networks.get_mut(id);
+        let heard = network.and_then(|network| network.heard.take());
+        if let (Some(heard), Some(version)) = (heard, version) {
+            self.effects.stopwatch.note(heard, version, withdrawal);
+        }
     }
 
     fn withdraw(&mut self, id: &str) {
         let version = self.set_announced(Source::Service(id.to_owned()), BTreeMap::new());
+        self.measure(id, version, true);
         let now = Instant::now();
         let Some(network) = self.networks.get_mut(id) else {
             return;

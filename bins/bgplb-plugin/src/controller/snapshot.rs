@@ -6,7 +6,10 @@ use std::time::{Instant, SystemTime};
 
 use ipnet::IpNet;
 use lb_plan::{Drain, Health, NotServing};
-use lb_status::model::{self, DrainScope, DrainStage, Service, ServiceState, Warning, seconds};
+use lb_status::PoolUse;
+use lb_status::model::{
+    self, DrainScope, DrainStage, Missing, Service, ServiceState, Warning, seconds,
+};
 
 use super::network::{Network, Source};
 use super::{Controller, Timer};
@@ -57,6 +60,30 @@ impl Controller {
             maintenance: self.maintenance,
             warnings: warnings.collect(),
         }
+    }
+
+    /// What is missing for the services to be what Docker says they should be.
+    pub(crate) fn missing(&self) -> Vec<Missing> {
+        let mut missing = Vec::new();
+        if !self.told_everything {
+            let text = "Docker has not told yet which containers there are and how they are";
+            missing.push(Missing::new("first-verdicts", text));
+        }
+        let networks = self.networks.values();
+        let waiting = networks.filter(|it| it.standing.state == ServiceState::Undelivered);
+        match waiting.count() {
+            0 => {}
+            count => {
+                let text = format!("the kernel does not deliver yet to networks: {count}");
+                missing.push(Missing::new("data-path", text));
+            }
+        }
+        missing
+    }
+
+    /// How full the pools are.
+    pub(crate) fn pools_in_use(&self) -> Vec<PoolUse> {
+        self.addresses.pools_in_use().collect()
     }
 
     /// The services of the next few networks behind `after`.
@@ -120,6 +147,7 @@ impl Controller {
         };
         let mut service = Service::new(prefix, named, state, reason);
         service.since = seconds(standing.since);
+        service.changes = standing.changes;
         service.reason_since = seconds(standing.reason_since);
         service.explanation = explanation;
         service.containers = holders

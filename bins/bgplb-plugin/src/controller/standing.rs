@@ -13,6 +13,8 @@ use super::network::Network;
 pub(super) struct Standing {
     pub(super) state: ServiceState,
     pub(super) since: SystemTime,
+    /// How often that changed.
+    pub(super) changes: u64,
     pub(super) reason: model::Reason,
     pub(super) reason_since: SystemTime,
 }
@@ -24,6 +26,7 @@ impl Standing {
         Self {
             state: ServiceState::Withheld,
             since: now,
+            changes: 0,
             reason: model::Reason::NoEndpoint,
             reason_since: now,
         }
@@ -106,6 +109,7 @@ impl Controller {
         let before = *standing;
         if standing.state != state {
             (standing.state, standing.since) = (state, now);
+            standing.changes += 1;
         }
         if standing.reason != reason {
             (standing.reason, standing.reason_since) = (reason, now);

@@ -226,3 +226,18 @@ fn pools_leave_out_the_addresses_of_the_session() {
     let settings = read(&[("POOLS", "web=192.168.0.30-192.168.0.49")]).unwrap();
     assert_eq!(settings.pools.iter().count(), 1);
 }
+
+#[test]
+fn a_status_port_for_everybody_takes_a_second_word() {
+    let listen = |text| read(&[("STATUS_LISTEN", text)]).map(|it| it.status_listen);
+    assert_eq!(listen("").unwrap(), None);
+    for (text, address) in [
+        ("127.0.0.1:9179", "127.0.0.1:9179"),
+        ("0.0.0.0:9179 exposed", "0.0.0.0:9179"),
+    ] {
+        assert_eq!(listen(text).unwrap().unwrap().to_string(), address);
+    }
+    let refused = listen("0.0.0.0:9179").unwrap_err().to_string();
+    assert!(refused.starts_with("STATUS_LISTEN: 0.0.0.0:9179 can be reached from other hosts"));
+    assert!(refused.ends_with("write `0.0.0.0:9179 exposed` if that is meant"));
+}

@@ -37,6 +37,7 @@ install = true
 
 [control]
 socket = "/run/speaker/control.sock"
+status-listen = "[::1]:9179"
 "#;
 
 fn load(text: &str) -> Result<Config, Unusable> {
@@ -87,6 +88,8 @@ fn every_key_arrives() {
     assert_eq!(config.kernel, Some(place));
     let socket = Path::new("/run/speaker/control.sock");
     assert_eq!(config.control.as_deref(), Some(socket));
+    let listen = config.status_listen.as_ref().unwrap();
+    assert_eq!(listen.to_string(), "[::1]:9179");
 }
 
 #[test]
@@ -236,6 +239,10 @@ fn a_change_of_what_only_a_start_can_change_is_named() {
     assert_eq!(
         restart(&with("install = true", "metric = 31")),
         Some("[kernel]")
+    );
+    assert_eq!(
+        restart(&with("[::1]:9179", "[::1]:9180")),
+        Some("[control]")
     );
 }
 

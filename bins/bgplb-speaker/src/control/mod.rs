@@ -11,12 +11,14 @@ mod steering;
 
 use std::future::pending;
 use std::io;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::post;
 use bgp_speaker::SpeakerHandle;
+use lb_status::StatusAddress;
 use tracing::{info, warn};
 
 pub(crate) use self::reload::Done;
@@ -67,6 +69,37 @@ impl Control {
         let router = lb_status::router(source).merge(actions);
         let router = router.merge(lb_status::steering(steering));
         lb_status::serve(self.socket.into_listener(), router, pending()).await
+    }
+}
+
+/// Where the status is read over TCP, which listens already.
+#[derive(Debug)]
+pub(crate) struct StatusDoor {
+    socket: TcpListener,
+    address: StatusAddress,
+}
+
+impl StatusDoor {
+    /// Listens where that is wanted.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be done.
+    pub(crate) fn open(wanted: Option<&StatusAddress>) -> io::Result<Option<Self>> {
+        let Some(address) = wanted.cloned() else {
+            return Ok(None);
+        };
+        let socket = address.bind().map_err(|error| {
+            io::Error::new(error.kind(), format!("status-listen {address}: {error}"))
+        })?;
+        info!(%address, "status served over TCP");
+        Ok(Some(Self { socket, address }))
+    }
+
+    /// Answers for as long as it is polled.
+    pub(crate) async fn serve(self, source: SpeakerSource) -> io::Result<()> {
+        let router = lb_status::reading(source);
+        lb_status::serve_tcp(self.socket, self.address, router, pending()).await
     }
 }
 

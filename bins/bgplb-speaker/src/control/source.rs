@@ -1,14 +1,17 @@
 //! What the speaker says of itself.
 
+use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use bgp_speaker::{SpeakerConfig, SpeakerHandle, Tap};
 use lb_status::model::{
     AdvertisedRoute, Configuration, Findings, Host, LearnedRoute, Peers, Program, Status, seconds,
 };
-use lb_status::{Advertised, EventLog, Learned, Refused, RouteFilter, Rows, Source};
+use lb_status::{Advertised, EventLog, Learned, Measures, Refused, RouteFilter, Rows, Source};
 use tokio::sync::watch;
 
 use crate::reload::Running;
@@ -25,6 +28,8 @@ pub(crate) struct SpeakerSource {
     /// When the configuration was read last.
     loaded: watch::Receiver<SystemTime>,
     held: watch::Receiver<Held>,
+    /// How many learned routes are in the kernel, if any are to be.
+    installed: Option<Arc<AtomicU64>>,
 }
 
 impl SpeakerSource {
@@ -43,7 +48,20 @@ impl SpeakerSource {
             file,
             loaded: running.read.subscribe(),
             held: running.held.subscribe(),
+            installed: None,
         }
+    }
+
+    /// The same with where learned routes in the kernel are counted.
+    pub(crate) fn with_installed(self, installed: Option<Arc<AtomicU64>>) -> Self {
+        Self { installed, ..self }
+    }
+
+    /// Whether the file was written after it was read; `None` if it can't be
+    /// looked at.
+    fn is_stale(&self) -> Option<bool> {
+        let written = fs::metadata(&self.file).and_then(|it| it.modified()).ok()?;
+        Some(written > *self.loaded.borrow())
     }
 
     pub(super) const fn speaker(&self) -> &SpeakerHandle {
@@ -71,6 +89,14 @@ impl Source for SpeakerSource {
     async fn findings(&self) -> Result<Findings, Refused> {
         let found = lb_status::diagnose(&self.speaker, &self.program.name).await;
         Ok(Findings::new(found))
+    }
+
+    async fn measures(&self) -> Result<Measures, Refused> {
+        let mut measures = Measures::default();
+        let installed = self.installed.as_ref();
+        measures.routes_installed = installed.map(|count| count.load(Ordering::Relaxed));
+        measures.configuration_stale = self.is_stale();
+        Ok(measures)
     }
 
     fn covering(&self, address: IpAddr) -> Option<AdvertisedRoute> {

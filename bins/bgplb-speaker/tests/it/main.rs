@@ -5,6 +5,7 @@ mod commands;
 mod control;
 mod decode;
 mod kernel;
+mod metrics;
 mod monitor;
 mod program;
 mod reload;

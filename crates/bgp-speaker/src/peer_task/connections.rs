@@ -73,7 +73,7 @@ impl PeerTask {
 
     fn new_wire(&self, stream: TcpStream) -> io::Result<Wire> {
         let taps = Arc::clone(&self.shared.taps);
-        Wire::new(stream, self.settings.key(), taps)
+        Wire::new(stream, self.settings.key(), taps, self.counters())
     }
 
     pub(super) fn read(&mut self, now: Instant, connection: Connection, ready: io::Result<()>) {

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use super::PeerTask;
 use crate::adj_rib_out::SessionFacts;
 use crate::session::Session;
-use crate::{PeerError, PeerNews, Trouble};
+use crate::{PeerCounters, PeerError, PeerNews, ResetReason, Trouble};
 
 impl PeerTask {
     /// What the machine reports: the session's life, its routes, and status.
@@ -123,6 +123,14 @@ impl PeerTask {
         session.set_shutting_down(self.shutting_down());
         session.resolve_next_hops(&Arc::clone(&self.local_addresses.borrow()));
         self.session = Some(session);
+        self.counters().note_established();
+    }
+
+    /// Where what this peer does is counted.
+    pub(super) fn counters(&self) -> Arc<PeerCounters> {
+        let statuses = self.shared.statuses.borrow();
+        let status = statuses.get(self.index);
+        status.map_or_else(Arc::default, |status| Arc::clone(&status.counters))
     }
 
     /// The session is over: without [`Event::RoutesRetained`] before this its
@@ -131,6 +139,7 @@ impl PeerTask {
         let retained = std::mem::take(&mut self.retained);
         let ended = self.session.take();
         if ended.is_some() {
+            self.counters().note_reset(ResetReason::of(reason));
             let news = PeerNews::Down(reason.to_string());
             self.shared.news.tell(&self.settings.key(), news);
         }
@@ -194,6 +203,9 @@ impl PeerTask {
         let accepted = self.adj_rib_in.len();
         self.shared.statuses.send_if_modified(|all| {
             all.get_mut(self.index).is_some_and(|status| {
+                for (family, count) in &mut status.accepted_by_family {
+                    *count = self.adj_rib_in.len_of(*family);
+                }
                 std::mem::replace(&mut status.accepted_prefixes, accepted) != accepted
             })
         })

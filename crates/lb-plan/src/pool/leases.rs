@@ -27,6 +27,20 @@ struct Holders {
     missing: Option<Instant>,
 }
 
+/// How full a pool is, in one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolUsage<'a> {
+    /// The pool's name.
+    pub pool: &'a str,
+    /// The family.
+    pub family: AddressFamily,
+    /// How many addresses it has.
+    pub size: u128,
+    /// How many of them are in use.
+    pub used: usize,
+}
+
 /// What moves in a pool.
 #[derive(Debug, Default)]
 struct Ledger {
@@ -301,6 +315,20 @@ impl Leases {
                 used: self.used(pool, family),
             }),
         }
+    }
+
+    /// How full the pools are, for each family they have addresses of.
+    pub fn usage(&self) -> impl Iterator<Item = PoolUsage<'_>> {
+        let families = [AddressFamily::V4, AddressFamily::V6];
+        let each = self.pools.iter().flat_map(move |pool| {
+            families.map(|family| PoolUsage {
+                pool: pool.name(),
+                family,
+                size: pool.size(family),
+                used: self.used(pool, family),
+            })
+        });
+        each.filter(|usage| usage.size > 0)
     }
 
     fn used(&self, pool: &AddressPool, family: AddressFamily) -> usize {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 pub use ask::{Ask, Lease, LeaseError, PoolScope};
-pub use leases::Leases;
+pub use leases::{Leases, PoolUsage};
 pub use range::{AddressFamily, AddressRange, RangeError};
 
 /// A named pool of service addresses.

@@ -58,6 +58,8 @@ fn peer(last: u8, families: &[&str]) -> Peer {
         administratively_down: false,
         graceful_shutdown: false,
         accepted_prefixes: 0,
+        accepted_by_family: Default::default(),
+        counters: Default::default(),
         end_of_rib: Vec::new(),
         withheld: Vec::new(),
         last_error: None,

@@ -6,10 +6,12 @@
 
 mod bfd;
 mod container;
+mod counters;
 mod event;
 mod explain;
 mod finding;
 mod peer;
+mod readiness;
 mod route;
 mod service;
 mod status;
@@ -17,10 +19,12 @@ mod steering;
 
 pub use bfd::{BfdDown, BfdRemote, BfdSession, BfdState};
 pub use container::{Container, Drain, DrainScope, DrainStage, Health, Share};
+pub use counters::PeerCounters;
 pub use event::{Event, EventKind};
 pub use explain::{Explanation, Gate, GateName, Verdict};
 pub use finding::{Finding, Findings, Severity};
 pub use peer::{Fault, Peer, PeerState, Peers, Session, Withheld};
+pub use readiness::{Missing, Readiness};
 pub use route::{
     AdvertisedRoute, AdvertisedRoutes, Aggregator, Attributes, LearnedRoute, LearnedRoutes,
     OtherAttribute,

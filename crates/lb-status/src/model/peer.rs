@@ -1,10 +1,11 @@
 //! BGP peers.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BfdSession, VERSION};
+use super::{BfdSession, PeerCounters, VERSION};
 
 /// The answer to `/v1/peers`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +61,9 @@ pub struct Peer {
     pub graceful_shutdown: bool,
     /// Prefixes that a route of it is held for.
     pub accepted_prefixes: u64,
+    /// The same by family.
+    #[serde(default)]
+    pub accepted_by_family: BTreeMap<String, u64>,
     /// Families whose first transfer it has ended (RFC 4724).
     pub end_of_rib: Vec<String>,
     /// Negotiated families it is told nothing of.
@@ -68,6 +72,9 @@ pub struct Peer {
     pub last_error: Option<Fault>,
     /// What was agreed on; `null` but while Established.
     pub session: Option<Session>,
+    /// What went over its connections, and how its sessions ended.
+    #[serde(default)]
+    pub counters: PeerCounters,
     /// The BFD session; `null` without one.
     pub bfd: Option<BfdSession>,
 }

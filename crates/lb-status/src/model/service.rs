@@ -31,6 +31,9 @@ pub struct Service {
     pub state: ServiceState,
     /// Since when, in seconds since 1970.
     pub since: u64,
+    /// How often that changed since the program was started.
+    #[serde(default)]
+    pub changes: u64,
     /// Why.
     pub reason: Reason,
     /// Since when for that reason, in seconds since 1970.
@@ -57,6 +60,7 @@ impl Service {
             network,
             state,
             since: 0,
+            changes: 0,
             reason,
             reason_since: 0,
             explanation: String::new(),

@@ -1,5 +1,6 @@
 //! The page of a program of which everything is known.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -9,8 +10,9 @@ use super::view::{Part, SHOWN, View};
 use super::{document, words};
 use crate::model::{
     AdvertisedRoute, Attributes, Configuration, Container, Docker, Event, EventKind, Fault,
-    Finding, Health, Host, LearnedRoute, Network, Peer, PeerCounts, PeerState, Program, Reason,
-    RouteCounts, Service, ServiceCounts, ServiceState, Session, Severity, Share, Status,
+    Finding, Health, Host, LearnedRoute, Network, Peer, PeerCounters, PeerCounts, PeerState,
+    Program, Reason, RouteCounts, Service, ServiceCounts, ServiceState, Session, Severity, Share,
+    Status,
 };
 
 const NOW: u64 = 1_795_313_745;
@@ -41,6 +43,7 @@ fn peer(address: &str, state: PeerState) -> Peer {
         administratively_down: false,
         graceful_shutdown: false,
         accepted_prefixes: u64::from(up),
+        accepted_by_family: BTreeMap::new(),
         end_of_rib: Vec::new(),
         withheld: Vec::new(),
         last_error: (!up).then(|| Fault {
@@ -56,6 +59,7 @@ fn peer(address: &str, state: PeerState) -> Peer {
             capabilities: Vec::new(),
         }),
         bfd: None,
+        counters: PeerCounters::default(),
     }
 }
 

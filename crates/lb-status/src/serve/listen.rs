@@ -10,11 +10,15 @@ use guarded_socket::GuardedListener;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
+
+use super::address::StatusAddress;
+use super::names::guarded;
 
 /// How many connections are served at once; further ones wait.
 pub const CONNECTIONS: usize = 32;
@@ -25,6 +29,9 @@ const HEAD: Duration = Duration::from_secs(10);
 /// How long one question may take, its answer included: a reader that stopped
 /// reading gives up its place.
 const WHOLE: Duration = Duration::from_secs(3600);
+
+/// The same over TCP, where readers are programs that come again.
+const WHOLE_TCP: Duration = Duration::from_secs(60);
 
 /// How long nothing is accepted after that has failed.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -46,43 +53,94 @@ pub async fn serve(
     let (socket, _file) = listener.into_parts();
     socket.set_nonblocking(true)?;
     let socket = UnixListener::from_std(socket)?;
-    let mut connections = JoinSet::new();
-    let accepting = async {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
-        loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
-            };
-            match socket.accept().await {
-                Ok((stream, _)) => {
-                    while connections.try_join_next().is_some() {}
-                    let router = router.clone();
-                    connections.spawn(async move {
-                        connection(stream, router).await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    warn!(%error, "status connection not accepted");
-                    sleep(PAUSE).await;
-                }
-            }
-        }
-    };
+    until(shutdown, accepting(socket, router, WHOLE)).await;
+    Ok(())
+}
+
+/// The same on a socket that listens on `address`. Who asks has to call this
+/// host by a name of it.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_tcp(
+    socket: std::net::TcpListener,
+    address: StatusAddress,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    let socket = TcpListener::from_std(socket)?;
+    let router = guarded(router, &address);
+    until(shutdown, accepting(socket, router, WHOLE_TCP)).await;
+    Ok(())
+}
+
+async fn until(shutdown: impl Future<Output = ()>, accepting: impl Future<Output = ()>) {
     tokio::select! {
         () = shutdown => {}
         () = accepting => {}
     }
-    Ok(())
 }
 
-async fn connection(stream: UnixStream, router: Router) {
+/// A socket that connections come from.
+trait Accept {
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        Ok(Self::accept(self).await?.0)
+    }
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        Ok(Self::accept(self).await?.0)
+    }
+}
+
+/// Serves what comes from `socket`, until it is dropped.
+async fn accepting(socket: impl Accept, router: Router, whole: Duration) {
+    let mut connections = JoinSet::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        match socket.accept().await {
+            Ok(stream) => {
+                while connections.try_join_next().is_some() {}
+                let router = router.clone();
+                connections.spawn(async move {
+                    connection(stream, router, whole).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                warn!(%error, "status connection not accepted");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection<S>(stream: S, router: Router, whole: Duration)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    match timeout(WHOLE, connection).await {
+    match timeout(whole, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!(%error, "status connection broken"),
         Err(_) => debug!("status connection took too long"),

@@ -1,10 +1,14 @@
 //! The server: what a program says of itself, as JSON over HTTP on a unix
 //! socket.
 
+mod address;
 mod capture;
 mod events;
+mod health;
 mod host;
 mod listen;
+mod metrics;
+mod names;
 mod refused;
 mod steering;
 mod table;
@@ -25,12 +29,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::EventLog;
 use crate::explain::Facts;
-use crate::model::{AdvertisedRoute, Explanation, Findings, LearnedRoute, Peers, Service, Status};
+use crate::model::{
+    AdvertisedRoute, Explanation, Findings, LearnedRoute, Missing, Peers, Service, Status,
+};
 use crate::speaker::PEER_WARNINGS;
 
+pub use address::{AddressError, StatusAddress};
 use capture::CaptureBody;
 pub use host::host_name;
-pub use listen::{CONNECTIONS, serve};
+pub use listen::{CONNECTIONS, serve, serve_tcp};
+pub use metrics::{Latency, Measures, PoolUse};
 pub use refused::Refused;
 pub use steering::{Drained, Steering, reloading, steering};
 use table::TableBody;
@@ -48,6 +56,16 @@ pub trait Source: Clone + Send + Sync + 'static {
 
     /// What has happened of late.
     fn events(&self) -> &EventLog;
+
+    /// What it measures beside its status, for `/metrics`.
+    fn measures(&self) -> impl Future<Output = Result<Measures, Refused>> + Send {
+        std::future::ready(Ok(Measures::default()))
+    }
+
+    /// What it lacks, apart from peers, to do what it is there for.
+    fn missing(&self) -> impl Future<Output = Result<Vec<Missing>, Refused>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
 
     /// What goes over its connections from now on: with one peer, or with all.
     ///
@@ -138,12 +156,24 @@ impl RouteFilter {
 /// Answers to what is asked of `source`; a path that is not known is refused.
 /// Programs add what they alone can do.
 pub fn router<S: Source>(source: S) -> Router {
+    let monitor = Router::new()
+        .route("/v1/monitor", get(monitor::<S>))
+        .with_state(source.clone());
+    reading(source).merge(monitor)
+}
+
+/// The same, and the page for people, as far as it may be read by whoever reaches
+/// a port of this host: nothing of what peers say, and nothing that changes
+/// anything.
+pub fn reading<S: Source>(source: S) -> Router {
     Router::new()
+        .route("/metrics", get(metrics::metrics::<S>))
+        .route("/healthz", get(health::healthy))
+        .route("/readyz", get(health::ready::<S>))
         .route("/v1/status", get(status::<S>))
         .route("/v1/peers", get(peers::<S>))
         .route("/v1/doctor", get(doctor::<S>))
         .route("/v1/events", get(events::events::<S>))
-        .route("/v1/monitor", get(monitor::<S>))
         .route("/v1/services", get(services::<S>))
         .route("/v1/explain", get(explain::<S>))
         .route("/v1/routes/learned", get(learned::<S>))
@@ -265,5 +295,7 @@ fn streamed(name: &'static str, rows: impl Rows) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
+#[cfg(test)]
+mod tcp_tests;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,11 @@ impl Refused {
         Self::new(StatusCode::BAD_REQUEST, error)
     }
 
+    /// Who asks so gets no answer.
+    pub(super) fn forbidden(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, error)
+    }
+
     /// What is meant is not there.
     pub fn not_found(error: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, error)

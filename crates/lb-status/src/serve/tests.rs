@@ -47,7 +47,8 @@ impl Rows for Count {
     }
 }
 
-struct Broken<T>(std::marker::PhantomData<T>);
+/// A table that breaks off at once.
+pub(super) struct Broken<T>(pub(super) std::marker::PhantomData<T>);
 
 impl<T: serde::Serialize + Send + Unpin + 'static> Rows for Broken<T> {
     type Row = T;
@@ -126,7 +127,8 @@ impl super::Steering for Obedient {
     }
 }
 
-struct Running {
+/// A server on a socket of its own.
+pub(super) struct Running {
     path: PathBuf,
     events: EventLog,
     read: Arc<AtomicUsize>,
@@ -136,29 +138,36 @@ struct Running {
 
 impl Running {
     fn start(name: &str, services: Option<usize>) -> Self {
-        let name = format!("lb-status-{name}-{}.sock", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let listener = guarded_socket::bind(&path, 0o600).unwrap();
         let read = Arc::new(AtomicUsize::new(0));
         let events = EventLog::default();
-        let steering = super::steering(Obedient);
         let source = Fake {
             services,
             read: Arc::clone(&read),
             events: events.clone(),
         };
+        Self {
+            events,
+            read,
+            ..Self::of(name, source)
+        }
+    }
+
+    pub(super) fn of(name: &str, source: impl Source) -> Self {
+        let name = format!("lb-status-{name}-{}.sock", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let listener = guarded_socket::bind(&path, 0o600).unwrap();
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(super::serve(
             listener,
-            super::router(source).merge(steering),
+            super::router(source).merge(super::steering(Obedient)),
             async {
                 let _ = stopped.await;
             },
         ));
         Self {
             path,
-            events,
-            read,
+            events: EventLog::default(),
+            read: Arc::default(),
             stop,
             ended,
         }
@@ -175,21 +184,22 @@ impl Running {
         stream
     }
 
-    async fn ask(&self, path: &str) -> String {
+    pub(super) async fn ask(&self, path: &str) -> String {
         let mut answer = String::new();
         let mut stream = self.begin(path).await;
         stream.read_to_string(&mut answer).await.unwrap();
         answer
     }
 
-    async fn end(self) {
+    pub(super) async fn end(self) {
         self.stop.send(()).unwrap();
         self.ended.await.unwrap().unwrap();
         assert!(!self.path.exists(), "the socket's file was left");
     }
 }
 
-fn body(answer: &str) -> &str {
+/// What follows the head.
+pub(super) fn body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").unwrap().1
 }
 
@@ -207,6 +217,7 @@ async fn answers_are_json_and_refusals_too() {
         ("/v1/elsewhere", 404, "no such path"),
         ("/v1/routes/learned?prefix=x", 400, "prefix"),
         ("/v1/routes/advertised?what=x", 400, "what"),
+        ("/metrics", 503, "the program is stopping"),
     ] {
         let answer = running.ask(path).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {code}")), "{answer}");

@@ -1,13 +1,15 @@
 //! Peers of the speaker.
 
+use std::collections::BTreeMap;
+
 use bgp_fsm::State;
-use bgp_speaker::{PeerStatus, RemoteAs, SpeakerHandle};
+use bgp_speaker::{MessageCounts, PeerStatus, RemoteAs, ResetReason, SpeakerHandle};
 use bgp_wire::Asn;
 
 use super::bfd;
 use crate::model::{
-    Fault, Peer, PeerCounts, PeerState, Peers, RouteCounts, Session, Status, Warning, Withheld,
-    seconds,
+    Fault, Peer, PeerCounters, PeerCounts, PeerState, Peers, RouteCounts, Session, Status, Warning,
+    Withheld, seconds,
 };
 
 /// Every peer.
@@ -90,6 +92,7 @@ fn peer(peer: &PeerStatus) -> Peer {
         administratively_down: peer.administratively_down,
         graceful_shutdown: peer.graceful_shutdown,
         accepted_prefixes: count(peer.accepted_prefixes),
+        accepted_by_family: by_family(peer),
         end_of_rib: peer.end_of_rib.iter().map(ToString::to_string).collect(),
         withheld: withheld.collect(),
         last_error: peer.last_error.as_ref().map(|error| Fault {
@@ -97,7 +100,33 @@ fn peer(peer: &PeerStatus) -> Peer {
             text: error.text.clone(),
         }),
         session: session(peer),
+        counters: counters(peer),
         bfd: peer.bfd.as_ref().map(bfd::session),
+    }
+}
+
+fn by_family(peer: &PeerStatus) -> BTreeMap<String, u64> {
+    let families = peer.accepted_by_family.iter();
+    families
+        .map(|(family, prefixes)| (family.to_string(), count(*prefixes)))
+        .collect()
+}
+
+/// Reasons that did not happen are told too: who counts wants to begin at 0.
+fn counters(peer: &PeerStatus) -> PeerCounters {
+    let messages = |counts: &MessageCounts| {
+        let counts = counts.by_type();
+        counts.map(|(word, n)| (word.to_owned(), n)).collect()
+    };
+    let counted = &peer.counters;
+    let resets = counted.resets();
+    let of = |reason| resets.get(&reason).copied().unwrap_or_default();
+    let resets = ResetReason::ALL.map(|reason| (reason.word().to_owned(), of(reason)));
+    PeerCounters {
+        sent: messages(counted.sent()),
+        received: messages(counted.received()),
+        established: counted.established(),
+        resets: resets.into(),
     }
 }
 

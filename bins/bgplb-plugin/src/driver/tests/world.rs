@@ -26,6 +26,7 @@ use crate::controller::{Beginning, Controller, Effects, Handle, Policy};
 use crate::datapath::Spread;
 use crate::instance::Instance;
 use crate::ipam::Ipam;
+use crate::latency::LatencyTask;
 use crate::numbers::Numbers;
 use crate::options::Site;
 use crate::plumber::Plumber;
@@ -163,6 +164,7 @@ impl World {
         let client = DockerClient::new("/nowhere", Duration::from_secs(1));
         let (stops, stopper) = StopperTask::new(client);
         let events = EventLog::default();
+        let (_, stopwatch, _) = LatencyTask::new(speaker.clone());
         let effects = Effects {
             instance: instance(),
             speaker: speaker.clone(),
@@ -170,6 +172,7 @@ impl World {
             store: directory.store(kernel.1.clone()),
             stopper,
             events: events.clone(),
+            stopwatch,
             spread: Spread::Resilient,
             by_address: false,
         };

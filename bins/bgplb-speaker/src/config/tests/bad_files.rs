@@ -427,3 +427,34 @@ fn a_table_in_place_of_a_list_of_them() {
          [[announce]]"
     );
 }
+
+#[test]
+fn a_status_port_for_everybody_takes_a_second_word() {
+    let line = r#"status-listen = "[::1]:9179""#;
+    check(
+        line,
+        r#"status-listen = "[::]:9179""#,
+        expect![
+            "speaker.toml:30:17: control.status-listen: [::]:9179 can be reached from other hosts, and everybody there could read the status: give a loopback address such as 127.0.0.1:9179, or write `[::]:9179 exposed` if that is meant"
+        ],
+    );
+    check(
+        line,
+        r#"status-listen = "9179""#,
+        expect![
+            "speaker.toml:30:17: control.status-listen: 9179 is no address with a port, such as 127.0.0.1:9179 or [::1]:9179"
+        ],
+    );
+    check(
+        line,
+        r#"status-lisen = "[::1]:9179""#,
+        expect![
+            "speaker.toml:30:1: control.status-lisen: unknown key; did you mean status-listen?"
+        ],
+    );
+    check(
+        line,
+        "status-listen = 9179",
+        expect!["speaker.toml:30:17: control.status-listen = 9179: accepted is a text in quotes"],
+    );
+}
