@@ -64,8 +64,10 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     let running = Running::new(handle.clone());
     let source = SpeakerSource::new(&running, &config.speaker, args.config.clone())
         .with_installed(plumber.installed());
-    let at_door = door.map(|door| tokio::spawn(door.serve(source.clone())));
-    let answering = control.map(|control| tokio::spawn(control.serve(source, steering, reloading)));
+    let answered = CancellationToken::new();
+    let at_door = door.map(|door| tokio::spawn(door.serve(source.clone(), answered.clone())));
+    let answering = control
+        .map(|control| tokio::spawn(control.serve(source, steering, reloading, answered.clone())));
 
     // Whatever ends cancels this, so that the other part ends too.
     let stop = CancellationToken::new();
@@ -99,8 +101,10 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     stop_plumber.cancel();
     let plumbed = plumber.await;
     let looked = peer_links.await;
+    // Whoever listened to a session hears its end.
+    answered.cancel();
     for answering in [answering, at_door].into_iter().flatten() {
-        answering.abort();
+        // The program ends either way.
         let _ = answering.await;
     }
     spoken.context("the speaker failed")??;

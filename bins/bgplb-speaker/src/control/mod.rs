@@ -9,7 +9,6 @@ mod socket;
 mod source;
 mod steering;
 
-use std::future::pending;
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -19,6 +18,7 @@ use axum::extract::FromRef;
 use axum::routing::post;
 use bgp_speaker::SpeakerHandle;
 use lb_status::StatusAddress;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub(crate) use self::reload::Done;
@@ -56,19 +56,19 @@ impl Control {
         }))
     }
 
-    /// Answers for as long as it is polled; the socket's file goes when it is
-    /// dropped.
+    /// Answers until `stop` is over; the socket's file goes then.
     pub(crate) async fn serve(
         self,
         source: SpeakerSource,
         steering: SpeakerSteering,
         reload: ReloadHandle,
+        stop: CancellationToken,
     ) -> io::Result<()> {
         let speaker = source.speaker().clone();
         let actions = actions(Access { speaker, reload });
         let router = lb_status::router(source).merge(actions);
         let router = router.merge(lb_status::steering(steering));
-        lb_status::serve(self.socket.into_listener(), router, pending()).await
+        lb_status::serve(self.socket.into_listener(), router, stop.cancelled()).await
     }
 }
 
@@ -96,10 +96,14 @@ impl StatusDoor {
         Ok(Some(Self { socket, address }))
     }
 
-    /// Answers for as long as it is polled.
-    pub(crate) async fn serve(self, source: SpeakerSource) -> io::Result<()> {
+    /// Answers until `stop` is over.
+    pub(crate) async fn serve(
+        self,
+        source: SpeakerSource,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
         let router = lb_status::reading(source);
-        lb_status::serve_tcp(self.socket, self.address, router, pending()).await
+        lb_status::serve_tcp(self.socket, self.address, router, stop.cancelled()).await
     }
 }
 

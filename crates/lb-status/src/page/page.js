@@ -58,16 +58,22 @@ const show = async () => {
 
 const follow = () => {
   const news = new EventSource("latest");
+  let lost;
   news.onopen = () => {
+    clearTimeout(lost);
     live.hidden = false;
     live.className = "";
     live.textContent = "live";
     show();
   };
   news.onmessage = show;
+  // A connection ends after a while, and the browser makes another one.
   news.onerror = () => {
-    live.className = "lost";
-    live.textContent = "not connected";
+    clearTimeout(lost);
+    lost = setTimeout(() => {
+      live.className = "lost";
+      live.textContent = "not connected";
+    }, 3000);
   };
 };
 

@@ -33,11 +33,15 @@ const WHOLE: Duration = Duration::from_secs(3600);
 /// The same over TCP, where readers are programs that come again.
 const WHOLE_TCP: Duration = Duration::from_secs(60);
 
+/// How long answers may take to end after the program did: what a peer said last
+/// is still to be told.
+const LAST: Duration = Duration::from_secs(1);
+
 /// How long nothing is accepted after that has failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Answers on `listener` by `router` until `shutdown` is over; connections end
-/// with it, and the socket's file goes.
+/// Answers on `listener` by `router` until `shutdown` is over. Answers that are
+/// under way then may end within a second; the socket's file goes.
 ///
 /// One connection is for one question. Dropping the future ends everything at
 /// once.
@@ -53,7 +57,7 @@ pub async fn serve(
     let (socket, _file) = listener.into_parts();
     socket.set_nonblocking(true)?;
     let socket = UnixListener::from_std(socket)?;
-    until(shutdown, accepting(socket, router, WHOLE)).await;
+    serve_until(shutdown, &socket, router, WHOLE).await;
     Ok(())
 }
 
@@ -72,14 +76,24 @@ pub async fn serve_tcp(
     socket.set_nonblocking(true)?;
     let socket = TcpListener::from_std(socket)?;
     let router = guarded(router, &address);
-    until(shutdown, accepting(socket, router, WHOLE_TCP)).await;
+    serve_until(shutdown, &socket, router, WHOLE_TCP).await;
     Ok(())
 }
 
-async fn until(shutdown: impl Future<Output = ()>, accepting: impl Future<Output = ()>) {
+async fn serve_until(
+    shutdown: impl Future<Output = ()>,
+    socket: &impl Accept,
+    router: Router,
+    whole: Duration,
+) {
+    let mut connections = JoinSet::new();
     tokio::select! {
         () = shutdown => {}
-        () = accepting => {}
+        () = accepting(socket, router, whole, &mut connections) => {}
+    }
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(LAST, ended).await.is_err() {
+        debug!("answers under way were cut off");
     }
 }
 
@@ -107,8 +121,12 @@ impl Accept for TcpListener {
 }
 
 /// Serves what comes from `socket`, until it is dropped.
-async fn accepting(socket: impl Accept, router: Router, whole: Duration) {
-    let mut connections = JoinSet::new();
+async fn accepting(
+    socket: &impl Accept,
+    router: Router,
+    whole: Duration,
+    connections: &mut JoinSet<()>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{Drained, Gone, Refused, RouteFilter, Rows, Source};
 use crate::EventLog;
@@ -365,4 +365,35 @@ async fn what_is_to_be_done_is_passed_on_and_nonsense_is_not() {
         assert!(body(&answer).contains(said), "{path}: {answer}");
     }
     running.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_under_way_may_end_after_the_program_did() {
+    let (begun, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (telling, released) = (Arc::clone(&begun), Arc::clone(&release));
+    let answer = async move || {
+        telling.notify_one();
+        released.notified().await;
+        "the last words"
+    };
+    let router = axum::Router::new().route("/", axum::routing::get(answer));
+    let name = format!("lb-status-last-{}.sock", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let listener = guarded_socket::bind(&path, 0o600).unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let ended = tokio::spawn(super::serve(listener, router, async {
+        let _ = stopped.await;
+    }));
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    begun.notified().await;
+    stop.send(()).unwrap();
+    // Long enough for the server to hear of it; the answer is to come later.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    release.notify_one();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("the last words"), "{answer}");
+    ended.await.unwrap().unwrap();
 }
