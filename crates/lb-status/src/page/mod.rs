@@ -99,7 +99,7 @@ fn document(view: &View) -> Markup {
                 main { (content(view)) }
                 footer data-at=(status.at) {
                     p {
-                        "As of " (words::clock(status.at)) " UTC · the same as JSON: "
+                        "As of " (words::clock(status.at)) " UTC · the same for programs: "
                         @for path in view.paths() {
                             a href=(path) { (path) } " "
                         }
@@ -127,6 +127,7 @@ fn content(view: &View) -> Markup {
         (pictures::topology(view))
         (tables::services(view))
         (tables::peers(view))
+        (pictures::latency(view))
         (tables::routes(view))
         (tables::events(view))
     }

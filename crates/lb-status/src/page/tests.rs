@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use expect_test::expect_file;
 
-use super::view::{Part, SHOWN, View};
+use super::view::{Counts, Part, SHOWN, View};
 use super::{document, words};
 use crate::model::{
     AdvertisedRoute, Attributes, Configuration, Container, Docker, Event, EventKind, Fault,
@@ -89,6 +89,17 @@ fn event(sequence: u64, at: u64, kind: EventKind, prefix: &str) -> Arc<Event> {
     })
 }
 
+/// So many announcements at these places of the bounds, and one withdrawal at
+/// each.
+fn latency(announced: &[(usize, u64)]) -> [Counts; 2] {
+    let mut both = [Counts::default(); 2];
+    for (place, count) in announced {
+        both[0][*place] = *count;
+        both[1][*place] = 1;
+    }
+    both
+}
+
 fn view() -> View {
     let program = Program::new("bgplb-plugin", "0.1.0", NOW - 86_400);
     let host = Host::new("h1".to_owned(), Ipv4Addr::new(192, 0, 2, 11), 64512);
@@ -151,6 +162,7 @@ fn view() -> View {
             more: false,
         },
         findings: vec![finding],
+        latency: Some(latency(&[(0, 3), (2, 40), (3, 7)])),
         events: vec![
             event(1, NOW - 7200, EventKind::ServiceAnnounced, "10.0.0.101/32"),
             event(2, NOW - 1800, EventKind::ServiceWithdrawn, "10.0.0.101/32"),
@@ -290,4 +302,16 @@ fn a_moment_is_seen_on_the_line() {
     view.events.extend([moment, back]);
     let line = line(&view);
     assert_eq!(line[3], parts(&[("doubtful", 330, 1)])[0]);
+}
+
+#[test]
+fn times_are_drawn_from_the_shortest_to_the_longest_there_was() {
+    let mut view = view();
+    view.latency = Some(latency(&[(2, 40), (14, 1)]));
+    let html = html(&view);
+    assert!(html.contains("≤ 2 ms") && html.contains("≤ 10 s") && html.contains("longer"));
+    assert!(!html.contains("≤ 1 ms"));
+    assert!(html.contains("announced 41") && html.contains("withdrawn 2"));
+    view.latency = Some([Counts::default(); 2]);
+    assert!(!self::html(&view).contains("id=\"latency\""));
 }

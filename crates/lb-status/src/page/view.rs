@@ -6,7 +6,7 @@ use crate::model::{
     AdvertisedRoute, Event, Finding, LearnedRoute, Peer, PeerState, Service, ServiceState,
     Severity, Status,
 };
-use crate::serve::{Gone, Refused, RouteFilter, Rows, Source};
+use crate::serve::{BOUNDS, Gone, Refused, RouteFilter, Rows, Source};
 
 use super::words::Tone;
 
@@ -16,6 +16,9 @@ pub(super) const SHOWN: usize = 200;
 /// How many events are looked through for the lines of states, and how many of
 /// them are shown.
 pub(super) const EVENTS: usize = 40;
+
+/// How often something took up to each of [`BOUNDS`], and longer.
+pub(super) type Counts = [u64; BOUNDS.len() + 1];
 
 /// The first rows of a table, and whether there are more.
 #[derive(Debug, Default)]
@@ -34,6 +37,9 @@ pub(super) struct View {
     pub(super) advertised: Part<AdvertisedRoute>,
     pub(super) learned: Part<LearnedRoute>,
     pub(super) findings: Vec<Finding>,
+    /// From news to the routers' hearing of it, for announcements and withdrawals:
+    /// how often it took up to each bound. `None` where it is not measured.
+    pub(super) latency: Option<[Counts; 2]>,
     /// What happened, the oldest first.
     pub(super) events: Vec<Arc<Event>>,
 }
@@ -52,6 +58,11 @@ impl View {
             advertised: first(source.advertised(filter)).await?,
             learned: first(source.learned(filter)).await?,
             findings: source.findings().await?.findings,
+            latency: source
+                .measures()
+                .await?
+                .latency
+                .map(|both| both.map(|it| it.counts())),
             events: source.events().page(0, usize::MAX).events,
         })
     }
@@ -86,6 +97,7 @@ impl View {
             "v1/events",
             "v1/routes/advertised",
             "v1/routes/learned",
+            "metrics",
         ];
         always.into_iter().chain(services)
     }

@@ -38,6 +38,7 @@ pub use address::{AddressError, StatusAddress};
 use capture::CaptureBody;
 pub use host::host_name;
 pub use listen::{CONNECTIONS, serve, serve_tcp};
+pub(crate) use metrics::BOUNDS;
 pub use metrics::{Latency, Measures, PoolUse};
 pub use refused::Refused;
 pub use steering::{Drained, Steering, reloading, steering};

@@ -28,6 +28,7 @@ use tokio::sync::mpsc;
 use super::{Gone, Refused, Source};
 use crate::model::{Finding, Peers, Status};
 
+pub(crate) use measures::BOUNDS;
 pub use measures::{Latency, Measures, PoolUse};
 
 /// What the text is (OpenMetrics 1.0, section 4.1).
