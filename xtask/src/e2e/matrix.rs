@@ -80,7 +80,11 @@ fn table(columns: &[(&str, Tally)]) -> String {
         write!(text, "\nskipped: {reason}").expect("a String takes everything");
     }
     for (engine, tally) in columns {
-        write!(text, "\nEngine {engine}: {tally}").expect("a String takes everything");
+        let counts = tally.counts();
+        write!(text, "\nEngine {engine}: {counts}").expect("a String takes everything");
+        for reason in tally.reasons() {
+            write!(text, "\n{reason}").expect("a String takes everything");
+        }
     }
     text
 }

@@ -37,15 +37,27 @@ impl std::fmt::Display for Tally {
         self.reasons
             .iter()
             .try_for_each(|reason| writeln!(f, "{reason}"))?;
-        write!(
-            f,
-            "{} passed, {} failed, {} skipped",
-            self.passed, self.failed, self.skipped
-        )
+        f.write_str(&self.counts())
     }
 }
 
 impl Tally {
+    /// How many ended how, in one line.
+    pub(super) fn counts(&self) -> String {
+        let Self {
+            passed,
+            failed,
+            skipped,
+            ..
+        } = self;
+        format!("{passed} passed, {failed} failed, {skipped} skipped")
+    }
+
+    /// Why those that did not hold did not.
+    pub(super) fn reasons(&self) -> &[String] {
+        &self.reasons
+    }
+
     /// Notes what a test gave; `logs` are printed beside a failure.
     pub(super) fn note(
         &mut self,
