@@ -94,6 +94,11 @@ pub(crate) fn reap(pid: u32) {
     }
 }
 
+/// This program, to be started again; a test that builds anew may have replaced its file since.
+pub(crate) fn own_program() -> String {
+    format!("/proc/{}/exe", std::process::id())
+}
+
 /// Whether this process may administer the machine's network.
 pub(crate) fn is_root() -> bool {
     // SAFETY: geteuid has no arguments and cannot fail.

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result};
 
 pub(crate) use self::neighbour::run;
 use crate::lab::netns::Netns;
+use crate::sys;
 
 /// What came from a host, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ impl Sink {
     ///
     /// When it cannot be started.
     pub(crate) fn start(netns: &Netns) -> Result<Self> {
-        let program = std::env::current_exe()?.display().to_string();
+        let program = sys::own_program();
         let mut child = netns.command(&program).arg("lab-sink").piped()?;
         let output = child.stdout.take().context("the neighbour has an output")?;
         let (sender, arrivals) = mpsc::channel();

@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 
 use super::Linked;
+use crate::artifacts::workspace;
 
 /// How the files that matter begin.
 const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE"];
@@ -14,7 +15,7 @@ const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE"
 ///
 /// # Errors
 ///
-/// When a file cannot be read, or a package has none.
+/// When a file cannot be read, or a package has none and is not to be had under the Apache licence.
 pub(super) fn text(linked: &Linked) -> Result<String> {
     let mut all = String::new();
     for package in linked.packages() {
@@ -33,7 +34,12 @@ pub(super) fn text(linked: &Linked) -> Result<String> {
             NAMES.iter().any(|known| name.starts_with(known)) && file.is_file()
         });
         files.sort();
-        ensure!(!files.is_empty(), "{} has no licence", folder.display());
+        if files.is_empty() {
+            // Its authors name the licence and left the text out. This one is the same for all.
+            let named = licence.contains("Apache-2.0");
+            ensure!(named, "{} has no licence", folder.display());
+            files.push(workspace().join("LICENSE-APACHE"));
+        }
         for file in files {
             let text = fs::read(&file).with_context(|| format!("read {}", file.display()))?;
             writeln!(all, "\n{}", String::from_utf8_lossy(&text).trim())?;

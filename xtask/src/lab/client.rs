@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::netns::Netns;
 use crate::cmd::Cmd;
+use crate::sys;
 
 /// A request that is not answered within this time has failed.
 const REQUEST_LIMIT: Duration = Duration::from_secs(2);
@@ -84,7 +85,7 @@ impl Summary {
 ///
 /// When the client cannot run; a request without an answer is no error.
 pub(crate) fn requests(netns: &Netns, addresses: &[IpAddr], rounds: u32) -> Result<Summary> {
-    let text = command(netns, addresses)?
+    let text = command(netns, addresses)
         .arg("--count")
         .arg(rounds.to_string())
         .read()?;
@@ -106,7 +107,7 @@ impl RunningClient {
     /// When it cannot be started, or ends because nobody answers.
     pub(crate) fn start(netns: &Netns, addresses: &[IpAddr], hosts: usize) -> Result<Self> {
         Self::run(
-            command(netns, addresses)?
+            command(netns, addresses)
                 .arg("--hosts")
                 .arg(hosts.to_string()),
         )
@@ -123,7 +124,7 @@ impl RunningClient {
         hosts: usize,
     ) -> Result<Self> {
         Self::run(
-            command(netns, addresses)?
+            command(netns, addresses)
                 .arg("--endure")
                 .arg("--hosts")
                 .arg(hosts.to_string()),
@@ -141,7 +142,7 @@ impl RunningClient {
     /// When it cannot be started, or a connection is not answered.
     pub(crate) fn hold(netns: &Netns, addresses: &[IpAddr], count: u32) -> Result<Self> {
         Self::run(
-            command(netns, addresses)?
+            command(netns, addresses)
                 .arg("--hold")
                 .arg(count.to_string()),
         )
@@ -181,13 +182,12 @@ impl Drop for RunningClient {
     }
 }
 
-fn command(netns: &Netns, addresses: &[IpAddr]) -> Result<Cmd> {
-    let program = std::env::current_exe()?;
+fn command(netns: &Netns, addresses: &[IpAddr]) -> Cmd {
     let words = addresses.iter().map(ToString::to_string);
-    Ok(netns
-        .command(&program.display().to_string())
+    netns
+        .command(&sys::own_program())
         .arg("lab-client")
-        .args(words))
+        .args(words)
 }
 
 /// The hidden subcommand: makes the requests and prints the [`Summary`] as JSON.

@@ -15,6 +15,7 @@ use bytes::BytesMut;
 use socket2::{Domain, Socket, Type};
 
 use super::netns::Netns;
+use crate::sys;
 use crate::wait::secs;
 
 const BGP_PORT: u16 = 179;
@@ -49,7 +50,7 @@ impl Peer {
         remote: IpAddr,
         open: &Open,
     ) -> Result<Self> {
-        let program = std::env::current_exe()?.display().to_string();
+        let program = sys::own_program();
         let addresses = [local, remote].map(|address| address.to_string());
         let mut child = netns
             .command(&program)

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::{HOST_AS, Neighbour, Place, ROUTER_AS, Router, address};
 use crate::cmd::{Cmd, Daemon};
 use crate::lab::ROUTER_V4;
+use crate::sys;
 use crate::wait::{secs, until};
 
 /// SESSION_STATE of GoBGP's interface for an established session.
@@ -60,7 +61,7 @@ impl Gobgp {
             .spawn(&place.dir.join("gobgpd.log"))?;
         let agent = place
             .netns
-            .command(&std::env::current_exe()?.display().to_string())
+            .command(&sys::own_program())
             .arg("lab-fib-agent")
             .arg(&socket)
             .spawn(&place.dir.join("fib-agent.log"))?;
