@@ -69,7 +69,7 @@ pub(super) fn wait_answers(from: &Netns, names: &[&str]) -> Result<()> {
     for address in service_addresses()? {
         until(
             &format!("answers of {names:?} from {address}"),
-            secs(10),
+            secs(30),
             || {
                 let seen = client::requests(from, &[address], 64)?;
                 ensure!(seen.failures.is_empty(), "failed: {:?}", seen.failures);

@@ -342,7 +342,8 @@ impl Lab {
         let wanted: BTreeSet<&str> = hosts.iter().map(|host| host.site.name).collect();
         until(
             &format!("answers of {wanted:?} from {address}"),
-            secs(10),
+            // One look with failing requests takes up to 10 s by itself.
+            secs(30),
             || {
                 let summary = client::requests(&self.client_netns, &[address], 32)?;
                 ensure!(
