@@ -67,7 +67,7 @@ fn folder() -> PathBuf {
 fn busy(lab: &Lab, host: &Host) -> Result<()> {
     scenario::serve(lab)?;
     host.create_service_network(SHOP, Some("10.0.0.102"), Some("2001:db8:0:1000::102"))?;
-    host.run_web(SHOP, SHOP)?;
+    host.run_second_web(SHOP, SHOP)?;
     host.wait_health(SHOP, "healthy")?;
     for (name, command, health) in [
         (WEB, &image::SICKEN, "unhealthy"),
