@@ -220,6 +220,8 @@ fn the_title_says_the_worst() {
     let mut view = view();
     assert_eq!(super::title(&view), "✗ h1");
     view.findings.clear();
+    view.peers[1].administratively_down = true;
+    assert_eq!(super::title(&view), "⚠ h1", "an operator wants it so");
     view.peers.pop();
     assert_eq!(super::title(&view), "⚠ h1");
     view.services.as_mut().unwrap().rows.pop();

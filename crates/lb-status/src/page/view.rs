@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::model::{
-    AdvertisedRoute, Event, Finding, LearnedRoute, Peer, PeerState, Service, ServiceState,
-    Severity, Status,
-};
+use crate::model::{AdvertisedRoute, Event, Finding, LearnedRoute, Peer, Service, Status};
 use crate::serve::{BOUNDS, Gone, Refused, RouteFilter, Rows, Source};
 
-use super::words::Tone;
+use super::words::{Tone, of_peer, of_service, of_severity};
 
 /// How many rows of a table are shown; the rest is counted.
 pub(super) const SHOWN: usize = 200;
 
-/// How many events are looked through for the lines of states, and how many of
-/// them are shown.
+/// How many events are listed, of all that the lines of states are made of.
 pub(super) const EVENTS: usize = 40;
 
 /// How often something took up to each of [`BOUNDS`], and longer.
@@ -69,20 +65,11 @@ impl View {
 
     /// The worst of all that is shown.
     pub(super) fn worst(&self) -> Tone {
-        let findings = self.findings.iter().map(|finding| match finding.severity {
-            Severity::Error => Tone::Bad,
-            _ => Tone::Doubtful,
-        });
-        let peers = self.peers.iter().map(|peer| match peer.state {
-            PeerState::Established => Tone::Good,
-            _ => Tone::Bad,
-        });
+        let findings = self.findings.iter().map(|it| of_severity(it.severity));
+        let peers = self.peers.iter();
+        let peers = peers.map(|it| of_peer(it.state, it.administratively_down));
         let services = self.services.iter().flat_map(|part| &part.rows);
-        let services = services.map(|service| match service.state {
-            ServiceState::Announced => Tone::Good,
-            ServiceState::Undelivered => Tone::Bad,
-            _ => Tone::Doubtful,
-        });
+        let services = services.map(|it| of_service(it.state));
         let all = findings.chain(peers).chain(services);
         all.max().unwrap_or(Tone::Good)
     }
