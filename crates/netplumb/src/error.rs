@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::ipvs::InvalidService;
+
 /// A change or a look at the kernel that failed.
 ///
 /// Reads as `create bridge bgplb-0123456ab: Invalid argument (EINVAL): kernel
@@ -63,6 +65,13 @@ impl Error {
     pub const fn is_not_ours(&self) -> bool {
         matches!(self.cause, Cause::NotOurs(_))
     }
+
+    /// Whether the kernel has no IPVS: the module `ip_vs` is not loaded, or
+    /// there is none. Loading it (`modprobe ip_vs`) is the caller's to try.
+    #[must_use]
+    pub const fn is_missing(&self) -> bool {
+        matches!(self.cause, Cause::NoIpvs)
+    }
 }
 
 impl fmt::Display for Error {
@@ -92,6 +101,10 @@ pub(crate) enum Cause {
     NoLink(String),
     /// The specification makes no sense.
     Misuse(&'static str),
+    /// The same of a service.
+    Invalid(Box<InvalidService>),
+    /// The kernel has no family of that name.
+    NoIpvs,
 }
 
 impl Cause {
@@ -126,6 +139,12 @@ impl From<io::Error> for Cause {
     }
 }
 
+impl From<InvalidService> for Cause {
+    fn from(error: InvalidService) -> Self {
+        Self::Invalid(Box::new(error))
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,6 +157,8 @@ impl fmt::Display for Cause {
             Self::NotOurs(what) => write!(f, "{what}, it is not ours and is left alone"),
             Self::NoLink(name) => write!(f, "there is no link `{name}`"),
             Self::Misuse(what) => f.write_str(what),
+            Self::Invalid(what) => what.fmt(f),
+            Self::NoIpvs => f.write_str("the kernel has no IPVS, is the module `ip_vs` loaded?"),
         }
     }
 }

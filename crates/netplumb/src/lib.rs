@@ -100,6 +100,7 @@
 mod error;
 #[cfg(any(test, feature = "testkit"))]
 mod fake;
+pub mod ipvs;
 mod model;
 mod name;
 mod netlink;

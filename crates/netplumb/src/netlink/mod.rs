@@ -3,6 +3,7 @@
 mod addr;
 mod change;
 mod firewall;
+mod ipvs;
 mod known;
 mod link;
 mod lookup;
@@ -21,6 +22,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 pub use self::firewall::{Accepted, Fate, Firewall, FirewallWatch, Obstacle, Passage, Way};
+pub use self::ipvs::Ipvs;
 use self::known::Known;
 use self::link::Names;
 pub use self::objects::{LinkNews, LinkNow, ObjectNews, ObjectWatch};
