@@ -1,5 +1,5 @@
-//! How long Docker's news take to the wire: from their arrival until the kernel
-//! has taken the UPDATE for the last peer.
+//! How long Docker's news, drains among them, take to the wire: from their arrival until
+//! the kernel has taken the UPDATE for the last peer.
 
 use std::time::{Duration, Instant};
 

@@ -10,7 +10,7 @@ use bytes::BytesMut;
 pub(crate) use self::stream::Finished;
 use self::stream::{Prepared, Stream};
 use crate::rib::Rib;
-use crate::{Export, PeerKey};
+use crate::{Export, PeerCounters, PeerKey};
 
 /// The facts of a session that shape its UPDATEs.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,7 @@ pub(crate) struct AdjRibOut {
     facts: SessionFacts,
     streams: Vec<Stream>,
     prepared: Prepared,
+    counters: Arc<PeerCounters>,
 }
 
 impl AdjRibOut {
@@ -51,6 +52,7 @@ impl AdjRibOut {
             facts,
             streams,
             prepared: Prepared::default(),
+            counters: Arc::default(),
         }
     }
 
@@ -59,6 +61,12 @@ impl AdjRibOut {
         for stream in &mut self.streams {
             stream.set_peer(peer.clone());
         }
+        self
+    }
+
+    /// Counts there what is said.
+    pub(crate) fn counted_by(mut self, counters: Arc<PeerCounters>) -> Self {
+        self.counters = counters;
         self
     }
 
@@ -142,7 +150,7 @@ impl AdjRibOut {
                     return messages;
                 }
                 if stream.has_pending() {
-                    messages += stream.encode(self.facts, &mut self.prepared, out);
+                    messages += stream.encode(self.facts, &mut self.prepared, &self.counters, out);
                 } else {
                     messages += stream.finish(out);
                     if !stream.pull(&self.rib, self.reader) {

@@ -7,13 +7,15 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bgp_fsm::{Cause, DownReason};
-use bgp_wire::{MessageType, Notification, NotificationCode};
+use bgp_wire::{Family, MessageType, Notification, NotificationCode};
 
 /// Counts of one peer since it is known; they only grow.
 #[derive(Debug, Default)]
 pub struct PeerCounters {
     sent: MessageCounts,
     received: MessageCounts,
+    announced: PrefixCounts,
+    withdrawn: PrefixCounts,
     established: AtomicU64,
     /// There are as many as [`ResetReason`] has words.
     resets: Mutex<BTreeMap<ResetReason, u64>>,
@@ -30,6 +32,19 @@ impl PeerCounters {
     #[must_use]
     pub const fn received(&self) -> &MessageCounts {
         &self.received
+    }
+
+    /// The prefixes that UPDATEs for the peer announced; one that is announced again
+    /// counts again.
+    #[must_use]
+    pub const fn announced(&self) -> &PrefixCounts {
+        &self.announced
+    }
+
+    /// The prefixes that UPDATEs for the peer took back.
+    #[must_use]
+    pub const fn withdrawn(&self) -> &PrefixCounts {
+        &self.withdrawn
     }
 
     /// How often a session came up.
@@ -52,6 +67,34 @@ impl PeerCounters {
     pub(crate) fn note_reset(&self, reason: ResetReason) {
         let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
         *resets.entry(reason).or_default() += 1;
+    }
+}
+
+/// Prefixes by family.
+#[derive(Debug, Default)]
+pub struct PrefixCounts {
+    v4: AtomicU64,
+    v6: AtomicU64,
+}
+
+impl PrefixCounts {
+    /// How many of each.
+    #[must_use]
+    pub fn by_family(&self) -> [(Family, u64); 2] {
+        [
+            (Family::IPV4_UNICAST, self.v4.load(Ordering::Relaxed)),
+            (Family::IPV6_UNICAST, self.v6.load(Ordering::Relaxed)),
+        ]
+    }
+
+    /// There are so many more of `family`.
+    pub(crate) fn add(&self, family: Family, prefixes: usize) {
+        let count = match family {
+            Family::IPV4_UNICAST => &self.v4,
+            Family::IPV6_UNICAST => &self.v6,
+            _ => return,
+        };
+        count.fetch_add(prefixes as u64, Ordering::Relaxed);
     }
 }
 

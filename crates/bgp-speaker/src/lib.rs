@@ -137,7 +137,7 @@ pub use config::{
     BGP_PORT, BesideBest, ConfigError, DynamicPeers, Export, IdleHold, Import, Initiation,
     Multipath, PeerKey, PeerSettings, PrefixRange, RemoteAs, SpeakerConfig, Ttl,
 };
-pub use counters::{MessageCounts, PeerCounters, ResetReason};
+pub use counters::{MessageCounts, PeerCounters, PrefixCounts, ResetReason};
 pub use diagnosis::{Diagnosis, HostView, Way};
 pub use gateway::Gateway;
 pub use learned::{LearnedChange, LearnedRoutes};

@@ -45,6 +45,7 @@ impl Session {
     ) -> Self {
         let families = negotiated.families.iter().copied();
         shared.set_sent(index, Some(RibVersion::default()));
+        let counters = shared.counters(index);
         shared.update_status(index, |status| {
             status.negotiated = Some(Arc::clone(negotiated));
             status.local_address = Some(local);
@@ -63,7 +64,8 @@ impl Session {
             }),
             adj_rib_out: AdjRibOut::new(index, Arc::clone(&shared.rib), facts, families)
                 .for_peer(&settings.key())
-                .with_export(settings.export.clone()),
+                .with_export(settings.export.clone())
+                .counted_by(counters),
             leaving: false,
             shared,
             marks: VecDeque::new(),

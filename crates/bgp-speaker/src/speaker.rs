@@ -16,7 +16,8 @@ use crate::roster::{Request, Roster};
 use crate::tap::Taps;
 use crate::unnumbered::Unnumbered;
 use crate::{
-    ConfigError, LocalAddresses, PeerStatus, PeerStatuses, RibChange, RibVersion, SpeakerConfig,
+    ConfigError, LocalAddresses, PeerCounters, PeerStatus, PeerStatuses, RibChange, RibVersion,
+    SpeakerConfig,
 };
 
 /// A speaker that was configured and does not run yet.
@@ -237,6 +238,13 @@ impl Shared {
 
     /// Notes up to which version the peer with this number was told; `None`
     /// unless it is Established.
+    /// Where what a peer does is counted.
+    pub(crate) fn counters(&self, slot: usize) -> Arc<PeerCounters> {
+        let statuses = self.statuses.borrow();
+        let status = statuses.get(slot);
+        status.map_or_else(Arc::default, |status| Arc::clone(&status.counters))
+    }
+
     pub(crate) fn set_sent(&self, slot: usize, version: Option<RibVersion>) {
         if let Some(sent) = self.sent().get(slot) {
             sent.send_replace(version);

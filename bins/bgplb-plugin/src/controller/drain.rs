@@ -32,6 +32,7 @@ impl Controller {
             info!(network, endpoint, container, "draining");
             self.tell_container_drain(&network, &endpoint, true);
             self.begin_drain(&network, &endpoint, now);
+            self.note_heard(&network, now);
             self.settle(&network);
         }
         if any {
@@ -85,6 +86,7 @@ impl Controller {
     pub(super) fn unmark_network(&mut self, id: &str) {
         if let Some(network) = self.networks.get_mut(id) {
             network.drain = Drain::Withdrawn;
+            self.note_heard(id, Instant::now());
             self.settle(id);
         }
     }
@@ -127,6 +129,7 @@ impl Controller {
         let entry = self.networks.get_mut(&network);
         if let Some(live) = entry.and_then(|entry| entry.live.get_mut(endpoint)) {
             live.drain = stage;
+            self.note_heard(&network, Instant::now());
             self.settle(&network);
         }
     }

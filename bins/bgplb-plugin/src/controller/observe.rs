@@ -108,9 +108,7 @@ impl Controller {
             .collect();
         let now = Instant::now();
         for id in networks {
-            if let Some(network) = self.networks.get_mut(&id) {
-                network.heard.get_or_insert(now);
-            }
+            self.note_heard(&id, now);
             self.settle(&id);
         }
     }

@@ -162,6 +162,14 @@ impl Controller {
         self.measure(id, version, false);
     }
 
+    /// Something was heard, or has had its time, that may change what is announced of
+    /// a network.
+    pub(super) fn note_heard(&mut self, id: &str, now: Instant) {
+        if let Some(network) = self.networks.get_mut(id) {
+            network.heard.get_or_insert(now);
+        }
+    }
+
     /// Has measured how long what was heard takes to the wire as this version.
     fn measure(&mut self, id: &str, version: Option<RibVersion>, withdrawal: bool) {
         let network = self.networks.get_mut(id);

@@ -197,6 +197,7 @@ impl Controller {
                 self.timers.clear(&Timer::UnmarkNetwork(id.to_owned()));
             }
         }
+        self.note_heard(id, Instant::now());
         self.settle(id);
     }
 

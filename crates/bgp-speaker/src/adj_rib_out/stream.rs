@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::SessionFacts;
 use crate::rib::{AttributeSet, Position, Rib, RouteChange, Table};
-use crate::{Export, PeerKey};
+use crate::{Export, PeerCounters, PeerKey};
 
 /// One family's share of it.
 #[derive(Debug)]
@@ -202,11 +202,13 @@ impl Stream {
         &mut self,
         facts: SessionFacts,
         prepared: &mut Prepared,
+        counters: &PeerCounters,
         out: &mut BytesMut,
     ) -> usize {
         let pending = self.pending.get(self.next..).unwrap_or_default();
         let set = pending.first().and_then(|change| change.set.as_ref());
         let max = facts.max_message_len;
+        let mut count = counters.withdrawn();
         let (group, writer) = match (&self.mode, set) {
             (Mode::Announcing(next_hop), Some(set)) => {
                 let same =
@@ -215,6 +217,7 @@ impl Stream {
                 let (family, context) = (self.family, facts.context);
                 let writer = match prepared.attributes(set, facts) {
                     Ok(attributes) => {
+                        count = counters.announced();
                         UpdateWriter::announce(out, max, family, next_hop, attributes, context)
                     }
                     // It may have been another route when the peer heard of it.
@@ -259,6 +262,7 @@ impl Stream {
             return 0;
         }
         writer.finish();
+        count.add(self.family, packed);
         self.advance(packed);
         1
     }

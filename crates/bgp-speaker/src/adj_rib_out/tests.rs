@@ -359,3 +359,31 @@ fn a_peer_that_is_left_out_has_no_such_route() {
     session.apply(&[RibChange::withdraw(host(1))]);
     assert_eq!(session.says(), ["1 withdrawn"]);
 }
+
+#[test]
+fn prefixes_that_are_said_are_counted_by_family_and_change() {
+    let mut fixture = Fixture::established();
+    let counters = Arc::new(PeerCounters::default());
+    let Fixture { rib, out } = fixture;
+    fixture = Fixture {
+        rib,
+        out: out.counted_by(Arc::clone(&counters)),
+    };
+    let v4 = |counts: &crate::PrefixCounts| counts.by_family()[0].1;
+    let v6 = |counts: &crate::PrefixCounts| counts.by_family()[1].1;
+    fixture.announce((0..3000).map(|number| (number, 1)));
+    fixture.apply(&[RibChange::announce(
+        "2001:db8::/32".parse().unwrap(),
+        med(1),
+    )]);
+    fixture.says();
+    let told = (v4(counters.announced()), v6(counters.announced()));
+    assert_eq!((told, v4(counters.withdrawn())), ((3000, 1), 0));
+    // One that is said again counts again.
+    fixture.announce([(7, 2)]);
+    fixture.apply(&[RibChange::withdraw(host(8)), RibChange::withdraw(host(9))]);
+    fixture.says();
+    assert_eq!(v4(counters.announced()), 3001);
+    assert_eq!(v4(counters.withdrawn()), 2);
+    assert_eq!(v6(counters.withdrawn()), 0);
+}

@@ -128,9 +128,7 @@ impl PeerTask {
 
     /// Where what this peer does is counted.
     pub(super) fn counters(&self) -> Arc<PeerCounters> {
-        let statuses = self.shared.statuses.borrow();
-        let status = statuses.get(self.index);
-        status.map_or_else(Arc::default, |status| Arc::clone(&status.counters))
+        self.shared.counters(self.index)
     }
 
     /// The session is over: without [`Event::RoutesRetained`] before this its

@@ -15,6 +15,11 @@ pub struct PeerCounters {
     pub sent: BTreeMap<String, u64>,
     /// Messages that came from the peer, by type.
     pub received: BTreeMap<String, u64>,
+    /// Prefixes that UPDATEs for the peer announced, by family; one that is
+    /// announced again counts again.
+    pub announced: BTreeMap<String, u64>,
+    /// Prefixes that UPDATEs for the peer took back, by family.
+    pub withdrawn: BTreeMap<String, u64>,
     /// How often a session came up.
     pub established: u64,
     /// How often a session ended, by why.

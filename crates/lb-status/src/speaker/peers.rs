@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bgp_fsm::State;
-use bgp_speaker::{MessageCounts, PeerStatus, RemoteAs, ResetReason, SpeakerHandle};
+use bgp_speaker::{MessageCounts, PeerStatus, PrefixCounts, RemoteAs, ResetReason, SpeakerHandle};
 use bgp_wire::Asn;
 
 use super::bfd;
@@ -118,6 +118,10 @@ fn counters(peer: &PeerStatus) -> PeerCounters {
         let counts = counts.by_type();
         counts.map(|(word, n)| (word.to_owned(), n)).collect()
     };
+    let prefixes = |counts: &PrefixCounts| {
+        let counts = counts.by_family();
+        counts.map(|(family, n)| (family.to_string(), n)).into()
+    };
     let counted = &peer.counters;
     let resets = counted.resets();
     let of = |reason| resets.get(&reason).copied().unwrap_or_default();
@@ -125,6 +129,8 @@ fn counters(peer: &PeerStatus) -> PeerCounters {
     PeerCounters {
         sent: messages(counted.sent()),
         received: messages(counted.received()),
+        announced: prefixes(counted.announced()),
+        withdrawn: prefixes(counted.withdrawn()),
         established: counted.established(),
         resets: resets.into(),
     }

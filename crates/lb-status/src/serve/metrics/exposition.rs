@@ -170,7 +170,7 @@ impl<S: Source> Scrape<S> {
             }
         }
         if let Some([announced, withdrawn]) = latency {
-            let help = "From Docker's news to the kernel's taking the UPDATE for the last peer";
+            let help = "From Docker's news, or a drain's, to the kernel's taking the UPDATE for the last peer";
             let mut family = to.histogram("bgplb_event_to_wire_seconds", help)?;
             family.add_latency(&[("change", "announce")], announced)?;
             family.add_latency(&[("change", "withdraw")], withdrawn)?;

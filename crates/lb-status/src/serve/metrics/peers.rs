@@ -9,7 +9,7 @@ use crate::model::{BfdState, Peer, PeerState};
 pub(super) type OfPeer = fn(&mut Metric<'_>, &Peer, u64) -> fmt::Result;
 
 /// What there is of peers: name, whether it counts, help, samples.
-pub(super) const OF_PEERS: [(&str, bool, &str, OfPeer); 15] = [
+pub(super) const OF_PEERS: [(&str, bool, &str, OfPeer); 16] = [
     (
         "bgplb_peer_info",
         false,
@@ -115,6 +115,23 @@ pub(super) const OF_PEERS: [(&str, bool, &str, OfPeer); 15] = [
                         ("direction", direction),
                         ("type", kind),
                     ];
+                    to.add(&labels, *count)
+                })
+            })
+        },
+    ),
+    (
+        "bgplb_peer_prefixes_sent",
+        true,
+        "Prefixes in UPDATEs for the peer by family and change; one that is sent again counts again",
+        |to, it, _| {
+            let both = [
+                ("announce", &it.counters.announced),
+                ("withdraw", &it.counters.withdrawn),
+            ];
+            both.into_iter().try_for_each(|(change, counts)| {
+                counts.iter().try_for_each(|(family, count)| {
+                    let labels = [("peer", &*it.peer), ("family", family), ("change", change)];
                     to.add(&labels, *count)
                 })
             })

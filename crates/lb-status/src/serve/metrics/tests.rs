@@ -104,6 +104,10 @@ async fn a_scrape_says_what_the_status_says() {
             "bgplb_peer_messages_total{peer=\"192.0.2.1\",direction=\"sent\",type=\"update\"}",
             "7",
         ),
+        (
+            "bgplb_peer_prefixes_sent_total{peer=\"192.0.2.1\",family=\"ipv4-unicast\",change=\"withdraw\"}",
+            "2",
+        ),
         ("bgplb_bfd_up{peer=\"192.0.2.1\"}", "1"),
         ("bgplb_bfd_detection_seconds{peer=\"192.0.2.1\"}", "0.15"),
         ("bgplb_services{state=\"announced\"}", "1"),

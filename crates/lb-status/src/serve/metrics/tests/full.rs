@@ -87,6 +87,7 @@ fn peers() -> Peers {
         },
         "counters": {
             "sent": {"update": 7}, "received": {"keepalive": 9},
+            "announced": {"ipv4-unicast": 12}, "withdrawn": {"ipv4-unicast": 2},
             "established": 3, "resets": {"hold-timer": 2},
         },
         "bfd": {
