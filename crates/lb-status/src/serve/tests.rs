@@ -381,16 +381,19 @@ async fn an_answer_under_way_may_end_after_the_program_did() {
     let path = std::env::temp_dir().join(name);
     let listener = guarded_socket::bind(&path, 0o600).unwrap();
     let (stop, stopped) = oneshot::channel();
+    let (hearing, heard) = oneshot::channel();
     let ended = tokio::spawn(super::serve(listener, router, async {
         let _ = stopped.await;
+        hearing.send(()).unwrap();
     }));
     let mut stream = UnixStream::connect(&path).await.unwrap();
     let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     stream.write_all(request).await.unwrap();
     begun.notified().await;
     stop.send(()).unwrap();
-    // Long enough for the server to hear of it; the answer is to come later.
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    // There is one thread: whoever comes to run after this finds that the server has acted on it.
+    heard.await.unwrap();
+    assert!(!ended.is_finished(), "it did not wait for the answer");
     release.notify_one();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
