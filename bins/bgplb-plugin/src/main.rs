@@ -17,7 +17,6 @@ mod instance;
 mod ipam;
 mod kernel_news;
 mod latency;
-mod log;
 mod naming;
 mod numbers;
 mod options;
@@ -56,7 +55,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(&error, BAD_SETTINGS),
     };
-    if let Err(error) = log::start() {
+    if let Err(error) = program_log::start(program_log::Output::Split) {
         return fail(&error, BAD_SETTINGS);
     }
     if args.check {

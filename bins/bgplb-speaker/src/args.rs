@@ -26,8 +26,9 @@ pub(crate) enum Command {
     /// Run until SIGTERM or SIGINT; SIGHUP reads the configuration again.
     ///
     /// The log goes to standard error. The environment variable LOG_LEVEL is error,
-    /// warn, info, debug, trace, or a filter; LOG_FORMAT is human, or json for an
-    /// object a line.
+    /// warn, info, debug, trace, or levels by parts of the program, as in
+    /// info,bgp_speaker=trace; LOG_FORMAT is human, or json for an object a line.
+    /// What can't be used ends the program with exit code 78.
     Run(RunArgs),
     /// Read the configuration, say whether it can be used, and end.
     CheckConfig(CheckedFile),

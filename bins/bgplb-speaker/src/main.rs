@@ -8,7 +8,6 @@ mod decode;
 mod diff;
 #[allow(unsafe_code)]
 mod heap;
-mod log;
 mod operation;
 mod peer_links;
 mod plumber;
@@ -123,7 +122,7 @@ fn load(file: &Path) -> Result<Config, u8> {
 }
 
 fn run(config: Config, args: RunArgs) -> ExitCode {
-    if let Err(error) = log::start() {
+    if let Err(error) = program_log::start(program_log::Output::Stderr) {
         say(io::stderr(), &format!("bgplb-speaker: {error}"));
         return ExitCode::from(EX_CONFIG);
     }

@@ -93,6 +93,41 @@ fn a_bad_configuration_ends_both_commands_with_one_sentence_and_78() {
 }
 
 #[test]
+fn a_log_that_cannot_be_kept_as_wanted_ends_the_program_with_one_sentence_and_78() {
+    let file = ConfigFile::new("log", "[local]\nas = 65500\nrouter-id = \"192.0.2.1\"\n");
+    for (name, value, accepted) in [
+        (
+            "LOG_LEVEL",
+            "loud",
+            "give error, warn, info, debug or trace",
+        ),
+        (
+            "LOG_LEVEL",
+            "info,bgp_speaker=x",
+            "give error, warn, info, debug or trace",
+        ),
+        (
+            "LOG_FORMAT",
+            "xml",
+            "give human, or json for an object a line",
+        ),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
+            .args(["run", "--config"])
+            .arg(&file.0)
+            .env(name, value)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(78));
+        let said = text(&output.stderr);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let begin = format!("bgplb-speaker: {name}={value} can't be used");
+        assert!(said.starts_with(&begin), "{said}");
+        assert!(said.trim_end().ends_with(accepted), "{said}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
         .args(["run", "--config", "/nonexistent/speaker.toml"])
