@@ -69,12 +69,42 @@
 //!   container running is doubted for 45 s after an event told its end.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "docker")]
 mod docker;
 
+#[cfg(feature = "probes")]
+mod check;
+
+#[cfg(feature = "probes")]
+mod probe;
+
+#[cfg(feature = "probes")]
+mod runner;
+
+#[cfg(feature = "docker")]
 pub use docker::client::{ApiVersion, ContainerDetails, DockerClient};
+#[cfg(feature = "docker")]
 pub use docker::http::DockerError;
+#[cfg(feature = "docker")]
 pub use docker::level::{Level, Reason};
+#[cfg(feature = "docker")]
 pub use docker::model::{
     Attachment, Container, ContainerId, InvalidContainerId, Network, Observation,
 };
+#[cfg(feature = "docker")]
 pub use docker::watch::{DockerConfig, DockerWatch};
+
+#[cfg(feature = "probes")]
+pub use check::{
+    Check, CheckLevel, Counts, Failure, Health, Outcome, StartState, Success, Timing, TimingError,
+    Transition,
+};
+#[cfg(feature = "probes")]
+pub use probe::{
+    DnsSpec, ExecSpec, FileSpec, GrpcSpec, HttpSpec, IcmpSpec, Probe, ProbeSpec, RecordType,
+    SpecError, SystemdSpec, TcpSpec, TlsSpec, look,
+};
+#[cfg(feature = "probes")]
+pub use runner::{
+    CheckId, CheckNews, CheckSpec, Checks, ChecksConfig, ChecksHandle, Load, SetError, Stopped,
+};
