@@ -16,6 +16,7 @@ mod demo;
 mod dist;
 mod e2e;
 mod fuzz;
+mod guest;
 mod lab;
 mod packages;
 mod pictures;
@@ -79,6 +80,11 @@ enum Task {
         /// Only this engine.
         #[arg(long, value_enum)]
         engine: Option<EngineKind>,
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Run the tests that need IPVS, dummy, ipvlan and VRF links, in a kernel of their own.
+    Guest {
         /// Only tests whose name contains this.
         filter: Option<String>,
     },
@@ -191,6 +197,13 @@ fn run(task: Task) -> Result<ExitCode> {
             if !e2e::matrix::run(&engines, filter.as_deref())? {
                 return Ok(ExitCode::FAILURE);
             }
+        }
+        Task::Guest { filter } => {
+            sys::catch_termination();
+            let mut tally = e2e::Tally::default();
+            guest::run(filter.as_deref(), &mut tally);
+            println!("{tally}");
+            return Ok(outcome(tally.failed == 0 && !sys::interrupted()));
         }
         Task::Chaos(args) => {
             sys::catch_termination();

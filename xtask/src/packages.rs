@@ -118,6 +118,22 @@ pub(crate) const OPENBGPD: Package = Package {
     name: "openbgpd",
     file: "/usr/sbin/bgpd",
 };
+/// What a guest kernel needs: the kernel, what loads its modules, and a second opinion on IPVS.
+pub(crate) const GUEST: [Package; 4] = [
+    Package {
+        name: "user-mode-linux",
+        file: "/usr/bin/linux.uml",
+    },
+    Package {
+        name: "kmod",
+        file: "/usr/sbin/modprobe",
+    },
+    Package {
+        name: "ipvsadm",
+        file: "/usr/sbin/ipvsadm",
+    },
+    IPROUTE,
+];
 
 const BUSYBOX: &str = "/usr/bin/busybox";
 const POLICY: &str = "/usr/sbin/policy-rc.d";

@@ -44,6 +44,7 @@ use anyhow::Result;
 use self::suite::Suite;
 pub(crate) use self::tally::Tally;
 use crate::artifacts::{self, Artifacts};
+use crate::guest;
 
 /// Runs every test whose full name contains `filter`.
 pub(crate) fn run(filter: Option<&str>) -> Tally {
@@ -59,6 +60,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     misconfigured::run(wanted, &mut tally);
     dist::run(wanted, &mut tally);
     docs::run(wanted, &mut tally);
+    guest::run(filter, &mut tally);
     let bench = Some(full_name("bench", bench::NAME)).filter(|name| wanted(name));
     if suites.is_empty() && programs.is_empty() && bench.is_none() {
         return tally;

@@ -59,7 +59,7 @@ impl Tally {
     }
 
     /// Notes what a test gave; `logs` are printed beside a failure.
-    pub(super) fn note(
+    pub(crate) fn note(
         &mut self,
         name: &str,
         start: Instant,
@@ -86,7 +86,7 @@ impl Tally {
     }
 
     /// Notes a test that did not hold.
-    pub(super) fn fail(&mut self, name: &str, reason: &str) {
+    pub(crate) fn fail(&mut self, name: &str, reason: &str) {
         self.failed += 1;
         self.outcomes.push((name.to_owned(), Outcome::Failed));
         let line = format!("test {name} ... FAILED: {reason}");
@@ -95,7 +95,7 @@ impl Tally {
     }
 
     /// Notes a test that cannot run here.
-    pub(super) fn skip(&mut self, name: &str, reason: &str) {
+    pub(crate) fn skip(&mut self, name: &str, reason: &str) {
         self.skipped += 1;
         let outcome = Outcome::Skipped(reason.to_owned());
         self.outcomes.push((name.to_owned(), outcome));

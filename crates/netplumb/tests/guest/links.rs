@@ -1,0 +1,1 @@
+//! Links of kinds that not every kernel has.

@@ -1,0 +1,168 @@
+//! A guest kernel as an ordinary process: user-mode Linux on this machine's files, read only.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cmd::{Cmd, quote};
+use crate::sys;
+use crate::wait::secs;
+
+/// How long all of its tests may take; a machine with much else to do is slow.
+const LIMIT: Duration = secs(900);
+
+/// How often somebody looks for the deadline and for signals.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Where Debian's package has the modules, one directory for each version.
+const MODULES: &str = "/usr/lib/uml/modules";
+
+/// What the tests need and what no kernel loads by itself when it is asked for.
+const LOADED: [&str; 4] = ["ipv6", "bridge", "ip_vs", "sctp"];
+
+/// The files the guest is started with; they go with this value.
+pub(super) struct Machine {
+    dir: PathBuf,
+}
+
+impl Machine {
+    /// Prepares a guest that runs these tests of a program and ends.
+    ///
+    /// # Errors
+    ///
+    /// When its files can't be written.
+    pub(super) fn new(program: &Path, names: &[String]) -> Result<Self> {
+        let name = format!("bgplb-guest-{}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(dir.join("lib")).with_context(|| format!("make {}", dir.display()))?;
+        let machine = Self { dir };
+        let modules = machine.dir.join("lib/modules");
+        symlink(MODULES, &modules).with_context(|| format!("make {}", modules.display()))?;
+        machine.write("modprobe", &machine.loader())?;
+        machine.write("init", &machine.script(program, names))?;
+        Ok(machine)
+    }
+
+    /// What the kernel calls for a module (`/proc/sys/kernel/modprobe`).
+    fn loader(&self) -> String {
+        let dir = quote(&self.dir.display().to_string());
+        format!("#!/bin/sh\nexec /usr/sbin/modprobe -d {dir} \"$@\"\n")
+    }
+
+    /// The first process. Its `/run` is its own, all else belongs to this machine.
+    fn script(&self, program: &Path, names: &[String]) -> String {
+        let loader = quote(&self.dir.join("modprobe").display().to_string());
+        let program = quote(&program.display().to_string());
+        let modules = LOADED.join(" ");
+        let names = names.join(" ");
+        format!(
+            "#!/bin/sh\n\
+             export PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR=/run BGPLB_GUEST=1\n\
+             mount -t proc proc /proc\n\
+             mount -t sysfs sys /sys\n\
+             mount -t tmpfs tmpfs /run\n\
+             mkdir /run/netns\n\
+             echo {loader} > /proc/sys/kernel/modprobe\n\
+             for module in {modules}; do {loader} $module; done\n\
+             ip link set lo up\n\
+             {program} --ignored --color never --test-threads=1 --exact {names} 2>&1\n\
+             echo o > /proc/sysrq-trigger\n\
+             read forever\n"
+        )
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.dir.join(name);
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        Ok(())
+    }
+
+    /// Boots it and shows `line` what comes by its console, until it ends.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be started, takes too long, or the user interrupts.
+    pub(super) fn run(&self, mut line: impl FnMut(&str)) -> Result<()> {
+        let mut guest = Guest(self.command().piped()?);
+        let console = guest.0.stdout.take().context("the guest has a console")?;
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            // A console is no better than what is printed there.
+            let mut console = BufReader::new(console);
+            let mut octets = Vec::new();
+            while matches!(console.read_until(b'\n', &mut octets), Ok(1..)) {
+                let text = String::from_utf8_lossy(&octets).trim_end().to_owned();
+                if sender.send(text).is_err() {
+                    break;
+                }
+                octets.clear();
+            }
+        });
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            match receiver.recv_timeout(TICK) {
+                Ok(text) => line(&text),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if sys::interrupted() {
+                bail!("the guest was interrupted");
+            }
+            if Instant::now() >= deadline {
+                bail!("the guest took longer than {LIMIT:?}");
+            }
+        }
+    }
+
+    /// In a process namespace of its own, which takes all its processes along.
+    fn command(&self) -> Cmd {
+        let dir = self.dir.display();
+        Cmd::new("unshare")
+            .args(["--fork", "--pid", "--kill-child", "linux.uml"])
+            .args(["mem=256M", "rootfstype=hostfs", "ro", "quiet", "loglevel=1"])
+            .args(["con=null", "con0=null,fd:1", "panic=-1"])
+            .arg(format!("uml_dir={dir}"))
+            .arg(format!("init={dir}/init"))
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.dir));
+    }
+}
+
+/// The running guest, which ends with this value.
+struct Guest(Child);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_guest_go_with_it() {
+        let names = ["links::a".to_owned(), "links::b".to_owned()];
+        let machine = Machine::new(Path::new("/t/guest one"), &names).unwrap();
+        let dir = machine.dir.clone();
+        let init = fs::read_to_string(dir.join("init")).unwrap();
+        assert!(init.contains("\n'/t/guest one' --ignored"), "{init}");
+        assert!(init.contains("--exact links::a links::b 2>&1\n"), "{init}");
+        drop(machine);
+        assert!(!dir.exists());
+    }
+}

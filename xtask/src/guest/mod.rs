@@ -1,0 +1,162 @@
+//! `cargo xtask guest`: tests in a kernel of their own, which has what this machine's may lack.
+
+mod machine;
+mod report;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+
+use self::machine::Machine;
+use self::report::Report;
+use crate::artifacts::{cargo, workspace};
+use crate::cmd::Cmd;
+use crate::e2e::Tally;
+use crate::packages;
+use crate::wait::secs;
+
+/// How the full names of these tests begin.
+const PREFIX: &str = "e2e::guest_kernel::";
+
+/// Runs the tests whose full name contains `filter`.
+pub(crate) fn run(filter: Option<&str>, tally: &mut Tally) {
+    // Only once they are built the tests are known by their names.
+    if filter.is_some_and(|filter| filter.starts_with("e2e::") && !may_match(filter)) {
+        return;
+    }
+    let tests = match build().and_then(|program| Tests::of(program, filter)) {
+        Ok(tests) => tests,
+        Err(error) => return tally.fail(PREFIX.trim_end_matches(':'), &format!("{error:#}")),
+    };
+    if tests.names.is_empty() {
+        return;
+    }
+    match able() {
+        Ok(()) => tests.run(tally),
+        Err(reason) => {
+            for name in &tests.names {
+                tally.skip(&full_name(name), &format!("{reason:#}"));
+            }
+        }
+    }
+}
+
+/// Whether a name that begins as these do can contain a filter that begins like this.
+fn may_match(filter: &str) -> bool {
+    PREFIX.starts_with(filter) || filter.starts_with(PREFIX)
+}
+
+fn full_name(name: &str) -> String {
+    format!("{PREFIX}{name}")
+}
+
+/// Whether the guest can be had here.
+fn able() -> Result<()> {
+    ensure!(cfg!(target_os = "linux"), "this is not Linux");
+    ensure!(
+        cfg!(target_arch = "x86_64"),
+        "user-mode Linux is for x86-64 only"
+    );
+    packages::ensure(&packages::GUEST)
+}
+
+/// The program that holds the tests, and which of them are wanted.
+struct Tests {
+    program: PathBuf,
+    names: Vec<String>,
+}
+
+impl Tests {
+    /// Those whose full names contain `filter`.
+    fn of(program: PathBuf, filter: Option<&str>) -> Result<Self> {
+        let listed = Cmd::new(&program).args(["--list", "--ignored"]).read()?;
+        let names = listed
+            .lines()
+            .filter_map(|line| line.strip_suffix(": test"));
+        let wanted = |name: &&str| filter.is_none_or(|filter| full_name(name).contains(filter));
+        let names = names.filter(wanted).map(str::to_owned).collect();
+        Ok(Self { program, names })
+    }
+
+    fn run(&self, tally: &mut Tally) {
+        println!("==> booting a guest for {} tests", self.names.len());
+        let mut report = Report::default();
+        let mut since = Instant::now();
+        let ended = Machine::new(&self.program, &self.names).and_then(|machine| {
+            machine.run(|line| {
+                if let Some(name) = report.take(line) {
+                    tally.note(&full_name(name), since, Ok(()), String::new);
+                }
+                if report.is_about_tests() {
+                    since = Instant::now();
+                }
+            })
+        });
+        let ended = match ended {
+            Ok(()) => "the guest ended".to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        for name in &self.names {
+            if let Some(reason) = report.reason(name, &ended) {
+                tally.fail(&full_name(name), &reason);
+            }
+        }
+    }
+}
+
+/// Builds the tests; gives the program that holds them.
+fn build() -> Result<PathBuf> {
+    println!("==> building the tests for the guest");
+    let manifest = workspace().join("Cargo.toml").display().to_string();
+    let messages = cargo(&["test", "--no-run", "--quiet", "--message-format", "json"])
+        .args(["--manifest-path", &manifest])
+        .args(["--package", "netplumb", "--test", "guest"])
+        .timeout(secs(900))
+        .read()?;
+    let Some(program) = messages.lines().find_map(executable) else {
+        bail!("cargo names no program of these tests");
+    };
+    Ok(program)
+}
+
+/// What a message of cargo's says of a program that was built.
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+}
+
+fn executable(line: &str) -> Option<PathBuf> {
+    let message: Message = serde_json::from_str(line).context("read cargo").ok()?;
+    message.executable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_filters_for_other_end_to_end_tests_pass_without_a_build() {
+        for (filter, may) in [
+            ("e2e::", true),
+            ("e2e::guest", true),
+            ("e2e::guest_kernel::links", true),
+            ("e2e::bird", false),
+            ("e2e::guest_kernel_of_others", false),
+        ] {
+            assert_eq!(may_match(filter), may, "{filter}");
+        }
+    }
+
+    #[test]
+    fn the_program_is_found_among_cargos_messages() {
+        let lines = [
+            r#"{"reason":"compiler-artifact","executable":null}"#,
+            "no json",
+            r#"{"reason":"compiler-artifact","executable":"/t/guest-1"}"#,
+        ];
+        let found = lines.into_iter().find_map(executable);
+        assert_eq!(found, Some(PathBuf::from("/t/guest-1")));
+    }
+}
