@@ -129,17 +129,14 @@ impl HttpProbe {
     pub(crate) async fn look(&self) -> Outcome {
         let mut place = self.start.clone();
         let mut method = self.method.clone();
-        for left in (0..=self.spec.redirects).rev() {
-            match self.ask(&place, &method).await? {
-                None => return Ok(Success::default()),
-                Some((status, location)) if left > 0 => {
-                    place = redirect::follow(&place, &self.start, &location)
-                        .map_err(|why| Failure::new(format_args!("{}: {why}", self.target)))?;
-                    if status == StatusCode::SEE_OTHER && method != Method::HEAD {
-                        method = Method::GET;
-                    }
-                }
-                Some(_) => {}
+        for _ in 0..=self.spec.redirects {
+            let Some((status, location)) = self.ask(&place, &method).await? else {
+                return Ok(Success::default());
+            };
+            place = redirect::follow(&place, &self.start, &location)
+                .map_err(|why| Failure::new(format_args!("{}: {why}", self.target)))?;
+            if status == StatusCode::SEE_OTHER && method != Method::HEAD {
+                method = Method::GET;
             }
         }
         Err(Failure::new(format_args!(
