@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::ipvlan::IpvlanConflict;
 use crate::ipvs::InvalidService;
 
 /// A change or a look at the kernel that failed.
@@ -103,6 +104,8 @@ pub(crate) enum Cause {
     Misuse(&'static str),
     /// The same of a service.
     Invalid(Box<InvalidService>),
+    /// A link would change others.
+    Ipvlan(Box<IpvlanConflict>),
     /// The kernel has no family of that name.
     NoIpvs,
 }
@@ -145,6 +148,12 @@ impl From<InvalidService> for Cause {
     }
 }
 
+impl From<IpvlanConflict> for Cause {
+    fn from(conflict: IpvlanConflict) -> Self {
+        Self::Ipvlan(Box::new(conflict))
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -158,6 +167,7 @@ impl fmt::Display for Cause {
             Self::NoLink(name) => write!(f, "there is no link `{name}`"),
             Self::Misuse(what) => f.write_str(what),
             Self::Invalid(what) => what.fmt(f),
+            Self::Ipvlan(what) => what.fmt(f),
             Self::NoIpvs => f.write_str("the kernel has no IPVS, is the module `ip_vs` loaded?"),
         }
     }

@@ -16,7 +16,7 @@ use crate::route::{NextHopSpec, NextHops, RouteKey, RouteSpec};
 /// A model of the kernel for tests of what is built on [`Kernel`].
 ///
 /// It has the effects one change has on other objects: a pair ends with
-/// either end; addresses, neighbours and routes go with their link; the first
+/// either end; ipvlans go with their parent; addresses, neighbours and routes go with their link; the first
 /// address of an IPv4 subnet takes the others of the subnet along; a link that
 /// goes down loses its IPv6 addresses, neighbours and routes. It knows
 /// nothing of the connected routes the kernel makes by itself.
@@ -127,6 +127,15 @@ impl FakeKernel {
                 }
             }
             LinkKind::Dummy => LinkKindState::Dummy,
+            LinkKind::Ipvlan(ipvlan) => {
+                self.link(&ipvlan.parent)?;
+                ipvlan.check(&self.state.links)?;
+                LinkKindState::Ipvlan {
+                    parent: Some(ipvlan.parent.clone()),
+                    mode: ipvlan.mode,
+                    flags: ipvlan.flags,
+                }
+            }
         };
         self.insert_link(&spec.name, kind, spec.alias.clone());
         self.set_link(spec)
@@ -194,7 +203,20 @@ impl FakeKernel {
             LinkKindState::Veth { peer } => peer.clone(),
             _ => None,
         };
-        for name in [Some(name.clone()), peer].into_iter().flatten() {
+        let mut gone: Vec<LinkName> = [Some(name.clone()), peer].into_iter().flatten().collect();
+        let children = self
+            .state
+            .links
+            .iter()
+            .filter(|(_, link)| match &link.kind {
+                LinkKindState::Ipvlan { parent, .. } => {
+                    parent.as_ref().is_some_and(|it| gone.contains(it))
+                }
+                _ => false,
+            });
+        let children: Vec<_> = children.map(|(name, _)| name.clone()).collect();
+        gone.extend(children);
+        for name in gone {
             self.state.links.remove(&name);
             self.state.addrs.retain(|addr| addr.link != name);
             self.state.neighs.retain(|key, _| key.link != name);

@@ -1,5 +1,5 @@
-//! Links, addresses, routes and neighbours over netlink: desired against
-//! observed.
+//! Links, addresses, routes, neighbours and IPVS services over netlink: desired
+//! against observed.
 //!
 //! ```text
 //!   Desired ──┐
@@ -16,7 +16,8 @@
 //! owner of very many routes makes and looks after them with
 //! [`Kernel::change_routes`] and [`Kernel::visit_routes`].
 //! [`Watch`] tells when to look again, [`ObjectWatch`] which of one owner's
-//! objects others have touched.
+//! objects others have touched. [`ipvs`] does the same for services of the
+//! kernel's load balancer.
 //!
 //! An [`Error`] names the operation, the object, the kernel's error and, from
 //! the extended acknowledgement, the kernel's own reason.
@@ -41,6 +42,9 @@
 //! * Addresses and permanent neighbours are ours on our links.
 //! * A numbered next hop is ours by its protocol and a range of numbers. One of
 //!   another protocol is never replaced.
+//! * An IPVS service, which carries no mark, is ours by the caller's memory.
+//! * An ipvlan is not made where it would give its parent's other children
+//!   another mode ([`IpvlanSpec::check`]).
 //!
 //! ```
 //! use netplumb::{BridgeSpec, Desired, LinkKind, LinkSpec, Observed, Owned, RouteSpec, plan};
@@ -75,8 +79,8 @@
 //!
 //! # Covered
 //!
-//! * Links: bridge (ageing time, forwarded groups), veth, dummy; up and down,
-//!   master, MTU, alias.
+//! * Links: bridge (ageing time, forwarded groups), veth, dummy, ipvlan; up and
+//!   down, master, MTU, alias. Of VRFs, which are only observed, the table.
 //! * Addresses of both families; IPv6 without duplicate address detection.
 //! * Unicast routes of both families in any table: onto links, by gateways,
 //!   multipath with weights, IPv4 by IPv6 gateways (`RTA_VIA`, RFC 8950),
@@ -87,19 +91,22 @@
 //! * Strict checking, extended acknowledgements, interrupted dumps.
 //! * Of nf_tables only whether the `forward` hook drops certain packets, and a
 //!   rule that accepts them ([`Firewall`]).
+//! * IPVS services of both families by TCP, UDP and SCTP, with six schedulers,
+//!   masquerading, direct routing and tunnels ([`ipvs`]).
 //!
 //! Not covered: other kinds of nexthop objects, route metrics such as MTU, routes by type of
-//! service, rules, VLANs, ipvlan, IPVS.
+//! service, rules, VLANs.
 //!
 //! # Features
 //!
 //! * `testkit`: `FakeKernel`, a kernel in memory with faults on demand, for
-//!   tests of what is built on [`Kernel`].
+//!   tests of what is built on [`Kernel`]; `ipvs::FakeIpvs`, the same of IPVS.
 #![forbid(unsafe_code)]
 
 mod error;
 #[cfg(any(test, feature = "testkit"))]
 mod fake;
+mod ipvlan;
 pub mod ipvs;
 mod model;
 mod name;
@@ -115,6 +122,7 @@ mod route;
 pub use error::Error;
 #[cfg(feature = "testkit")]
 pub use fake::FakeKernel;
+pub use ipvlan::{IpvlanConflict, IpvlanFlags, IpvlanMode, IpvlanSpec};
 pub use model::{
     AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighKey, NeighSpec, WhenMissing,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::ipvlan::IpvlanSpec;
 use crate::name::{LinkName, MacAddr};
 use crate::next_hop::{NextHopId, NextHopObject};
 use crate::route::{RouteKey, RouteSpec};
@@ -110,6 +111,14 @@ impl LinkSpec {
         }
     }
 
+    /// The link whose child it is, if its kind has such.
+    pub(crate) const fn parent(&self) -> Option<&LinkName> {
+        match &self.kind {
+            LinkKind::Ipvlan(ipvlan) => Some(&ipvlan.parent),
+            LinkKind::Bridge(_) | LinkKind::Veth { .. } | LinkKind::Dummy => None,
+        }
+    }
+
     /// The same link, but not created where it is not there already.
     #[must_use]
     pub const fn if_there(mut self) -> Self {
@@ -155,6 +164,10 @@ pub enum LinkKind {
     },
     /// A link that leads nowhere, to hold addresses.
     Dummy,
+    /// A child of another link that shares its hardware address. It is not made
+    /// where it would change others, see [`IpvlanSpec::check`]; one of another
+    /// parent or mode is made anew.
+    Ipvlan(IpvlanSpec),
 }
 
 impl LinkKind {
@@ -165,6 +178,7 @@ impl LinkKind {
             Self::Bridge(_) => "bridge",
             Self::Veth { .. } => "veth",
             Self::Dummy => "dummy",
+            Self::Ipvlan(_) => "ipvlan",
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::ipvlan::{IpvlanFlags, IpvlanMode};
 use crate::model::{AddrSpec, LinkKind, LinkSpec, NeighKey, NeighSpec};
 use crate::name::{LinkName, MacAddr};
 use crate::next_hop::{NextHopId, NextHopObject};
@@ -92,6 +93,21 @@ pub enum LinkKindState {
     },
     /// A link that leads nowhere.
     Dummy,
+    /// A child of another link that shares its hardware address.
+    Ipvlan {
+        /// The link whose child it is, unless that is in another namespace.
+        parent: Option<LinkName>,
+        /// What it sees of its parent's traffic.
+        mode: IpvlanMode,
+        /// Whom it reaches directly.
+        flags: IpvlanFlags,
+    },
+    /// A router of its own (VRF): what is a port of it looks for routes in its
+    /// table.
+    Vrf {
+        /// The table.
+        table: u32,
+    },
     /// Any other type by the kernel's word for it; empty for links without
     /// one, as hardware and the loopback.
     Other(String),
@@ -105,6 +121,8 @@ impl LinkKindState {
             Self::Bridge { .. } => "bridge",
             Self::Veth { .. } => "veth",
             Self::Dummy => "dummy",
+            Self::Ipvlan { .. } => "ipvlan",
+            Self::Vrf { .. } => "vrf",
             Self::Other(kind) => kind,
         }
     }
@@ -124,6 +142,16 @@ impl LinkKindState {
                     && want
                         .group_fwd_mask
                         .is_none_or(|want| want == *group_fwd_mask)
+            }
+            (
+                LinkKind::Ipvlan(want),
+                Self::Ipvlan {
+                    parent,
+                    mode,
+                    flags,
+                },
+            ) => {
+                parent.as_ref() == Some(&want.parent) && (*mode, *flags) == (want.mode, want.flags)
             }
             (LinkKind::Veth { .. }, Self::Veth { .. }) | (LinkKind::Dummy, Self::Dummy) => true,
             _ => false,

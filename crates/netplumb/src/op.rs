@@ -67,6 +67,7 @@ impl fmt::Display for Op {
                 write!(f, "create {} {}", link.kind.name(), link.name)?;
                 match &link.kind {
                     LinkKind::Veth { peer, .. } => write!(f, " with peer {peer}"),
+                    LinkKind::Ipvlan(ipvlan) => write!(f, " on {}", ipvlan.parent),
                     _ => Ok(()),
                 }
             }

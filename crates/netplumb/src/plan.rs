@@ -8,7 +8,7 @@ use ipnet::Ipv6Net;
 use crate::model::{AddrSpec, Desired, LinkSpec, WhenMissing};
 use crate::name::LinkName;
 use crate::next_hop::NextHopObject;
-use crate::observed::{Observed, Owned, links_of};
+use crate::observed::{LinkState, Observed, Owned, links_of};
 use crate::op::Op;
 use crate::route::{NextHops, RouteSpec};
 
@@ -18,8 +18,8 @@ use crate::route::{NextHops, RouteSpec};
 /// somebody else yields a single [`Op::CreateLink`], which the kernel's side
 /// refuses with a clear error, and nothing is planned on it.
 ///
-/// The order: links that must be made anew go; links are made, masters before
-/// their ports; addresses, neighbours and numbered next hops are added; routes are added or
+/// The order: links that must be made anew go; links are made, masters and
+/// parents before those below them; addresses, neighbours and numbered next hops are added; routes are added or
 /// replaced, those onto links before those by gateways. Only then is taken
 /// away what is not wanted, so that a destination moving from one route to
 /// another is reachable all the time.
@@ -68,7 +68,7 @@ impl<'a> LinkPlan<'a> {
                 None if ours => _ = plan.remove.insert(name),
                 None => {}
                 Some(spec) => {
-                    let same = state.alias == spec.alias && state.kind.name() == spec.kind.name();
+                    let same = state.alias == spec.alias && can_become(state, spec);
                     if !same && ours {
                         plan.remake.insert(name);
                     } else if !same {
@@ -77,7 +77,20 @@ impl<'a> LinkPlan<'a> {
                 }
             }
         }
+        plan.remake_children();
         plan
+    }
+
+    /// What is a child of a link goes with it.
+    fn remake_children(&mut self) {
+        let children = self.desired.links.values().filter(|spec| {
+            let parent = spec.parent();
+            parent.is_some_and(|parent| self.remake.contains(parent))
+                && self.observed.links.contains_key(&spec.name)
+                && !self.foreign.contains(&spec.name)
+        });
+        let children: Vec<_> = children.map(|spec| &spec.name).collect();
+        self.remake.extend(children);
     }
 
     fn make(&self, ops: &mut Vec<Op>) {
@@ -126,19 +139,22 @@ impl<'a> LinkPlan<'a> {
             .is_some_and(|master| self.remake.contains(master))
     }
 
-    /// How many wanted links stand above this one.
+    /// How many wanted links stand above this one: masters, parents, and what
+    /// is above those. A ring is for the kernel to refuse, not for us to hang
+    /// on.
     fn depth(&self, spec: &LinkSpec) -> usize {
-        let mut depth = 0;
-        let mut above = spec.master.as_ref();
-        while let Some(spec) = above.and_then(|name| self.desired.links.get(name)) {
-            depth += 1;
-            // A ring of masters is for the kernel to refuse, not for us to hang on.
-            if depth > self.desired.links.len() {
-                break;
+        let mut above = BTreeSet::new();
+        let mut left = vec![spec];
+        while let Some(spec) = left.pop() {
+            for name in [spec.master.as_ref(), spec.parent()].into_iter().flatten() {
+                if let Some(spec) = self.desired.links.get(name)
+                    && above.insert(name)
+                {
+                    left.push(spec);
+                }
             }
-            above = spec.master.as_ref();
         }
-        depth
+        above.len()
     }
 
     /// Objects on the link stay as they are seen.
@@ -159,6 +175,13 @@ impl<'a> LinkPlan<'a> {
         let links = links_of(hops, &self.desired.next_hops);
         links.iter().all(|link| self.usable(link))
     }
+}
+
+/// Whether one step leads from the link that is there to the wanted one. The
+/// mode of an ipvlan is not its own to change.
+fn can_become(there: &LinkState, spec: &LinkSpec) -> bool {
+    there.kind.name() == spec.kind.name()
+        && (spec.parent().is_none() || there.kind.satisfies(&spec.kind))
 }
 
 /// Yields the addresses that had to go first.

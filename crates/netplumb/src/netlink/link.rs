@@ -1,25 +1,25 @@
 //! Links, both directions.
 
+mod ipvlan;
+mod kind;
 mod mark;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::time::Duration;
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{Ifla, RtAddrFamily, Rtm};
-use neli::rtnl::{Ifinfomsg, IfinfomsgBuilder, Rtattr};
+use neli::rtnl::IfinfomsgBuilder;
 use neli::types::{Buffer, RtBuffer};
 
-use super::message::{
-    Attrs, Request, UNBUILDABLE, attr, attr_nest, attr_text, attr_u32, read_text, read_u16,
-    read_u32, to_octets,
-};
+use self::kind::{RawKind, link_info};
+use super::message::{Attrs, Request, UNBUILDABLE, attr, attr_text, attr_u32, read_text, read_u32};
 use super::socket::Connection;
 use crate::error::Cause;
-use crate::model::{BridgeSpec, LinkKind, LinkSpec};
+use crate::ipvlan::IpvlanSpec;
+use crate::model::{LinkKind, LinkSpec};
 use crate::name::{LinkName, MacAddr};
-use crate::observed::{LinkKindState, LinkState, ticks};
+use crate::observed::LinkState;
 
 /// A link as the kernel tells of it: other links by number.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct RawLink {
     pub(super) index: u32,
     pub(super) name: String,
     pub(super) alias: String,
-    kind: String,
+    kind: RawKind,
     up: bool,
     /// Packets can go by it.
     pub(super) running: bool,
@@ -36,8 +36,6 @@ pub(super) struct RawLink {
     master: Option<u32>,
     peer: Option<u32>,
     peer_is_elsewhere: bool,
-    ageing: u32,
-    group_fwd_mask: u16,
 }
 
 impl RawLink {
@@ -48,7 +46,7 @@ impl RawLink {
             index: read_u32(payload, 4)?,
             name: String::new(),
             alias: String::new(),
-            kind: String::new(),
+            kind: RawKind::Named(String::new()),
             up: flags & UP != 0,
             running: flags & (UP | RUNNING) == UP | RUNNING,
             mtu: 0,
@@ -56,8 +54,6 @@ impl RawLink {
             master: None,
             peer: None,
             peer_is_elsewhere: false,
-            ageing: 0,
-            group_fwd_mask: 0,
         };
         for (kind, octets) in Attrs(payload.get(16..)?) {
             match Ifla::from(kind) {
@@ -68,57 +64,21 @@ impl RawLink {
                 Ifla::Master => link.master = read_u32(octets, 0),
                 Ifla::Link => link.peer = read_u32(octets, 0),
                 Ifla::LinkNetnsid => link.peer_is_elsewhere = true,
-                Ifla::Linkinfo => link.read_info(octets),
+                Ifla::Linkinfo => link.kind = RawKind::read(octets),
                 _ => {}
             }
         }
         Some(link)
     }
 
-    fn read_info(&mut self, octets: &[u8]) {
-        let mut data: &[u8] = &[];
-        for (kind, octets) in Attrs(octets) {
-            match kind {
-                IFLA_INFO_KIND => self.kind = read_text(octets),
-                IFLA_INFO_DATA => data = octets,
-                _ => {}
-            }
-        }
-        if self.kind != "bridge" {
-            return;
-        }
-        for (kind, octets) in Attrs(data) {
-            match kind {
-                IFLA_BR_AGEING_TIME => self.ageing = read_u32(octets, 0).unwrap_or_default(),
-                IFLA_BR_GROUP_FWD_MASK => {
-                    self.group_fwd_mask = read_u16(octets, 0).unwrap_or_default();
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// The same with the names of other links. `None` when its own name is no
     /// [`LinkName`].
     pub(super) fn resolve(&self, names: &Names) -> Option<(LinkName, LinkState)> {
         let name = LinkName::new(&self.name).ok()?;
-        let kind = match self.kind.as_str() {
-            "bridge" => LinkKindState::Bridge {
-                ageing: Duration::from_millis(u64::from(self.ageing) * 10),
-                group_fwd_mask: self.group_fwd_mask,
-            },
-            "veth" => LinkKindState::Veth {
-                peer: self
-                    .peer
-                    .filter(|_| !self.peer_is_elsewhere)
-                    .and_then(|index| names.get(&index).cloned()),
-            },
-            "dummy" => LinkKindState::Dummy,
-            other => LinkKindState::Other(other.to_owned()),
-        };
+        let other = self.peer.filter(|_| !self.peer_is_elsewhere);
         let state = LinkState {
             index: self.index,
-            kind,
+            kind: self.kind.resolve(other, names),
             up: self.up,
             master: self.master.and_then(|index| names.get(&index).cloned()),
             mtu: self.mtu,
@@ -130,12 +90,11 @@ impl RawLink {
 
     /// Whether this is the link of that mark and kind.
     fn check(&self, spec: &LinkSpec) -> Result<(), Cause> {
-        let kind = if self.kind.is_empty() {
-            "link"
-        } else {
-            &self.kind
+        let kind = match self.kind.name() {
+            "" => "link",
+            name => name,
         };
-        if self.kind != spec.kind.name() {
+        if self.kind.name() != spec.kind.name() {
             return Err(Cause::NotOurs(format!("a {kind} of that name exists")));
         }
         self.check_alias(&spec.alias)
@@ -144,6 +103,13 @@ impl RawLink {
 
 /// The names of links by their numbers.
 pub(super) type Names = BTreeMap<u32, LinkName>;
+
+pub(super) fn names(links: &[RawLink]) -> Names {
+    links
+        .iter()
+        .filter_map(|link| Some((link.index, LinkName::new(&link.name).ok()?)))
+        .collect()
+}
 
 impl Connection {
     /// Reads all links.
@@ -180,8 +146,10 @@ impl Connection {
         }
         if let Some(link) = self.link(spec.name.as_str())? {
             link.check(spec)?;
+            self.check_ipvlan(spec)?;
             return self.bring_to(&link, spec, None);
         }
+        self.check_ipvlan(spec)?;
         let link = self.create_marked(spec)?;
         self.bring_to(&link, spec, Some(&spec.name))
             .inspect_err(|_| {
@@ -197,6 +165,7 @@ impl Connection {
             None => Err(Cause::NoLink(spec.name.to_string())),
             Some(link) => {
                 link.check(spec)?;
+                self.check_ipvlan(spec)?;
                 self.bring_to(&link, spec, None)
             }
         }
@@ -216,6 +185,9 @@ impl Connection {
         let mut attrs = RtBuffer::new();
         attrs.push(attr_text(Ifla::Ifname, &name)?);
         attrs.push(link_info(spec)?);
+        if let LinkKind::Ipvlan(ipvlan) = &spec.kind {
+            attrs.push(attr_u32(Ifla::Link, self.index_of(&ipvlan.parent)?)?);
+        }
         push_mtu(&mut attrs, spec)?;
         push_mac(&mut attrs, spec.mac)?;
         let create = NlmF::ACK | NlmF::CREATE | NlmF::EXCL;
@@ -320,44 +292,6 @@ fn push_mac(attrs: &mut RtBuffer<Ifla, Buffer>, mac: Option<MacAddr>) -> Result<
     Ok(())
 }
 
-/// The type, and what belongs to it.
-fn link_info(spec: &LinkSpec) -> Result<Rtattr<Ifla, Buffer>, Cause> {
-    let mut info = vec![attr(IFLA_INFO_KIND, spec.kind.name().as_bytes())?];
-    match &spec.kind {
-        LinkKind::Bridge(bridge) => info.push(bridge_data(bridge)?),
-        LinkKind::Veth { peer, peer_mac } => {
-            let peer = to_octets(&peer_message(peer, *peer_mac, spec)?)?;
-            info.push(attr_nest(IFLA_INFO_DATA, &[attr(VETH_INFO_PEER, &peer)?])?);
-        }
-        LinkKind::Dummy => {}
-    }
-    attr_nest(Ifla::Linkinfo, &info)
-}
-
-fn bridge_data(bridge: &BridgeSpec) -> Result<Rtattr<u16, Buffer>, Cause> {
-    let mut data = Vec::new();
-    if let Some(ageing) = bridge.ageing {
-        data.push(attr_u32(IFLA_BR_AGEING_TIME, ticks(ageing))?);
-    }
-    if let Some(mask) = bridge.group_fwd_mask {
-        data.push(attr(IFLA_BR_GROUP_FWD_MASK, &mask.to_ne_bytes())?);
-    }
-    attr_nest(IFLA_INFO_DATA, &data)
-}
-
-/// The inner end of a pair is described by a link message of its own.
-fn peer_message(
-    peer: &LinkName,
-    mac: Option<MacAddr>,
-    spec: &LinkSpec,
-) -> Result<Ifinfomsg, Cause> {
-    let mut attrs = RtBuffer::new();
-    attrs.push(attr_text(Ifla::Ifname, peer.as_str())?);
-    push_mac(&mut attrs, mac)?;
-    push_mtu(&mut attrs, spec)?;
-    header(0, attrs).build().map_err(|_| UNBUILDABLE)
-}
-
 /// Says what the kernel's bare number means for a link that was to be made.
 fn explain(cause: Cause, spec: &LinkSpec) -> Cause {
     if cause.is_errno(libc::EOPNOTSUPP) {
@@ -371,6 +305,10 @@ fn explain(cause: Cause, spec: &LinkSpec) -> Cause {
         LinkKind::Veth { peer, .. } if cause.is_errno(libc::EEXIST) => {
             cause.with_hint(format!("the name of the peer, `{peer}`, is taken"))
         }
+        LinkKind::Ipvlan(IpvlanSpec { parent, .. }) if cause.is_errno(libc::EBUSY) => cause
+            .with_hint(format!(
+                "`{parent}` serves something else, as a bridge, a bond or a macvlan"
+            )),
         _ => cause,
     }
 }
@@ -384,11 +322,5 @@ fn random_name() -> String {
 const UP: u32 = libc::IFF_UP.cast_unsigned();
 const RUNNING: u32 = libc::IFF_RUNNING.cast_unsigned();
 
-// linux/if_link.h.
-const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_DATA: u16 = 2;
-const IFLA_BR_AGEING_TIME: u16 = 4;
-const IFLA_BR_GROUP_FWD_MASK: u16 = 9;
-const VETH_INFO_PEER: u16 = 1;
 // linux/rtnetlink.h.
 const RTEXT_FILTER_SKIP_STATS: u32 = 8;

@@ -24,7 +24,7 @@ use ipnet::IpNet;
 pub use self::firewall::{Accepted, Fate, Firewall, FirewallWatch, Obstacle, Passage, Way};
 pub use self::ipvs::Ipvs;
 use self::known::Known;
-use self::link::Names;
+use self::link::names;
 pub use self::objects::{LinkNews, LinkNow, ObjectNews, ObjectWatch};
 pub use self::routers::RouterLink;
 use self::socket::Connection;
@@ -234,18 +234,12 @@ impl fmt::Debug for Netlink {
     }
 }
 
-fn names(links: &[link::RawLink]) -> Names {
-    links
-        .iter()
-        .filter_map(|link| Some((link.index, LinkName::new(&link.name).ok()?)))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Names, addr, link, lookup, neigh, next_hop, route, routers};
+    use super::link::Names;
+    use super::{addr, link, lookup, neigh, next_hop, route, routers};
 
     proptest! {
         #[test]

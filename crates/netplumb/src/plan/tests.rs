@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 
 use super::plan;
 use crate::fake::FakeKernel;
+use crate::ipvlan::{IpvlanFlags, IpvlanMode, IpvlanSpec};
 use crate::model::{AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighSpec};
 use crate::name::LinkName;
 use crate::next_hop::{NextHopId, NextHopKind, NextHopObject, ResilientGroup};
@@ -280,4 +281,93 @@ fn next_hops_come_before_groups_and_routes_and_go_after_them() {
         steps(&Desired::default()),
         [gone[0], gone[1], "delete link br0"]
     );
+}
+
+fn ipvlan(link: &str, parent: &str, mode: IpvlanMode) -> LinkSpec {
+    let kind = LinkKind::Ipvlan(IpvlanSpec {
+        parent: name(parent),
+        mode,
+        flags: IpvlanFlags::Bridge,
+    });
+    LinkSpec::new(name(link), kind, format!("ours:{link}"))
+}
+
+/// A parent that comes after its children in the order of names.
+fn family(mode: IpvlanMode) -> Desired {
+    let mut desired = Desired::default();
+    for child in ["a-child", "b-child"] {
+        desired.insert_link(ipvlan(child, "z-parent", mode));
+    }
+    desired.insert_link(LinkSpec::new(
+        name("z-parent"),
+        LinkKind::Dummy,
+        "ours:z-parent",
+    ));
+    desired
+}
+
+#[test]
+fn a_parent_is_made_before_its_children() {
+    check(
+        &family(IpvlanMode::L2),
+        &FakeKernel::new(),
+        &expect![[r#"
+            create dummy z-parent
+            create ipvlan a-child on z-parent
+            create ipvlan b-child on z-parent
+        "#]],
+    );
+    let kernel = kernel_with(&family(IpvlanMode::L2));
+    check(&family(IpvlanMode::L2), &kernel, &expect![[""]]);
+}
+
+#[test]
+fn children_get_another_mode_all_at_once() {
+    let mut kernel = kernel_with(&family(IpvlanMode::L2));
+    let after = family(IpvlanMode::L3);
+    check(
+        &after,
+        &kernel,
+        &expect![[r#"
+            delete link a-child
+            delete link b-child
+            create ipvlan a-child on z-parent
+            create ipvlan b-child on z-parent
+        "#]],
+    );
+    for op in plan(&after, &kernel.state().clone(), &owned()) {
+        kernel.apply(&op).unwrap();
+    }
+    check(&after, &kernel, &expect![[""]]);
+}
+
+#[test]
+fn children_go_with_a_parent_that_is_made_anew() {
+    let mut kernel = kernel_with(&family(IpvlanMode::L3));
+    let mut after = family(IpvlanMode::L3);
+    let mut parent = bridge("z-parent");
+    parent.alias = "ours:z-parent".to_owned();
+    after.insert_link(parent);
+    for op in plan(&after, &kernel.state().clone(), &owned()) {
+        kernel.apply(&op).unwrap();
+    }
+    check(&after, &kernel, &expect![[""]]);
+}
+
+#[test]
+fn a_child_that_would_change_one_of_others_is_refused() {
+    let mut theirs = family(IpvlanMode::L3);
+    for link in theirs.links.values_mut() {
+        link.alias = "theirs".to_owned();
+    }
+    let mut kernel = kernel_with(&theirs);
+    let before = kernel.state().clone();
+    let refused = kernel
+        .apply(&Op::CreateLink(ipvlan("web", "z-parent", IpvlanMode::L2)))
+        .unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "create ipvlan web on z-parent: all ipvlans of `z-parent` have one mode: `a-child` is l3 bridge and would turn to l2 bridge"
+    );
+    assert_eq!(*kernel.state(), before);
 }

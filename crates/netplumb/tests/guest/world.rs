@@ -114,6 +114,10 @@ impl Space {
         assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn ip(&self, args: &str) -> String {
         run("ip", &format!("-n {} {args}", self.name))
     }
