@@ -21,6 +21,9 @@ const LIMIT: Duration = secs(900);
 /// How often somebody looks for the deadline and for signals.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How the names of their directories begin; what follows is the command's process.
+const NAME: &str = "bgplb-guest-";
+
 /// Where Debian's package has the modules, one directory for each version.
 const MODULES: &str = "/usr/lib/uml/modules";
 
@@ -39,8 +42,9 @@ impl Machine {
     ///
     /// When its files can't be written.
     pub(super) fn new(program: &Path, names: &[String]) -> Result<Self> {
-        let name = format!("bgplb-guest-{}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
+        let parent = std::env::temp_dir();
+        remove_abandoned(&parent);
+        let dir = parent.join(format!("{NAME}{}", std::process::id()));
         fs::create_dir_all(dir.join("lib")).with_context(|| format!("make {}", dir.display()))?;
         let machine = Self { dir };
         let modules = machine.dir.join("lib/modules");
@@ -122,10 +126,12 @@ impl Machine {
         }
     }
 
-    /// In a process namespace of its own, which takes all its processes along.
+    /// In a process namespace of its own, which takes all its processes along,
+    /// and which ends with this process however that ends.
     fn command(&self) -> Cmd {
         let dir = self.dir.display();
-        Cmd::new("unshare")
+        Cmd::new("setpriv")
+            .args(["--pdeathsig", "KILL", "unshare"])
             .args(["--fork", "--pid", "--kill-child", "linux.uml"])
             .args(["mem=256M", "rootfstype=hostfs", "ro", "quiet", "loglevel=1"])
             .args(["con=null", "con0=null,fd:1", "panic=-1"])
@@ -137,6 +143,22 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.dir));
+    }
+}
+
+/// Removes what commands that were killed have left.
+fn remove_abandoned(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(NAME));
+        let pid = pid.and_then(|pid| pid.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            // Of somebody else perhaps, who will do it.
+            drop(fs::remove_dir_all(entry.path()));
+        }
     }
 }
 
@@ -164,5 +186,21 @@ mod tests {
         assert!(init.contains("--exact links::a links::b 2>&1\n"), "{init}");
         drop(machine);
         assert!(!dir.exists());
+    }
+
+    #[test]
+    fn what_a_killed_command_has_left_is_removed() {
+        let parent = std::env::temp_dir().join(format!("bgplb-abandoned-{}", std::process::id()));
+        // No process has such a number (`PID_MAX_LIMIT`).
+        let left = parent.join(format!("{NAME}4294967295"));
+        let used = parent.join(format!("{NAME}{}", std::process::id()));
+        let other = parent.join(format!("{NAME}notes"));
+        for dir in [&left, &used, &other] {
+            fs::create_dir_all(dir.join("lib")).unwrap();
+        }
+        remove_abandoned(&parent);
+        let there = [&left, &used, &other].map(|dir| dir.exists());
+        fs::remove_dir_all(&parent).unwrap();
+        assert_eq!(there, [false, true, true]);
     }
 }

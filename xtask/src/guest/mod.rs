@@ -14,8 +14,8 @@ use self::report::Report;
 use crate::artifacts::{cargo, workspace};
 use crate::cmd::Cmd;
 use crate::e2e::Tally;
-use crate::packages;
 use crate::wait::secs;
+use crate::{packages, sys};
 
 /// How the full names of these tests begin.
 const PREFIX: &str = "e2e::guest_kernel::";
@@ -99,8 +99,11 @@ impl Tests {
             Err(error) => format!("{error:#}"),
         };
         for name in &self.names {
-            if let Some(reason) = report.reason(name, &ended) {
-                tally.fail(&full_name(name), &reason);
+            match report.reason(name, &ended) {
+                // Whatever broke, it was the user who wanted it to end.
+                Some(_) if sys::interrupted() => tally.skip(&full_name(name), &ended),
+                Some(reason) => tally.fail(&full_name(name), &reason),
+                None => {}
             }
         }
     }
