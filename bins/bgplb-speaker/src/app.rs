@@ -20,6 +20,7 @@ use crate::peer_links::PeerLinkReader;
 use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
 use crate::reload::{self, Running};
 use crate::routes::Routes;
+use crate::state::StateFile;
 use crate::withholding::Withholding;
 
 /// Runs the speaker until SIGTERM or SIGINT, or until something ends that
@@ -51,8 +52,12 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     };
     let mut settings = config.speaker.clone();
     settings.restarting = restarting(routes.as_ref());
+    let state = config.state.as_deref().map(StateFile::open).transpose()?;
+    let withholding = Withholding::resumed(state.as_ref());
     let (speaker, handle) = Speaker::new(settings, local_addresses)?;
-    handle.apply(&config.announce);
+    if !withholding.withholds() {
+        handle.apply(&config.announce);
+    }
     // The file says it all; what peers keep of an earlier run beyond that may go.
     handle.initial_table_complete();
     let plumber = Plumber::open(&config, routes, addresses, kernel_changes, &handle)?;
@@ -62,6 +67,7 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     let (orders_to, orders) = operation::channel();
     let steering = SpeakerSteering::new(orders_to);
     let running = Running::new(handle.clone());
+    running.held.send_replace(withholding.held());
     let source = SpeakerSource::new(&running, &config.speaker, args.config.clone())
         .with_installed(plumber.installed());
     let answered = CancellationToken::new();
@@ -89,7 +95,8 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
         running,
         reloads,
         orders,
-        withholding: Withholding::default(),
+        withholding,
+        state,
     };
     let signal = operation.run(signals, &stop).await;
     if let Some(signal) = signal {

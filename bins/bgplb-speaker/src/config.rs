@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) control: Option<PathBuf>,
     /// Where the status is read over TCP; `None` for nowhere.
     pub(crate) status_listen: Option<StatusAddress>,
+    /// The file of what outlives a restart; `None` for nothing.
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// The mark and place of the routes we install.
@@ -125,7 +127,14 @@ impl Config {
         if old.multipath != new.multipath {
             return Some("[multipath]");
         }
-        if self.control != newer.control || self.status_listen != newer.status_listen {
+        let places = |it: &Self| {
+            (
+                it.control.clone(),
+                it.status_listen.clone(),
+                it.state.clone(),
+            )
+        };
+        if places(self) != places(newer) {
             return Some("[control]");
         }
         (self.kernel != newer.kernel).then_some("[kernel]")
@@ -146,7 +155,7 @@ impl Config {
 fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
     let speaker = local(&root);
     let kernel = kernel(&root);
-    let (control, status_listen) = control(&root);
+    let control = control(&root);
     let multipath = multipath(&root);
     let announce = announcements(&root);
     // Peers are checked beside a speaker that could be, so that its own faults
@@ -169,8 +178,9 @@ fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
         speaker: base,
         announce,
         kernel,
-        control,
-        status_listen,
+        control: control.socket,
+        status_listen: control.status_listen,
+        state: control.state,
     })
 }
 
@@ -330,9 +340,17 @@ fn kernel(root: &Section<'_>) -> Option<KernelTable> {
     (install == Some(true)).then_some(table)
 }
 
-fn control(root: &Section<'_>) -> (Option<PathBuf>, Option<StatusAddress>) {
+/// Where the program is asked, and keeps what it was told.
+#[derive(Debug, Default)]
+struct Control {
+    socket: Option<PathBuf>,
+    status_listen: Option<StatusAddress>,
+    state: Option<PathBuf>,
+}
+
+fn control(root: &Section<'_>) -> Control {
     let Some(section) = root.section("control") else {
-        return (None, None);
+        return Control::default();
     };
     let socket = section.optional("socket", kinds::PATH);
     let listen = section.optional("status-listen", kinds::TEXT);
@@ -341,8 +359,13 @@ fn control(root: &Section<'_>) -> (Option<PathBuf>, Option<StatusAddress>) {
         read.map_err(|error: AddressError| section.fault("status-listen", &error.to_string()))
             .ok()
     });
+    let state = section.optional("state", kinds::PATH);
     section.finish();
-    (socket, listen)
+    Control {
+        socket,
+        status_listen: listen,
+        state,
+    }
 }
 
 /// The line and the column in characters, both from 1.

@@ -14,6 +14,7 @@ mod plumber;
 mod reload;
 mod routes;
 mod show;
+mod state;
 mod ways;
 mod withholding;
 

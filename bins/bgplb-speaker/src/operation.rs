@@ -7,21 +7,28 @@ use lb_status::model::{Diff, Done};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::args::RunArgs;
 use crate::config::Config;
 use crate::diff;
 use crate::reload::{ReloadRequests, Running, reload};
-use crate::withholding::{Waiter, Wish, Withholding};
+use crate::state::StateFile;
+use crate::withholding::{self, Waiter, Wish, Withholding};
 
 /// What is asked of the owner of the configuration.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Something of everything that is announced; the waiter hears when it is withdrawn.
-    Fulfil(Wish, Option<Waiter>, oneshot::Sender<Done>),
+    ///
+    /// The answer comes when it is kept where it outlives a restart.
+    Fulfil(Wish, Option<Waiter>, oneshot::Sender<Result<Done, NotKept>>),
     /// What a reload would do, of this file instead of its own if there is one.
     Compare(Option<PathBuf>, oneshot::Sender<Diff>),
 }
+
+/// It is done, and would not be so after a restart; in one sentence.
+pub(crate) type NotKept = String;
 
 /// Signals that are ours.
 #[derive(Debug)]
@@ -48,6 +55,8 @@ pub(crate) struct Operation {
     pub(crate) reloads: ReloadRequests,
     pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) withholding: Withholding,
+    /// Where what outlives a restart is kept; `None` for nowhere.
+    pub(crate) state: Option<StateFile>,
 }
 
 impl Operation {
@@ -73,7 +82,7 @@ impl Operation {
                     // Who asked may have gone meanwhile.
                     let _ = asked.send(self.reload().await);
                 }
-                Some(order) = self.orders.recv() => self.carry_out(order),
+                Some(order) = self.orders.recv() => self.carry_out(order).await,
                 () = until(deadline) => {
                     self.withholding.expire(Instant::now(), &self.config, &self.running);
                 }
@@ -86,18 +95,34 @@ impl Operation {
         reload(&self.args, &mut self.config, &self.running, withheld).await
     }
 
-    fn carry_out(&mut self, order: Order) {
+    async fn carry_out(&mut self, order: Order) {
         match order {
             Order::Fulfil(wish, waiter, answer) => {
                 let withholding = &mut self.withholding;
                 let done = withholding.fulfil(wish, &self.config, &self.running, waiter);
-                let _ = answer.send(done);
+                let kept = self.keep().await.map(|()| done.clone());
+                let _ = answer.send(kept.map_err(|error| {
+                    let said = done.text;
+                    format!("{said}, and would not be so after a restart: {error}")
+                }));
             }
             Order::Compare(file, answer) => {
                 let file = file.as_deref().unwrap_or(&self.args.config);
                 let _ = answer.send(diff::of_file(&self.config, file));
             }
         }
+    }
+}
+
+impl Operation {
+    /// Keeps what operators want.
+    async fn keep(&self) -> std::io::Result<()> {
+        let Some(state) = &self.state else {
+            return Ok(());
+        };
+        let wanted = self.withholding.wanted();
+        let kept = state.keep(withholding::SECTION, &wanted).await;
+        kept.inspect_err(|error| warn!("what operators want was not kept: {error}"))
     }
 }
 

@@ -5,18 +5,30 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bgp_speaker::RibChange;
 use lb_status::model::{self, Done, DrainScope, DrainStage, Event, EventKind, seconds};
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::config::Config;
 use crate::reload::Running;
+use crate::state::StateFile;
+
+/// Where that is kept over a restart ([`StateFile`]).
+pub(crate) const SECTION: &str = "withholding";
+
+/// What of it is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Wanted {
+    drained: bool,
+    /// Since when the host is in maintenance, in seconds since 1970.
+    maintenance: Option<u64>,
+}
 
 /// What is wanted, and how far that has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
-    drained: bool,
-    /// Since when the host is in maintenance, in seconds since 1970.
-    maintenance: Option<u64>,
+    wanted: Wanted,
     stage: Stage,
 }
 
@@ -51,7 +63,7 @@ pub(crate) struct Withholding {
 impl Held {
     /// Whether routes are kept back, or about to be.
     const fn is_wanted(&self) -> bool {
-        self.drained || self.maintenance.is_some()
+        self.wanted.drained || self.wanted.maintenance.is_some()
     }
 
     /// How the whole host is drained.
@@ -61,7 +73,7 @@ impl Held {
             Stage::Marked(_, until) => (DrainStage::Marked, Some(seconds(until))),
             Stage::Withdrawn => (DrainStage::Withdrawn, None),
         };
-        let scope = match self.maintenance {
+        let scope = match self.wanted.maintenance {
             Some(_) => DrainScope::Maintenance,
             None => DrainScope::Host,
         };
@@ -70,11 +82,44 @@ impl Held {
 
     /// Since when the host is in maintenance.
     pub(crate) const fn maintenance(&self) -> Option<u64> {
-        self.maintenance
+        self.wanted.maintenance
     }
 }
 
 impl Withholding {
+    /// Goes on with what was wanted before a restart. Routers have nothing of this run yet, so
+    /// nothing needs to be marked.
+    pub(crate) fn resumed(state: Option<&StateFile>) -> Self {
+        let wanted: Option<Wanted> = state.and_then(|it| it.section(SECTION));
+        let wanted = wanted.unwrap_or_default();
+        let mut held = Held {
+            wanted,
+            stage: Stage::Announced,
+        };
+        if held.is_wanted() {
+            held.stage = Stage::Withdrawn;
+            let what = match wanted.maintenance {
+                Some(_) => "in maintenance",
+                None => "drained",
+            };
+            info!("this host is {what}, as before the restart: nothing is announced");
+        }
+        Self {
+            held,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// What is so.
+    pub(crate) const fn held(&self) -> Held {
+        self.held
+    }
+
+    /// What is to be kept over a restart.
+    pub(crate) const fn wanted(&self) -> Wanted {
+        self.held.wanted
+    }
+
     /// Whether nothing may be announced now.
     pub(crate) fn withholds(&self) -> bool {
         self.held.stage == Stage::Withdrawn
@@ -98,11 +143,11 @@ impl Withholding {
     ) -> Done {
         let before = self.held;
         match wish {
-            Wish::Drained(drained) => self.held.drained = drained,
+            Wish::Drained(drained) => self.held.wanted.drained = drained,
             Wish::Maintenance(on) => {
                 let now = || seconds(SystemTime::now());
-                let since = before.maintenance;
-                self.held.maintenance = on.then(|| since.unwrap_or_else(now));
+                let since = before.wanted.maintenance;
+                self.held.wanted.maintenance = on.then(|| since.unwrap_or_else(now));
             }
         }
         let (kind, now, already) = sentences(wish);

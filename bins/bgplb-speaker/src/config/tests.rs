@@ -38,6 +38,7 @@ install = true
 [control]
 socket = "/run/speaker/control.sock"
 status-listen = "[::1]:9179"
+state = "/var/lib/speaker/state.json"
 "#;
 
 fn load(text: &str) -> Result<Config, Unusable> {
@@ -88,6 +89,8 @@ fn every_key_arrives() {
     assert_eq!(config.kernel, Some(place));
     let socket = Path::new("/run/speaker/control.sock");
     assert_eq!(config.control.as_deref(), Some(socket));
+    let state = config.state.as_deref();
+    assert_eq!(state, Some(Path::new("/var/lib/speaker/state.json")));
     let listen = config.status_listen.as_ref().unwrap();
     assert_eq!(listen.to_string(), "[::1]:9179");
 }

@@ -21,8 +21,8 @@ impl SpeakerSteering {
     }
 
     async fn fulfil(&self, wish: Wish, waiter: Option<Waiter>) -> Result<Done, Refused> {
-        self.order(|answer| Order::Fulfil(wish, waiter, answer))
-            .await
+        let done = self.order(|answer| Order::Fulfil(wish, waiter, answer));
+        done.await?.map_err(Refused::conflict)
     }
 
     async fn order<T>(

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::program::config;
@@ -175,5 +176,88 @@ fn events_are_followed_as_they_happen_and_a_reader_that_goes_ends_it() {
     drop(session);
     speaker.soon(|| following.try_wait().unwrap().is_some());
     assert!(following.wait().unwrap().success());
+    speaker.terminate();
+}
+
+/// A folder that is gone after the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("bgplb-speaker-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn maintenance_outlives_a_program_that_is_killed_and_its_end_does_too() {
+    const PREFIX: &str = "203.0.113.1/32";
+    let folder = Folder::new("state");
+    let file = folder.0.join("state.json");
+    fs::write(&file, r#"{"of-another-part": [1]}"#).unwrap();
+    let router = Router::new();
+    let text = config(&[router.peer("")], &[PREFIX]);
+    let text = format!("{text}[control]\nstate = {file:?}\n");
+    let status = |speaker: &Running| -> serde_json::Value {
+        serde_json::from_str(&speaker.said(&["status", "-o", "json"])).unwrap()
+    };
+
+    let speaker = Running::start("state-1", &text);
+    let mut session = router.accept();
+    assert_eq!(session.told(), format!("+{PREFIX} path 64512"));
+    assert_eq!(session.told(), "end");
+    speaker.said(&["maintenance", "on"]);
+    let since = status(&speaker)["maintenance"].clone();
+    assert!(since.is_u64(), "{since}");
+    // It is killed while routers still have the mark, with SIGKILL.
+    drop(speaker);
+
+    let speaker = Running::start("state-2", &text);
+    let mut session = router.accept();
+    assert_eq!(session.told(), "end", "nothing is announced");
+    let shown = status(&speaker);
+    assert_eq!(shown["maintenance"], since);
+    assert_eq!(shown["drain"]["stage"], "withdrawn");
+    assert_eq!(
+        speaker.said(&["maintenance", "off"]),
+        "this host is no longer in maintenance\n"
+    );
+    assert_eq!(session.told(), format!("+{PREFIX} path 64512"));
+    drop(speaker);
+
+    let speaker = Running::start("state-3", &text);
+    let mut session = router.accept();
+    assert_eq!(session.told(), format!("+{PREFIX} path 64512"));
+    assert_eq!(session.told(), "end");
+    assert_eq!(status(&speaker)["maintenance"], serde_json::Value::Null);
+    let kept: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(kept["of-another-part"], serde_json::json!([1]));
+    speaker.terminate();
+}
+
+#[test]
+fn what_cannot_be_kept_is_done_and_said_to_end_with_the_program() {
+    let folder = Folder::new("state-refused");
+    let file = folder.0.join("state.json");
+    // In its place nothing can be written, by root either.
+    fs::create_dir(folder.0.join("state.json.new")).unwrap();
+    let router = Router::new();
+    let text = config(&[router.peer("")], &["203.0.113.1/32"]);
+    let text = format!("{text}[control]\nstate = {file:?}\n");
+    let speaker = Running::start("state-refused", &text);
+    let why = speaker.refusal(&["maintenance", "on"]);
+    let begin = "this host is in maintenance, and would not be so after a restart: ";
+    assert!(why.starts_with(begin), "{why}");
+    assert!(why.contains("state.json: "), "{why}");
+    let status = speaker.said(&["status"]);
+    assert!(status.contains("in maintenance"), "{status}");
     speaker.terminate();
 }
