@@ -225,6 +225,10 @@ impl Source for PluginSource {
         Some(self.pages())
     }
 
+    fn has_networks(&self) -> bool {
+        true
+    }
+
     async fn service(&self, address: IpAddr) -> Result<Option<Service>, Refused> {
         let asked = self
             .controller

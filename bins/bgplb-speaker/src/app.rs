@@ -1,7 +1,9 @@
 //! Wiring: the only place where tasks and threads are started.
 
 use std::future::Future;
+use std::path::Path;
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use bgp_speaker::{Restarting, Speaker, SpeakerHandle};
@@ -12,14 +14,17 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::announcing::Announcing;
 use crate::args::RunArgs;
 use crate::config::Config;
-use crate::control::{Control, SpeakerSource, SpeakerSteering, StatusDoor};
+use crate::control::{Control, DEFAULT_SOCKET, SpeakerSource, SpeakerSteering, StatusDoor};
 use crate::operation::{self, Operation, Signals};
 use crate::peer_links::PeerLinkReader;
 use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
 use crate::reload::{self, Running};
 use crate::routes::Routes;
+use crate::services::Services;
+use crate::services::datapath::{Datapath, DatapathThread, datapath};
 use crate::state::StateFile;
 use crate::withholding::Withholding;
 
@@ -50,26 +55,31 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
         None => None,
         Some(place) => Some(Routes::take_over(kernel, place).context("read the kernel's routes")?),
     };
+    let (datapath, mut plumbing) = open_datapath(&config)?;
+    let inherited = plumbing.has_inherited()?;
     let mut settings = config.speaker.clone();
-    settings.restarting = restarting(routes.as_ref());
+    settings.restarting = restarting(routes.as_ref(), inherited);
     let state = config.state.as_deref().map(StateFile::open).transpose()?;
     let withholding = Withholding::resumed(state.as_ref());
     let (speaker, handle) = Speaker::new(settings, local_addresses)?;
     if !withholding.withholds() {
         handle.apply(&config.announce);
     }
-    // The file says it all; what peers keep of an earlier run beyond that may go.
-    handle.initial_table_complete();
     let plumber = Plumber::open(&config, routes, addresses, kernel_changes, &handle)?;
 
     // Questions are answered until the very end; nothing waits for who asks.
     let (reloading, reloads) = reload::channel();
     let (orders_to, orders) = operation::channel();
-    let steering = SpeakerSteering::new(orders_to);
+    let steering = SpeakerSteering::new(orders_to.clone());
     let running = Running::new(handle.clone());
     running.held.send_replace(withholding.held());
-    let source = SpeakerSource::new(&running, &config.speaker, args.config.clone())
-        .with_installed(plumber.installed());
+    let source = SpeakerSource::new(
+        &running,
+        &config.speaker,
+        args.config.clone(),
+        orders_to.clone(),
+    )
+    .with_installed(plumber.installed());
     let answered = CancellationToken::new();
     let at_door = door.map(|door| tokio::spawn(door.serve(source.clone(), answered.clone())));
     let answering = control
@@ -85,10 +95,15 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
         }
     });
     let stop_plumber = CancellationToken::new();
-    let plumbing = plumber.run(stop_plumber.clone());
-    let plumber = start_thread("plumber", plumbing, stop.clone())?;
+    let installing = plumber.run(stop_plumber.clone());
+    let plumber = start_thread("plumber", installing, stop.clone())?;
+    let services_plumbed = start_thread("services", plumbing.run(), stop.clone())?;
     let peer_links = tokio::spawn(follow_peer_links(handle.clone(), stop.clone()));
 
+    let mut announcing = Announcing::new(handle.clone(), withholding.withholds());
+    let mut services = Services::new(datapath, handle.clone(), running.events.clone());
+    // What peers keep of an earlier run goes once every service is judged.
+    services.configure(&config.services, &mut announcing, Instant::now());
     let mut operation = Operation {
         args,
         config,
@@ -97,6 +112,8 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
         orders,
         withholding,
         state,
+        announcing,
+        services,
     };
     let signal = operation.run(signals, &stop).await;
     if let Some(signal) = signal {
@@ -105,6 +122,9 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     // The peers hear of it first; what they told us is taken out of the kernel after.
     stop.cancel();
     let spoken = speaker.await;
+    // Peers send nothing more to the addresses of services, which go now.
+    drop(operation);
+    let services_plumbed = services_plumbed.await;
     stop_plumber.cancel();
     let plumbed = plumber.await;
     let looked = peer_links.await;
@@ -116,6 +136,7 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     }
     spoken.context("the speaker failed")??;
     plumbed.context("the plumber failed")??;
+    services_plumbed.context("the services' thread failed")??;
     looked.context("the look for peers on interfaces failed")??;
     ensure!(signal.is_some(), "a part of the program ended by itself");
     Ok(())
@@ -124,11 +145,32 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
 /// An earlier run that took its routes with it ended in order, and peers have
 /// nothing of it. One whose routes are still there was killed: packets were
 /// forwarded all the while, and peers may have waited for us.
-fn restarting(routes: Option<&Routes<Netlink>>) -> Option<Restarting> {
-    routes?.has_inherited().then_some(Restarting {
+fn restarting(routes: Option<&Routes<Netlink>>, services: bool) -> Option<Restarting> {
+    let inherited = services || routes.is_some_and(Routes::has_inherited);
+    inherited.then_some(Restarting {
         deferral_time: DEFERRAL_TIME,
         forwarding_kept: true,
     })
+}
+
+/// What services have in the kernel, and how it is looked after.
+fn open_datapath(config: &Config) -> anyhow::Result<(Datapath, DatapathThread)> {
+    // As above: the watch is first, and our own changes are no news.
+    let kernel = Netlink::open().context("open netlink for services")?;
+    let mut watch = Watch::open_for_addresses()?;
+    watch.ignore(&kernel);
+    let changes = start_watch("address-watch", watch)?;
+    let mark = service_mark(config.control.as_deref());
+    Ok(datapath(kernel, mark, changes))
+}
+
+/// How links of services are marked as ours. Two programs on one host have two
+/// control sockets.
+fn service_mark(socket: Option<&Path>) -> String {
+    let socket = socket
+        .unwrap_or_else(|| Path::new(DEFAULT_SOCKET))
+        .display();
+    format!("bgplb-speaker:services:{socket}")
 }
 
 /// Gives the watch of the kernel a thread of its own, since waiting blocks. It

@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Monitor(Monitored),
     /// Show the peers of the running speaker.
     Peers(ShowArgs),
+    /// Show the services of the running speaker.
+    Services(ShowArgs),
     /// Show the routes of the running speaker.
     Routes(RoutesArgs),
     /// Show why peers of the running speaker are, or are not, told of an address.

@@ -3,6 +3,7 @@
 mod kinds;
 mod peer;
 mod reader;
+mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,12 +21,15 @@ use toml::de::DeTable;
 use self::kinds::AnyCommunity;
 use self::peer::ReadFile;
 use self::reader::{Fault, Faults, Section};
+pub(crate) use self::service::{Place, ServiceSettings, Sharing};
 
 /// Everything the program needs to know.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) speaker: SpeakerConfig,
     pub(crate) announce: Vec<RibChange>,
+    /// Addresses that are announced while what answers on them is well.
+    pub(crate) services: Vec<ServiceSettings>,
     /// Where learned routes go in the kernel; `None` to leave it alone.
     pub(crate) kernel: Option<KernelTable>,
     /// Where the control socket has to be; `None` for the default path, which
@@ -168,6 +172,8 @@ fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
     });
     let peers = peers(&root, &base, read_file);
     let dynamic_peers = dynamic_peers(&root, &base, read_file);
+    let listed = announce.iter().map(|change| change.prefix).collect();
+    let services = service::services(&root, &listed, &peers);
     root.finish();
     base.multipath = multipath;
     // Only who asks the kernel can tell.
@@ -177,6 +183,7 @@ fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
     speaker.map(|_| Config {
         speaker: base,
         announce,
+        services,
         kernel,
         control: control.socket,
         status_listen: control.status_listen,

@@ -1,5 +1,6 @@
 //! A small BGP speaker: announces prefixes, learns routes, installs ECMP sets in the kernel.
 
+mod announcing;
 mod app;
 mod args;
 mod config;
@@ -13,6 +14,7 @@ mod peer_links;
 mod plumber;
 mod reload;
 mod routes;
+mod services;
 mod show;
 mod state;
 mod ways;
@@ -45,11 +47,14 @@ fn main() -> ExitCode {
                 Ok(config) => {
                     let peers = config.speaker.peers.len();
                     let prefixes = config.announce.len();
+                    let services = match config.services.len() {
+                        0 => String::new(),
+                        many => format!(", services: {many}"),
+                    };
                     let file = file.display();
-                    say(
-                        io::stdout(),
-                        &format!("{file}: usable (peers: {peers}, prefixes: {prefixes})"),
-                    );
+                    let what =
+                        format!("{file}: usable (peers: {peers}, prefixes: {prefixes}{services})");
+                    say(io::stdout(), &what);
                     ExitCode::SUCCESS
                 }
                 Err(code) => ExitCode::from(code),
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
             }
         },
         Command::Peers(args) => answered(command::peers(&args, show::asked())),
+        Command::Services(args) => answered(command::services(&args, show::asked())),
         Command::Routes(args) => answered(command::routes(&args, show::asked())),
         Command::Explain(args) => answered(command::explain(&args, show::asked())),
         Command::Check(args) => match command::check(&args, show::asked()) {

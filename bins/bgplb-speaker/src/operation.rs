@@ -1,18 +1,21 @@
 //! What operators have the running program do: the owner of its configuration.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use lb_status::model::{Diff, Done};
+use lb_status::model::{Diff, Done, Service};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::announcing::Announcing;
 use crate::args::RunArgs;
 use crate::config::Config;
 use crate::diff;
 use crate::reload::{ReloadRequests, Running, reload};
+use crate::services::{Page, Services};
 use crate::state::StateFile;
 use crate::withholding::{self, Waiter, Wish, Withholding};
 
@@ -23,6 +26,13 @@ pub(crate) enum Order {
     ///
     /// The answer comes when it is kept where it outlives a restart.
     Fulfil(Wish, Option<Waiter>, oneshot::Sender<Result<Done, NotKept>>),
+    /// That one service be drained, or no more; `None` if there is none of that name.
+    /// The waiter hears when it is withdrawn.
+    Drain(String, bool, Option<Waiter>, oneshot::Sender<Option<Done>>),
+    /// The services that follow one in the order of their names.
+    Services(Option<String>, oneshot::Sender<Page>),
+    /// The service that holds an address.
+    Holding(IpAddr, oneshot::Sender<Option<Service>>),
     /// What a reload would do, of this file instead of its own if there is one.
     Compare(Option<PathBuf>, oneshot::Sender<Diff>),
 }
@@ -57,6 +67,8 @@ pub(crate) struct Operation {
     pub(crate) withholding: Withholding,
     /// Where what outlives a restart is kept; `None` for nowhere.
     pub(crate) state: Option<StateFile>,
+    pub(crate) announcing: Announcing,
+    pub(crate) services: Services,
 }
 
 impl Operation {
@@ -69,6 +81,7 @@ impl Operation {
     ) -> Option<&'static str> {
         loop {
             let deadline = self.withholding.deadline();
+            let due = self.services.deadline();
             tokio::select! {
                 biased;
                 _ = signals.terminate.recv() => return Some("SIGTERM"),
@@ -82,30 +95,52 @@ impl Operation {
                     // Who asked may have gone meanwhile.
                     let _ = asked.send(self.reload().await);
                 }
+                found = self.services.news() => {
+                    self.services.found(found, &mut self.announcing, Instant::now());
+                }
                 Some(order) = self.orders.recv() => self.carry_out(order).await,
                 () = until(deadline) => {
-                    self.withholding.expire(Instant::now(), &self.config, &self.running);
+                    let announcing = &mut self.announcing;
+                    let now = Instant::now();
+                    self.withholding.expire(now, &self.config, announcing, &self.running);
                 }
+                () = until(due) => self.services.expire(&mut self.announcing, Instant::now()),
             }
         }
     }
 
     async fn reload(&mut self) -> Result<crate::reload::Reloaded, String> {
-        let withheld = self.withholding.withholds();
-        reload(&self.args, &mut self.config, &self.running, withheld).await
+        let announcing = &self.announcing;
+        let reloaded = reload(&self.args, &mut self.config, &self.running, announcing).await?;
+        let (settings, now) = (&self.config.services, Instant::now());
+        self.services.configure(settings, &mut self.announcing, now);
+        Ok(reloaded)
     }
 
     async fn carry_out(&mut self, order: Order) {
         match order {
             Order::Fulfil(wish, waiter, answer) => {
                 let withholding = &mut self.withholding;
-                let done = withholding.fulfil(wish, &self.config, &self.running, waiter);
+                let announcing = &mut self.announcing;
+                let done =
+                    withholding.fulfil(wish, &self.config, announcing, &self.running, waiter);
                 let kept = self.keep().await.map(|()| done.clone());
+                // Who asked may have gone meanwhile; so below.
                 let _ = answer.send(kept.map_err(|error| {
                     let said = done.text;
                     format!("{said}, and would not be so after a restart: {error}")
                 }));
             }
+            Order::Drain(service, wanted, waiter, answer) => {
+                let announcing = &mut self.announcing;
+                let now = Instant::now();
+                let done = self
+                    .services
+                    .drain(&service, wanted, waiter, announcing, now);
+                let _ = answer.send(done);
+            }
+            Order::Services(after, answer) => _ = answer.send(self.services.page(after)),
+            Order::Holding(address, answer) => _ = answer.send(self.services.holding(address)),
             Order::Compare(file, answer) => {
                 let file = file.as_deref().unwrap_or(&self.args.config);
                 let _ = answer.send(diff::of_file(&self.config, file));

@@ -8,6 +8,7 @@ use lb_status::model::{Event, EventKind};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
+use crate::announcing::Announcing;
 use crate::args::RunArgs;
 use crate::config::Config;
 use crate::withholding::Held;
@@ -87,8 +88,7 @@ impl ReloadRequests {
 }
 
 /// Reads the configuration again and brings the running speaker from the old
-/// one to the new one. A file that cannot be used changes nothing. What is
-/// `withheld` is announced when that is over.
+/// one to the new one, services apart. A file that cannot be used changes nothing.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ pub(crate) async fn reload(
     args: &RunArgs,
     config: &mut Config,
     running: &Running,
-    withheld: bool,
+    announcing: &Announcing,
 ) -> Result<Reloaded, Refused> {
     let Running {
         speaker, events, ..
@@ -130,9 +130,7 @@ pub(crate) async fn reload(
             error!("{file_name} was not taken over: {error}");
             error.to_string()
         })?;
-    if !withheld {
-        speaker.apply(&config.announcements_of(&newer));
-    }
+    announcing.change_listed(&config.announcements_of(&newer));
     *config = newer;
     let prefixes = speaker.announced_prefixes();
     info!(

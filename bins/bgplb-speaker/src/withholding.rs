@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use bgp_speaker::RibChange;
 use lb_status::model::{self, Done, DrainScope, DrainStage, Event, EventKind, seconds};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tracing::info;
 
+use crate::announcing::Announcing;
 use crate::config::Config;
 use crate::reload::Running;
 use crate::state::StateFile;
@@ -138,6 +138,7 @@ impl Withholding {
         &mut self,
         wish: Wish,
         config: &Config,
+        announcing: &mut Announcing,
         running: &Running,
         waiter: Option<Waiter>,
     ) -> Done {
@@ -170,7 +171,7 @@ impl Withholding {
             (false, _) => {
                 self.held.stage = Stage::Announced;
                 running.speaker.set_leaving(false);
-                running.speaker.apply(&config.announce);
+                announcing.give_back(&config.announce);
                 self.tell_waiting(Err("the drain was taken back meanwhile"));
             }
         }
@@ -184,15 +185,19 @@ impl Withholding {
     }
 
     /// Routers had the mark long enough: takes everything back.
-    pub(crate) fn expire(&mut self, now: Instant, config: &Config, running: &Running) {
+    pub(crate) fn expire(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        announcing: &mut Announcing,
+        running: &Running,
+    ) {
         if self.deadline().is_none_or(|until| now < until) {
             return;
         }
-        let prefixes = config.announce.iter().map(|change| change.prefix);
-        let gone: Vec<RibChange> = prefixes.map(RibChange::withdraw).collect();
-        running.speaker.apply(&gone);
+        let prefixes = announcing.keep_back(&config.announce);
         running.speaker.set_leaving(false);
-        info!(prefixes = gone.len(), "withdrawn: this host is drained");
+        info!(prefixes, "withdrawn: this host is drained");
         self.held.stage = Stage::Withdrawn;
         running.held.send_replace(self.held);
         self.tell_waiting(Ok(()));

@@ -94,6 +94,12 @@ impl<S: Ord + Clone, A: Clone + PartialEq> Announcements<S, A> {
         self.by_source.keys()
     }
 
+    /// Every wanted prefix, in order, and how it is wanted.
+    pub fn iter(&self) -> impl Iterator<Item = (IpNet, &A)> + '_ {
+        let wanted = self.wanted.iter();
+        wanted.filter_map(|(prefix, wishes)| Some((*prefix, wishes.values().next()?)))
+    }
+
     /// Every wanted prefix, in order.
     pub fn prefixes(&self) -> impl Iterator<Item = IpNet> + '_ {
         self.wanted.keys().copied()
@@ -126,6 +132,7 @@ mod tests {
             table.set("label", BTreeMap::new()),
             [Change::Announce(prefix, 1)]
         );
+        assert_eq!(table.iter().collect::<Vec<_>>(), [(prefix, &1)]);
         assert_eq!(
             table.set("web", BTreeMap::new()),
             [Change::Announce(prefix, 2)]

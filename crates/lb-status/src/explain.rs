@@ -1,5 +1,7 @@
 //! Explaining an address out of what is told of services, peers and routes.
 
+mod checked;
+
 use std::net::IpAddr;
 
 use bgp_wire::Family;
@@ -14,8 +16,8 @@ use crate::model::{
 pub(crate) struct Facts {
     /// The service that holds it.
     pub(crate) service: Option<Service>,
-    /// Whether the program has services at all.
-    pub(crate) has_services: bool,
+    /// Whether services are networks of a container engine.
+    pub(crate) has_networks: bool,
     /// The route in the table that covers it.
     pub(crate) route: Option<AdvertisedRoute>,
     /// All peers.
@@ -54,10 +56,10 @@ fn without_service(address: IpAddr, facts: &Facts) -> Vec<Gate> {
         let text = format!("{} is announced, which holds it", route.prefix);
         return vec![gate(GateName::Network, None, Verdict::Ok, text)];
     }
-    if let Some(drain) = facts.drain.as_ref().filter(|_| !facts.has_services) {
+    if let Some(drain) = facts.drain.as_ref().filter(|_| !facts.has_networks) {
         return vec![drained(drain.scope, "", "bgplb-speaker")];
     }
-    let (text, remedy) = if facts.has_services {
+    let (text, remedy) = if facts.has_networks {
         let subnet = if address.is_ipv4() {
             format!("--subnet {address}/32")
         } else {
@@ -69,8 +71,9 @@ fn without_service(address: IpAddr, facts: &Facts) -> Vec<Gate> {
         )
     } else {
         (
-            "no announced prefix holds it",
-            "an [[announce]] in the configuration and `bgplb-speaker reload`".to_owned(),
+            "no service and no announced prefix holds it",
+            "a service or an [[announce]] in the configuration and `bgplb-speaker reload`"
+                .to_owned(),
         )
     };
     vec![gate(GateName::Network, None, Verdict::Blocked, text).with(remedy)]
@@ -82,6 +85,9 @@ fn of_service(service: &Service, warnings: &[Warning]) -> Vec<Gate> {
         .name
         .as_deref()
         .unwrap_or(&service.network.id);
+    if let Some(checks) = &service.checks {
+        return checked::gates(service, network, checks, warnings);
+    }
     let named = |name| move |verdict, text: String| gate(name, Some(network), verdict, text);
     let mut gates = vec![named(GateName::Network)(
         Verdict::Ok,
@@ -114,14 +120,17 @@ fn of_service(service: &Service, warnings: &[Warning]) -> Vec<Gate> {
     // Gate by gate, and not container by container.
     gates.sort_by_key(|it| it.gate);
     gates.push(data_path(service, network));
-    gates.extend(warnings.iter().map(|warning| {
-        let blocked = gate(GateName::DataPath, None, Verdict::Blocked, &warning.text);
-        Gate {
-            remedy: warning.remedy.clone(),
-            ..blocked.since(warning.since)
-        }
-    }));
+    gates.extend(warnings.iter().map(in_the_way));
     gates
+}
+
+/// What is wrong with the host.
+fn in_the_way(warning: &Warning) -> Gate {
+    let blocked = gate(GateName::DataPath, None, Verdict::Blocked, &warning.text);
+    Gate {
+        remedy: warning.remedy.clone(),
+        ..blocked.since(warning.since)
+    }
 }
 
 /// What an operator keeps back until that is taken back.

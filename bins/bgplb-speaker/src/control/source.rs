@@ -9,12 +9,17 @@ use std::time::SystemTime;
 
 use bgp_speaker::{SpeakerConfig, SpeakerHandle, Tap};
 use lb_status::model::{
-    AdvertisedRoute, Configuration, Findings, Host, LearnedRoute, Peers, Program, Status, seconds,
+    AdvertisedRoute, Configuration, Findings, Host, LearnedRoute, Peers, Program, Service, Status,
+    seconds,
 };
-use lb_status::{Advertised, EventLog, Learned, Measures, Refused, RouteFilter, Rows, Source};
-use tokio::sync::watch;
+use lb_status::{
+    Advertised, EventLog, Gone, Learned, Measures, Refused, RouteFilter, Rows, Source,
+};
+use tokio::sync::{oneshot, watch};
 
+use crate::operation::{Order, Orders};
 use crate::reload::Running;
+use crate::services::ServiceRows;
 use crate::withholding::Held;
 
 /// What answers are made of.
@@ -30,11 +35,18 @@ pub(crate) struct SpeakerSource {
     held: watch::Receiver<Held>,
     /// How many learned routes are in the kernel, if any are to be.
     installed: Option<Arc<AtomicU64>>,
+    /// Who owns the services.
+    orders: Orders,
 }
 
 impl SpeakerSource {
     /// That of a speaker that starts now, with this configuration from `file`.
-    pub(crate) fn new(running: &Running, config: &SpeakerConfig, file: PathBuf) -> Self {
+    pub(crate) fn new(
+        running: &Running,
+        config: &SpeakerConfig,
+        file: PathBuf,
+        orders: Orders,
+    ) -> Self {
         let started = seconds(SystemTime::now());
         Self {
             speaker: running.speaker.clone(),
@@ -49,6 +61,7 @@ impl SpeakerSource {
             loaded: running.read.subscribe(),
             held: running.held.subscribe(),
             installed: None,
+            orders,
         }
     }
 
@@ -97,6 +110,17 @@ impl Source for SpeakerSource {
         measures.routes_installed = installed.map(|count| count.load(Ordering::Relaxed));
         measures.configuration_stale = self.is_stale();
         Ok(measures)
+    }
+
+    fn services(&self) -> Option<impl Rows<Row = Service>> {
+        Some(ServiceRows::new(self.orders.clone()))
+    }
+
+    async fn service(&self, address: IpAddr) -> Result<Option<Service>, Refused> {
+        let (sender, answer) = oneshot::channel();
+        let asked = self.orders.send(Order::Holding(address, sender)).await;
+        asked.map_err(|_| Gone)?;
+        Ok(answer.await.map_err(|_| Gone)?)
     }
 
     fn covering(&self, address: IpAddr) -> Option<AdvertisedRoute> {

@@ -25,6 +25,28 @@ impl SpeakerSteering {
         done.await?.map_err(Refused::conflict)
     }
 
+    async fn drain_service(&self, name: String, wanted: bool, wait: bool) -> Result<Done, Refused> {
+        let (waiter, withdrawn) = match wait {
+            true => Some(oneshot::channel()).unzip(),
+            false => (None, None),
+        };
+        let service = name.clone();
+        let done = self.order(|answer| Order::Drain(service, wanted, waiter, answer));
+        let Some(done) = done.await? else {
+            let why = format!("there is no service {name}: `services` lists them");
+            return Err(Refused::not_found(why));
+        };
+        let Some(withdrawn) = withdrawn else {
+            return Ok(done);
+        };
+        withdrawn
+            .await
+            .map_err(|_| Gone)?
+            .map_err(Refused::conflict)?;
+        let text = format!("the service {name} is drained: it is withdrawn");
+        Ok(Done::new(done.changed, text))
+    }
+
     async fn order<T>(
         &self,
         order: impl FnOnce(oneshot::Sender<T>) -> Order,
@@ -38,7 +60,9 @@ impl SpeakerSteering {
 
 impl Steering for SpeakerSteering {
     async fn drain(&self, what: Drained, wait: bool) -> Result<Done, Refused> {
-        only_host(&what)?;
+        if let Drained::Service(name) = what {
+            return self.drain_service(name, true, wait).await;
+        }
         if !wait {
             return self.fulfil(Wish::Drained(true), None).await;
         }
@@ -53,8 +77,10 @@ impl Steering for SpeakerSteering {
     }
 
     async fn undrain(&self, what: Drained) -> Result<Done, Refused> {
-        only_host(&what)?;
-        self.fulfil(Wish::Drained(false), None).await
+        match what {
+            Drained::Host => self.fulfil(Wish::Drained(false), None).await,
+            Drained::Service(name) => self.drain_service(name, false, false).await,
+        }
     }
 
     async fn maintenance(&self, on: bool) -> Result<Done, Refused> {
@@ -64,14 +90,5 @@ impl Steering for SpeakerSteering {
     async fn diff(&self, file: Option<&str>) -> Result<Diff, Refused> {
         let file = file.map(PathBuf::from);
         self.order(|answer| Order::Compare(file, answer)).await
-    }
-}
-
-fn only_host(what: &Drained) -> Result<(), Refused> {
-    match what {
-        Drained::Host => Ok(()),
-        Drained::Service(name) => Err(Refused::not_found(format!(
-            "there is no service {name}: this program has none, and drains `host` alone"
-        ))),
     }
 }

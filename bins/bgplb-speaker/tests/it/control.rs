@@ -199,7 +199,10 @@ fn an_address_is_explained_and_the_whole_is_judged() {
     assert!(answer["prefix"].is_null());
     assert_eq!(answer["gates"][0]["verdict"], "blocked");
     let shown = speaker.said(&["explain", "192.0.2.200"]);
-    assert!(shown.contains("to unblock it: an [[announce]] "), "{shown}");
+    assert!(
+        shown.contains("to unblock it: a service or an [[announce]] "),
+        "{shown}"
+    );
 
     let judged = speaker.ask(&["check"]);
     assert_eq!(judged.status.code(), Some(2));

@@ -7,10 +7,12 @@ mod decode;
 mod kernel;
 mod metrics;
 mod monitor;
+mod namespace;
 mod program;
 mod reload;
 mod router;
 mod running;
+mod services;
 mod steering;
 
 use std::fs;

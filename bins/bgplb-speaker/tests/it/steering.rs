@@ -25,7 +25,7 @@ fn a_drained_host_marks_its_routes_then_takes_them_back_until_that_is_undone() {
     assert_eq!(session.told(), "end");
     assert_eq!(
         speaker.refusal(&["drain", "web1"]),
-        "there is no service web1: this program has none, and drains `host` alone"
+        "there is no service web1: `services` lists them"
     );
     let said = speaker.said(&["drain", "host", "--wait"]);
     assert_eq!(said, "this host is drained: everything is withdrawn\n");

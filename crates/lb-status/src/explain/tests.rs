@@ -26,7 +26,7 @@ fn check(address: &str, facts: &Facts, expected: &Expect) -> Explanation {
 fn facts(service: Option<Service>, peers: Vec<Peer>) -> Facts {
     Facts {
         service,
-        has_services: true,
+        has_networks: true,
         route: None,
         peers,
         warnings: Vec::new(),
@@ -199,28 +199,28 @@ fn an_address_nobody_has_is_blocked_at_the_first_gate() {
         "{remedy}"
     );
     let speaker = Facts {
-        has_services: false,
+        has_networks: false,
         ..facts(None, vec![peer(1, &["ipv6-unicast"])])
     };
     check(
         "2001:db8::9",
         &speaker,
         &expect![[r#"
-        2001:db8::9: routers are not told of it
-        GATE      VERDICT FOR    ABOUT      WHAT
-        network   blocked -      -          no announced prefix holds it
-        peer      ok      7s     192.0.2.1  there is a session
-        family    ok      -      192.0.2.1  the session is for ipv6-unicast
-        policy    ok      -      192.0.2.1  it may be told
-        to unblock it: an [[announce]] in the configuration and `bgplb-speaker reload`
-    "#]],
+            2001:db8::9: routers are not told of it
+            GATE      VERDICT FOR    ABOUT      WHAT
+            network   blocked -      -          no service and no announced prefix holds it
+            peer      ok      7s     192.0.2.1  there is a session
+            family    ok      -      192.0.2.1  the session is for ipv6-unicast
+            policy    ok      -      192.0.2.1  it may be told
+            to unblock it: a service or an [[announce]] in the configuration and `bgplb-speaker reload`
+        "#]],
     );
 }
 
 #[test]
 fn an_address_within_an_announced_prefix_is_explained_by_it() {
     let facts = Facts {
-        has_services: false,
+        has_networks: false,
         route: Some(route("203.0.113.0/24", &["192.0.2.1"])),
         ..facts(None, vec![peer(1, &["ipv4-unicast"])])
     };
@@ -381,7 +381,7 @@ fn what_an_operator_keeps_back_is_opened_by_the_command_that_undoes_it() {
         assert_eq!(found, (about.map(str::to_owned), remedy.to_owned()));
     }
     let speaker = Facts {
-        has_services: false,
+        has_networks: false,
         drain: withdrawn(DrainScope::Maintenance),
         ..facts(None, Vec::new())
     };

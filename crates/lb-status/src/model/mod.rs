@@ -5,6 +5,7 @@
 //! words it does not know, which are read as `Other`.
 
 mod bfd;
+mod check;
 mod container;
 mod counters;
 mod event;
@@ -18,6 +19,7 @@ mod status;
 mod steering;
 
 pub use bfd::{BfdDown, BfdRemote, BfdSession, BfdState};
+pub use check::{Check, CheckState};
 pub use container::{Container, Drain, DrainScope, DrainStage, Health, Share};
 pub use counters::PeerCounters;
 pub use event::{Event, EventKind};

@@ -4,7 +4,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Container, Drain};
+use super::{Attributes, Check, Container, Drain};
 
 /// The answer to `/v1/services`, whole. It is served and read row by row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,8 @@ pub struct Service {
     /// The address as a host prefix.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub prefix: IpNet,
-    /// The network it belongs to.
+    /// The network it belongs to; in a program without container networks the service
+    /// of the file, whose name stands in both places.
     pub network: Network,
     /// What is the case.
     pub state: ServiceState,
@@ -42,6 +43,9 @@ pub struct Service {
     pub explanation: String,
     /// The containers that hold the address.
     pub containers: Vec<Container>,
+    /// The checks the program makes; `null` where it goes by its containers.
+    #[serde(default)]
+    pub checks: Option<Vec<Check>>,
     /// What is announced; `null` while nothing is. The routes to single peers
     /// may say more, see [`AdvertisedRoute`](super::AdvertisedRoute).
     pub attributes: Option<Attributes>,
@@ -65,6 +69,7 @@ impl Service {
             reason_since: 0,
             explanation: String::new(),
             containers: Vec::new(),
+            checks: None,
             attributes: None,
             audience: None,
             drain: None,

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use crate::model::{
-    AdvertisedRoute, Attributes, Container, Event, Finding, LearnedRoute, Peer, Service, Share,
+    AdvertisedRoute, Attributes, Check, CheckState, Container, Event, Finding, LearnedRoute, Peer,
+    Service, Share,
 };
 
 use super::pictures;
@@ -144,7 +145,8 @@ fn one_service(view: &View, service: &Service) -> Markup {
             (cell("Why", &html! { code { (service.reason.word()) } " " (service.explanation) }))
             (cell("Containers", &html! {
                 @for container in &service.containers { (one_container(container)) }
-                @if service.containers.is_empty() { "–" }
+                @for check in service.checks.iter().flatten() { (one_check(check)) }
+                @if service.containers.is_empty() && service.checks.is_none() { "–" }
             }))
             (cell("Lately", &pictures::timeline(view, service)))
         }
@@ -160,6 +162,15 @@ fn one_container(container: &Container) -> Markup {
         _ => Tone::Bad,
     };
     html! { span .container { (name) " " (badge(tone, container.health.word())) } " " }
+}
+
+fn one_check(check: &Check) -> Markup {
+    let tone = match check.state {
+        CheckState::Passing => Tone::Good,
+        CheckState::Failing => Tone::Bad,
+        _ => Tone::Doubtful,
+    };
+    html! { span .container { (check.target) " " (badge(tone, check.state.word())) } " " }
 }
 
 /// Every router, and how the session with it stands.

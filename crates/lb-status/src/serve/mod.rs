@@ -80,6 +80,11 @@ pub trait Source: Clone + Send + Sync + 'static {
         None::<NoServices>
     }
 
+    /// Whether its services are networks of a container engine.
+    fn has_networks(&self) -> bool {
+        false
+    }
+
     /// The service that holds an address; `None` if there is none, or if it knows
     /// of no services.
     fn service(
@@ -258,7 +263,7 @@ async fn explained<S: Source>(source: &S, address: IpAddr) -> Result<Explanation
     warnings.retain(|warning| !PEER_WARNINGS.contains(&warning.code.as_str()));
     let facts = Facts {
         service: source.service(address).await?,
-        has_services: source.services().is_some(),
+        has_networks: source.has_networks(),
         route: source.covering(address),
         peers: source.peers().await?.peers,
         warnings,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::Screen;
 use super::table::{self, Cell, Column, Tone};
-use crate::model::{Container, Drain, Service, ServiceState, Share};
+use crate::model::{Check, CheckState, Container, Drain, Service, ServiceState, Share};
 use crate::time::{ago, span};
 
 const SERVICES: [Column; 7] = [
@@ -24,21 +24,33 @@ const SERVICES: [Column; 7] = [
 /// When `to` takes no more.
 pub fn services(services: &[Service], screen: &Screen, to: &mut impl Write) -> io::Result<()> {
     let rows: Vec<_> = services.iter().map(|it| row(it, screen)).collect();
-    table::write(&SERVICES, &rows, screen, to)
+    let mut columns = SERVICES;
+    // A program makes checks of its own, or it has containers.
+    if services.iter().any(|it| it.checks.is_some()) {
+        columns[1].0 = "SERVICE";
+        columns[5].0 = "CHECKS";
+    }
+    table::write(&columns, &rows, screen, to)
 }
 
 fn row(service: &Service, screen: &Screen) -> Vec<Cell> {
     let network = &service.network;
     let name = network.name.clone();
     let name = name.unwrap_or_else(|| network.id.chars().take(12).collect());
-    let containers: Vec<_> = service.containers.iter().map(container).collect();
+    let served_by = match &service.checks {
+        Some(checks) => passing(checks),
+        None => {
+            let containers: Vec<_> = service.containers.iter().map(container).collect();
+            containers.join(",")
+        }
+    };
     vec![
         service.prefix.to_string().into(),
         name.into(),
         state(service.state),
         ago(screen.now, service.since).into(),
         service.reason.word().into(),
-        containers.join(",").into(),
+        served_by.into(),
         drains(service, screen.now).into(),
     ]
 }
@@ -50,6 +62,15 @@ pub(super) fn state(state: ServiceState) -> Cell {
         _ => Tone::Bad,
     };
     Cell::new(state.word(), tone)
+}
+
+/// `2/3 passing`.
+fn passing(checks: &[Check]) -> String {
+    let passing = checks.iter().filter(|it| it.state == CheckState::Passing);
+    match checks.len() {
+        0 => "none".to_owned(),
+        all => format!("{}/{all} passing", passing.count()),
+    }
 }
 
 /// `web1:serving*`: the star is for one that is delivered to.

@@ -475,6 +475,7 @@ fn a_service_as_json() {
               }
             }
           ],
+          "checks": null,
           "attributes": null,
           "audience": null,
           "drain": null

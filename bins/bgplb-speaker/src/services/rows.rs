@@ -1,0 +1,78 @@
+//! The services as status requests read them: a page at a time, from their owner.
+
+use std::net::IpAddr;
+use std::ops::Bound;
+
+use lb_status::model::Service as Row;
+use lb_status::{Gone, Rows};
+use tokio::sync::oneshot;
+
+use super::Services;
+use super::service::Service;
+use crate::operation::{Order, Orders};
+
+/// The rows of services, read while they are written.
+#[derive(Debug)]
+pub(crate) struct ServiceRows {
+    orders: Orders,
+    /// The last service that was read.
+    after: Option<String>,
+}
+
+impl ServiceRows {
+    /// All of them, from whoever takes `orders`.
+    pub(crate) const fn new(orders: Orders) -> Self {
+        Self {
+            orders,
+            after: None,
+        }
+    }
+}
+
+impl Rows for ServiceRows {
+    type Row = Row;
+
+    async fn next(&mut self) -> Result<Option<Vec<Row>>, Gone> {
+        let (sender, answer) = oneshot::channel();
+        let order = Order::Services(self.after.take(), sender);
+        self.orders.send(order).await.map_err(|_| Gone)?;
+        let page = answer.await.map_err(|_| Gone)?;
+        self.after = page.last;
+        Ok(self.after.is_some().then_some(page.rows))
+    }
+}
+
+/// Some services.
+#[derive(Debug)]
+pub(crate) struct Page {
+    rows: Vec<Row>,
+    /// The name of the last one; `None` when there are no more.
+    last: Option<String>,
+}
+
+impl Services {
+    /// Those that follow `after` in the order of their names.
+    pub(crate) fn page(&self, after: Option<String>) -> Page {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let services = self.services.range((from, Bound::Unbounded)).take(PAGE);
+        let mut page = Page {
+            rows: Vec::new(),
+            last: None,
+        };
+        for (name, service) in services {
+            page.rows.extend(service.rows());
+            page.last = Some(name.clone());
+        }
+        page
+    }
+
+    /// A service that holds `address`; of several the one that is announced.
+    pub(crate) fn holding(&self, address: IpAddr) -> Option<Row> {
+        let rows = self.services.values().flat_map(Service::rows);
+        let holding = rows.filter(|row| row.prefix.contains(&address));
+        holding.min_by_key(|row| row.state)
+    }
+}
+
+/// Services at a time.
+const PAGE: usize = 100;

@@ -1,0 +1,147 @@
+//! Services of the file: their addresses, and when they are announced.
+
+use std::fs;
+use std::time::Duration;
+
+use netplumb::{Netlink, Watch};
+
+use crate::namespace::{in_namespace, ip};
+use crate::program::config;
+use crate::router::{Router, Session};
+use crate::running::Running;
+
+/// The addresses of the namespace's loopback link, but its own.
+struct Loopback {
+    kernel: Netlink,
+    watch: Watch,
+}
+
+impl Loopback {
+    fn new() -> Self {
+        Self {
+            kernel: Netlink::open().unwrap(),
+            watch: Watch::open_for_addresses().unwrap(),
+        }
+    }
+
+    fn addresses(&mut self) -> Vec<String> {
+        let links = self.kernel.addresses().unwrap();
+        let of_lo = links.into_iter().filter(|(link, _)| link.as_str() == "lo");
+        let all = of_lo.flat_map(|(_, addresses)| addresses);
+        let all = all.map(|it| it.to_string());
+        all.filter(|it| it != "127.0.0.1/8" && it != "::1/128")
+            .collect()
+    }
+
+    fn become_(&mut self, wanted: &[&str]) {
+        while self.addresses() != wanted {
+            let _ = self.watch.wait(Duration::from_secs(30)).unwrap();
+        }
+    }
+}
+
+/// The next thing the router is told of a route.
+fn route(session: &mut Session) -> String {
+    loop {
+        let told = session.told();
+        if told != "end" {
+            return told;
+        }
+    }
+}
+
+fn service(name: &str, addresses: &str, more: &str) -> String {
+    format!("[[services]]\nname = \"{name}\"\naddresses = [{addresses}]\nlink = \"lo\"\n{more}\n")
+}
+
+#[test]
+fn an_address_is_there_before_it_is_announced_and_goes_after_it_is_withdrawn() {
+    in_namespace(|| {
+        let mut loopback = Loopback::new();
+        ip("addr add 10.1.1.1/32 dev lo");
+        let router = Router::new();
+        let both = config(&[router.peer("")], &[])
+            + &service("web", "\"203.0.113.1\", \"2001:db8::1\"", "med = 7")
+            + &service("dns", "\"203.0.113.2\"", "");
+        let speaker = Running::start("service", &both);
+        let mut session = router.accept();
+        assert_eq!(route(&mut session), "+203.0.113.2/32 path 64512");
+        assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512 med 7");
+        let all = [
+            "10.1.1.1/32",
+            "203.0.113.1/32",
+            "203.0.113.2/32",
+            "2001:db8::1/128",
+        ];
+        assert_eq!(loopback.addresses(), all);
+        // One of them goes, and the other hears nothing of it.
+        let one = config(&[router.peer("")], &[]) + &service("dns", "\"203.0.113.2\"", "");
+        fs::write(speaker.config(), one).unwrap();
+        speaker.said(&["reload"]);
+        assert_eq!(route(&mut session), "-203.0.113.1/32");
+        assert_eq!(loopback.addresses(), all);
+        loopback.become_(&["10.1.1.1/32", "203.0.113.2/32"]);
+        speaker.terminate();
+        assert_eq!(route(&mut session), "-203.0.113.2/32");
+        // What others have put there stays.
+        assert_eq!(loopback.addresses(), ["10.1.1.1/32"]);
+    });
+}
+
+#[test]
+fn an_address_that_somebody_deletes_comes_back_and_is_not_announced_meanwhile() {
+    in_namespace(|| {
+        let mut loopback = Loopback::new();
+        let router = Router::new();
+        let text = config(&[router.peer("")], &[]) + &service("web", "\"203.0.113.1\"", "");
+        let _speaker = Running::start("mended", &text);
+        let mut session = router.accept();
+        assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
+        ip("addr del 203.0.113.1/32 dev lo");
+        loopback.become_(&["203.0.113.1/32"]);
+    });
+}
+
+#[test]
+fn one_service_is_drained_and_comes_back_alone() {
+    in_namespace(|| {
+        let router = Router::new();
+        let text = config(&[router.peer("")], &[])
+            + &service("web", "\"203.0.113.1\"", "drain-time = 1")
+            + &service("dns", "\"203.0.113.2\"", "");
+        let speaker = Running::start("drained", &text);
+        let mut session = router.accept();
+        assert!(route(&mut session).starts_with('+'));
+        let said = speaker.said(&["drain", "web", "--wait"]);
+        assert_eq!(said, "the service web is drained: it is withdrawn\n");
+        assert_eq!(
+            route(&mut session),
+            "+203.0.113.1/32 path 64512 graceful-shutdown"
+        );
+        assert_eq!(route(&mut session), "-203.0.113.1/32");
+        let shown = speaker.said(&["services"]);
+        assert!(shown.contains("drained"), "{shown}");
+        assert_eq!(
+            speaker.said(&["undrain", "web"]),
+            "the service web is no longer drained\n"
+        );
+        assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
+        speaker.terminate();
+    });
+}
+
+#[test]
+fn a_service_whose_link_is_not_there_is_withheld_and_says_so() {
+    in_namespace(|| {
+        let router = Router::new();
+        let text = config(&[router.peer("")], &[])
+            + "[[services]]\nname = \"web\"\naddresses = [\"203.0.113.1\"]\nlink = \"eth7\"\n";
+        let speaker = Running::start("no-link", &text);
+        let mut session = router.accept();
+        let explained = speaker.said(&["explain", "203.0.113.1"]);
+        assert!(explained.contains("there is no link eth7"), "{explained}");
+        ip("link add eth7 type veth peer name eth8");
+        ip("link set eth7 up");
+        assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
+    });
+}
