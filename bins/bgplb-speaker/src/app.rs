@@ -1,22 +1,24 @@
 //! Wiring: the only place where tasks and threads are started.
 
 use std::future::Future;
+use std::io;
 use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use bgp_speaker::{Restarting, Speaker, SpeakerHandle};
+use healthwatch::{Checks, ChecksConfig};
 use netplumb::{Netlink, Watch};
 use tokio::runtime::Handle;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::announcing::Announcing;
 use crate::args::RunArgs;
-use crate::config::Config;
+use crate::config::{Config, KernelTable};
 use crate::control::{Control, DEFAULT_SOCKET, SpeakerSource, SpeakerSteering, StatusDoor};
 use crate::operation::{self, Operation, Signals};
 use crate::peer_links::PeerLinkReader;
@@ -36,30 +38,17 @@ use crate::withholding::Withholding;
 /// What could not be opened at the start, or what ended by itself.
 pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     // From here on the signals are ours, so that one during start is not lost.
-    let signals = Signals {
-        terminate: signal(SignalKind::terminate()).context("handle SIGTERM")?,
-        interrupt: signal(SignalKind::interrupt()).context("handle SIGINT")?,
-        hangup: signal(SignalKind::hangup()).context("handle SIGHUP")?,
-    };
+    let signals = Signals::handled()?;
 
     let door = StatusDoor::open(config.status_listen.as_ref())?;
     let control = Control::open(config.control.as_ref())?;
-    // The watch is open before anything is read, so that no change is missed.
-    // Our own routes are no news: looking at all for each would never end.
-    let kernel = Netlink::open().context("open netlink for routes")?;
-    let mut watch = Watch::open()?;
-    watch.ignore(&kernel);
-    let kernel_changes = start_watch("kernel-watch", watch)?;
+    let (routes, kernel_changes) = open_routes(config.kernel)?;
     let (addresses, local_addresses) = AddressReader::open()?;
-    let routes = match config.kernel {
-        None => None,
-        Some(place) => Some(Routes::take_over(kernel, place).context("read the kernel's routes")?),
-    };
-    let (datapath, mut plumbing) = open_datapath(&config)?;
+    let state = config.state.as_deref().map(StateFile::open).transpose()?;
+    let (datapath, mut plumbing) = open_datapath(&config, state.clone())?;
     let inherited = plumbing.has_inherited()?;
     let mut settings = config.speaker.clone();
     settings.restarting = restarting(routes.as_ref(), inherited);
-    let state = config.state.as_deref().map(StateFile::open).transpose()?;
     let withholding = Withholding::resumed(state.as_ref());
     let (speaker, handle) = Speaker::new(settings, local_addresses)?;
     if !withholding.withholds() {
@@ -87,23 +76,21 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
 
     // Whatever ends cancels this, so that the other part ends too.
     let stop = CancellationToken::new();
-    let speaker = tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            let _ending = stop.clone().drop_guard();
-            speaker.run(stop).await
-        }
-    });
+    let speaker = tokio::spawn(speak(speaker, stop.clone()));
     let stop_plumber = CancellationToken::new();
     let installing = plumber.run(stop_plumber.clone());
     let plumber = start_thread("plumber", installing, stop.clone())?;
     let services_plumbed = start_thread("services", plumbing.run(), stop.clone())?;
     let peer_links = tokio::spawn(follow_peer_links(handle.clone(), stop.clone()));
 
+    let (checks, looks, checked) = Checks::new(ChecksConfig::default());
+    let checking = tokio::spawn(checks.run(stop.clone()));
     let mut announcing = Announcing::new(handle.clone(), withholding.withholds());
-    let mut services = Services::new(datapath, handle.clone(), running.events.clone());
+    let mut services = Services::new(datapath, looks, handle.clone(), running.events.clone());
     // What peers keep of an earlier run goes once every service is judged.
-    services.configure(&config.services, &mut announcing, Instant::now());
+    services
+        .configure(&config.services, &mut announcing, Instant::now())
+        .await;
     let mut operation = Operation {
         args,
         config,
@@ -114,32 +101,72 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
         state,
         announcing,
         services,
+        checked,
     };
     let signal = operation.run(signals, &stop).await;
     if let Some(signal) = signal {
         info!("{signal}: stopping");
     }
-    // The peers hear of it first; what they told us is taken out of the kernel after.
     stop.cancel();
-    let spoken = speaker.await;
-    // Peers send nothing more to the addresses of services, which go now.
-    drop(operation);
-    let services_plumbed = services_plumbed.await;
-    stop_plumber.cancel();
-    let plumbed = plumber.await;
-    let looked = peer_links.await;
-    // Whoever listened to a session hears its end.
-    answered.cancel();
-    for answering in [answering, at_door].into_iter().flatten() {
-        // The program ends either way.
-        let _ = answering.await;
-    }
-    spoken.context("the speaker failed")??;
-    plumbed.context("the plumber failed")??;
-    services_plumbed.context("the services' thread failed")??;
-    looked.context("the look for peers on interfaces failed")??;
+    let parts = Parts {
+        speaker,
+        operation,
+        checking,
+        services_plumbed,
+        plumber,
+        stop_plumber,
+        peer_links,
+        answering: answering.into_iter().chain(at_door).collect(),
+        answered,
+    };
+    parts.end().await?;
     ensure!(signal.is_some(), "a part of the program ended by itself");
     Ok(())
+}
+
+/// Runs the speaker until `stop`, which its own end cancels.
+async fn speak(speaker: Speaker, stop: CancellationToken) -> io::Result<()> {
+    let _ending = stop.clone().drop_guard();
+    speaker.run(stop).await
+}
+
+/// Everything that runs, and has to end in order.
+struct Parts {
+    speaker: JoinHandle<io::Result<()>>,
+    operation: Operation,
+    checking: JoinHandle<()>,
+    services_plumbed: oneshot::Receiver<anyhow::Result<()>>,
+    plumber: oneshot::Receiver<anyhow::Result<()>>,
+    stop_plumber: CancellationToken,
+    peer_links: JoinHandle<anyhow::Result<()>>,
+    answering: Vec<JoinHandle<io::Result<()>>>,
+    answered: CancellationToken,
+}
+
+impl Parts {
+    /// Waits for all of them. The peers hear of it first; what the kernel has for
+    /// services, and what peers told us, is taken away after.
+    async fn end(self) -> anyhow::Result<()> {
+        let spoken = self.speaker.await;
+        drop(self.operation);
+        let checked = self.checking.await;
+        let services_plumbed = self.services_plumbed.await;
+        self.stop_plumber.cancel();
+        let plumbed = self.plumber.await;
+        let looked = self.peer_links.await;
+        // Whoever listened to a session hears its end.
+        self.answered.cancel();
+        for answering in self.answering {
+            // The program ends either way.
+            let _ = answering.await;
+        }
+        spoken.context("the speaker failed")??;
+        plumbed.context("the plumber failed")??;
+        checked.context("the checks failed")?;
+        services_plumbed.context("the services' thread failed")??;
+        looked.context("the look for peers on interfaces failed")??;
+        Ok(())
+    }
 }
 
 /// An earlier run that took its routes with it ended in order, and peers have
@@ -153,15 +180,35 @@ fn restarting(routes: Option<&Routes<Netlink>>, services: bool) -> Option<Restar
     })
 }
 
+/// The kernel's routes, if learned ones are to be installed, and the news of them.
+fn open_routes(
+    place: Option<KernelTable>,
+) -> anyhow::Result<(Option<Routes<Netlink>>, watch::Receiver<()>)> {
+    // The watch is open before anything is read, so that no change is missed.
+    // Our own routes are no news: looking at all for each would never end.
+    let kernel = Netlink::open().context("open netlink for routes")?;
+    let mut watch = Watch::open()?;
+    watch.ignore(&kernel);
+    let changes = start_watch("kernel-watch", watch)?;
+    let routes = match place {
+        None => None,
+        Some(place) => Some(Routes::take_over(kernel, place).context("read the kernel's routes")?),
+    };
+    Ok((routes, changes))
+}
+
 /// What services have in the kernel, and how it is looked after.
-fn open_datapath(config: &Config) -> anyhow::Result<(Datapath, DatapathThread)> {
+fn open_datapath(
+    config: &Config,
+    state: Option<StateFile>,
+) -> anyhow::Result<(Datapath, DatapathThread)> {
     // As above: the watch is first, and our own changes are no news.
     let kernel = Netlink::open().context("open netlink for services")?;
     let mut watch = Watch::open_for_addresses()?;
     watch.ignore(&kernel);
     let changes = start_watch("address-watch", watch)?;
     let mark = service_mark(config.control.as_deref());
-    Ok(datapath(kernel, mark, changes))
+    Ok(datapath(kernel, mark, changes, state))
 }
 
 /// How links of services are marked as ours. Two programs on one host have two

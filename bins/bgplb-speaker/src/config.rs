@@ -1,7 +1,9 @@
 //! What the file says, checked and turned into what the program uses.
 
+mod check;
 mod kinds;
 mod peer;
+mod port;
 mod reader;
 mod service;
 
@@ -18,6 +20,7 @@ use bgp_wire::{Asn, BgpIdentifier, PathAttributes};
 use lb_status::{AddressError, StatusAddress};
 use toml::de::DeTable;
 
+pub(crate) use self::check::{CheckSettings, Look};
 use self::kinds::AnyCommunity;
 use self::peer::ReadFile;
 use self::reader::{Fault, Faults, Section};
@@ -172,8 +175,16 @@ fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
     });
     let peers = peers(&root, &base, read_file);
     let dynamic_peers = dynamic_peers(&root, &base, read_file);
-    let listed = announce.iter().map(|change| change.prefix).collect();
-    let services = service::services(&root, &listed, &peers);
+    let announced = announce.iter().map(|change| change.prefix).collect();
+    let services = service::services(
+        &root,
+        &service::Site {
+            announced: &announced,
+            local_as: base.local_as,
+            peers: &peers,
+            all_peers_are_known: root.len_of("peers") == peers.len(),
+        },
+    );
     root.finish();
     base.multipath = multipath;
     // Only who asks the kernel can tell.

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use anyhow::Context;
+use healthwatch::CheckNews;
 use lb_status::model::{Diff, Done, Service};
-use tokio::signal::unix::Signal;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -48,6 +50,17 @@ pub(crate) struct Signals {
     pub(crate) hangup: Signal,
 }
 
+impl Signals {
+    /// From here on they are ours.
+    pub(crate) fn handled() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("handle SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("handle SIGINT")?,
+            hangup: signal(SignalKind::hangup()).context("handle SIGHUP")?,
+        })
+    }
+}
+
 /// Where orders go.
 pub(crate) type Orders = mpsc::Sender<Order>;
 
@@ -69,6 +82,8 @@ pub(crate) struct Operation {
     pub(crate) state: Option<StateFile>,
     pub(crate) announcing: Announcing,
     pub(crate) services: Services,
+    /// What checks of services say.
+    pub(crate) checked: mpsc::Receiver<CheckNews>,
 }
 
 impl Operation {
@@ -98,6 +113,9 @@ impl Operation {
                 found = self.services.news() => {
                     self.services.found(found, &mut self.announcing, Instant::now());
                 }
+                Some(news) = self.checked.recv() => {
+                    self.services.looked(&news, &mut self.announcing, Instant::now());
+                }
                 Some(order) = self.orders.recv() => self.carry_out(order).await,
                 () = until(deadline) => {
                     let announcing = &mut self.announcing;
@@ -113,7 +131,10 @@ impl Operation {
         let announcing = &self.announcing;
         let reloaded = reload(&self.args, &mut self.config, &self.running, announcing).await?;
         let (settings, now) = (&self.config.services, Instant::now());
-        self.services.configure(settings, &mut self.announcing, now);
+        let services = &mut self.services;
+        services
+            .configure(settings, &mut self.announcing, now)
+            .await;
         Ok(reloaded)
     }
 

@@ -1,7 +1,7 @@
 //! The speaker's file: keys and what they accept from the code that reads them, defaults and
 //! meanings from the commented file, which a test of the program compares with that code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -14,14 +14,17 @@ use super::{NOTE, cell, code};
 use crate::artifacts::workspace;
 
 const EXAMPLE: &str = "docs/bgplb-speaker.toml";
-const SOURCES: [&str; 2] = [
+const SOURCES: [&str; 5] = [
     "bins/bgplb-speaker/src/config.rs",
     "bins/bgplb-speaker/src/config/peer.rs",
+    "bins/bgplb-speaker/src/config/service.rs",
+    "bins/bgplb-speaker/src/config/port.rs",
+    "bins/bgplb-speaker/src/config/check.rs",
 ];
 const KINDS: &str = "bins/bgplb-speaker/src/config/kinds.rs";
 
 /// The tables of the file in the order of the page, each with the functions that read it.
-const TABLES: [(&str, &[&str]); 10] = [
+const TABLES: [(&str, &[&str]); 15] = [
     ("[local]", &["local"]),
     (
         "[[peers]]",
@@ -40,6 +43,20 @@ const TABLES: [(&str, &[&str]); 10] = [
     ("bfd of [[peers]]", &["bfd"]),
     ("[[dynamic-peers]]", &["dynamic_peers"]),
     ("[[announce]]", &["announcements", "attributes"]),
+    (
+        "[[services]]",
+        &["service", "prefixes", "place", "audience", "attributes"],
+    ),
+    ("hold-down of [[services]]", &["hold_down"]),
+    ("[[services.ports]]", &["port"]),
+    ("destinations of [[services.ports]]", &["destinations"]),
+    (
+        "[[services.checks]]",
+        &[
+            "look", "timing", "address", "tcp", "http", "tls", "icmp", "dns", "grpc", "exec",
+            "file",
+        ],
+    ),
     ("[control]", &["control"]),
     ("[multipath]", &["multipath"]),
     ("[kernel]", &["kernel"]),
@@ -86,8 +103,12 @@ pub(super) fn page() -> Result<String> {
             write!(page, "{meaning}\n\n")?;
         }
         page.push_str("| key | accepted | without it | meaning |\n| --- | --- | --- | --- |\n");
+        let mut seen = BTreeSet::new();
         for function in functions {
             for key in keys.get(*function).map_or(&[][..], Vec::as_slice) {
+                if !seen.insert(&key.name) {
+                    continue;
+                }
                 let (default, meaning) = said
                     .get(&(table_of(table), key.name.clone()))
                     .cloned()

@@ -250,12 +250,12 @@ fn seconds(value: &DeValue<'_>) -> Option<Duration> {
     integer::<u16>(value).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
-fn integer<T: TryFrom<i64>>(value: &DeValue<'_>) -> Option<T> {
+pub(super) fn integer<T: TryFrom<i64>>(value: &DeValue<'_>) -> Option<T> {
     let number = value.as_integer()?;
     let number = i64::from_str_radix(number.as_str(), number.radix()).ok()?;
     T::try_from(number).ok()
 }
 
-fn parsed<T: FromStr>(value: &DeValue<'_>) -> Option<T> {
+pub(super) fn parsed<T: FromStr>(value: &DeValue<'_>) -> Option<T> {
     value.as_str()?.parse().ok()
 }

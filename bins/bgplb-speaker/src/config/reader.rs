@@ -129,6 +129,12 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// How many items the list behind the key has; none if it is not there.
+    pub(super) fn len_of(&self, key: &'static str) -> usize {
+        let items = self.table.get(key).and_then(|it| it.get_ref().as_array());
+        items.map_or(0, |items| items.len())
+    }
+
     /// Where the key's value is, or the whole table if it is not there.
     pub(super) fn span_of(&self, key: &'static str) -> Range<usize> {
         self.table

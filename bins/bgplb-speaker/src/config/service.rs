@@ -2,23 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bgp_speaker::PeerKey;
-use bgp_speaker::PeerSettings;
-use bgp_wire::PathAttributes;
+use bgp_speaker::{PeerKey, PeerSettings};
+use bgp_wire::{Asn, PathAttributes};
 use ipnet::IpNet;
 use lb_plan::{HoldDown, check_service_address};
 use netplumb::LinkName;
+use netplumb::ipvs::DesiredService;
 use toml::de::DeValue;
 
+use super::check::{self, CheckSettings};
 use super::kinds;
+use super::port;
 use super::reader::{Kind, Section};
 
 /// One service of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ServiceSettings {
     pub(crate) name: String,
     /// What is announced; the host has the first address of each.
@@ -37,8 +38,18 @@ pub(crate) struct ServiceSettings {
     pub(crate) hold_down: Option<HoldDown>,
     /// How long it is announced as about to go when it is drained.
     pub(crate) drain_time: Duration,
-    /// The service is in maintenance while this file is there.
-    pub(crate) maintenance_file: Option<PathBuf>,
+    /// What it can take with its full weight, in octets a second, for routers that
+    /// share traffic by it.
+    pub(crate) link_bandwidth: Option<(Asn, f32)>,
+    /// How long connections that the kernel balances may take to end once it shall not
+    /// any more.
+    pub(crate) drain_limit: Duration,
+    /// What the kernel balances.
+    pub(crate) ports: Vec<DesiredService>,
+    /// All of them have to pass.
+    pub(crate) checks: Vec<CheckSettings>,
+    /// Finds that the service is in maintenance.
+    pub(crate) maintenance: Option<CheckSettings>,
 }
 
 /// The link that has the addresses of a service.
@@ -68,17 +79,23 @@ pub(crate) enum Sharing {
     All,
 }
 
+/// What else of the file decides whether a service can be used.
+pub(super) struct Site<'a> {
+    /// What is announced without a service.
+    pub(super) announced: &'a BTreeSet<IpNet>,
+    pub(super) local_as: Asn,
+    pub(super) peers: &'a [PeerSettings],
+    /// Whether nothing is wrong with any peer.
+    pub(super) all_peers_are_known: bool,
+}
+
 /// All services of the file.
-pub(super) fn services(
-    root: &Section<'_>,
-    announced: &BTreeSet<IpNet>,
-    peers: &[PeerSettings],
-) -> Vec<ServiceSettings> {
+pub(super) fn services(root: &Section<'_>, site: &Site<'_>) -> Vec<ServiceSettings> {
     let mut services: Vec<ServiceSettings> = Vec::new();
     let mut names = BTreeMap::new();
     let mut held: BTreeMap<IpNet, usize> = BTreeMap::new();
     for (n, section) in root.sections("services").into_iter().enumerate() {
-        let service = service(&section, announced, peers);
+        let service = service(&section, site);
         if let Some(service) = service {
             if let Some(before) = names.insert(service.name.clone(), n) {
                 let what = format!(
@@ -108,21 +125,31 @@ pub(super) fn services(
     services
 }
 
-fn service(
-    from: &Section<'_>,
-    announced: &BTreeSet<IpNet>,
-    peers: &[PeerSettings],
-) -> Option<ServiceSettings> {
+fn service(from: &Section<'_>, site: &Site<'_>) -> Option<ServiceSettings> {
     let name = from.required("name", NAME);
-    let prefixes = prefixes(from, announced);
+    let prefixes = prefixes(from, site.announced);
     let place = place(from);
     let sharing = from.optional("policy", SHARING).unwrap_or_default();
     let attributes = super::attributes(from);
-    let audience = audience(from, peers);
+    let audience = audience(from, site);
     let min_healthy_time = from.optional("min-healthy-time", kinds::SECONDS_OR_NONE);
     let hold_down = hold_down(from);
     let drain_time = from.optional("drain-time", kinds::SECONDS_OR_NONE);
-    let maintenance_file = from.optional("maintenance-file", kinds::PATH);
+    let drain_limit = from.optional("drain-limit", kinds::SECONDS_OR_NONE);
+    let slow_start = from.optional("slow-start", kinds::SECONDS);
+    let link_bandwidth = from.optional("link-bandwidth", MBITS);
+    if slow_start.is_some() && link_bandwidth.is_none() {
+        let what = "routers hear of a weight by link-bandwidth alone, which is missing";
+        from.fault("slow-start", what);
+    }
+    let maintenance = from.optional("maintenance-file", kinds::PATH);
+    let maintenance = maintenance.and_then(|file| check::maintenance(from, file));
+    let addresses: Vec<_> = prefixes.iter().flatten().copied().collect();
+    let ports = port::ports(from, &addresses);
+    let mut checks = check::checks(from);
+    for check in &mut checks {
+        check.timing.slow_start = slow_start;
+    }
     Some(ServiceSettings {
         name: name?,
         prefixes: prefixes?,
@@ -133,15 +160,19 @@ fn service(
         min_healthy_time: min_healthy_time.unwrap_or_default(),
         hold_down,
         drain_time: drain_time.unwrap_or(DRAIN_TIME),
-        maintenance_file,
+        link_bandwidth: link_bandwidth.map(|it| (site.local_as, it * OCTETS_PER_MBIT)),
+        drain_limit: drain_limit.unwrap_or(DRAIN_LIMIT),
+        ports,
+        checks,
+        maintenance,
     })
 }
 
 fn prefixes(from: &Section<'_>, announced: &BTreeSet<IpNet>) -> Option<BTreeSet<IpNet>> {
-    let Some(all) = from.list("addresses", ADDRESS) else {
+    let Some(all) = from.list("addresses", SERVED) else {
         if !from.has("addresses") {
             // Says what is accepted.
-            from.required("addresses", ADDRESS);
+            from.required("addresses", SERVED);
         }
         return None;
     };
@@ -175,7 +206,12 @@ fn place(from: &Section<'_>) -> Option<Place> {
     }
 }
 
-fn audience(from: &Section<'_>, peers: &[PeerSettings]) -> Option<Arc<BTreeSet<PeerKey>>> {
+fn audience(from: &Section<'_>, site: &Site<'_>) -> Option<Arc<BTreeSet<PeerKey>>> {
+    let Site {
+        peers,
+        all_peers_are_known,
+        ..
+    } = *site;
     let named = from.list("peers", kinds::TEXT)?;
     let mut audience = BTreeSet::new();
     for name in named {
@@ -184,6 +220,8 @@ fn audience(from: &Section<'_>, peers: &[PeerSettings]) -> Option<Arc<BTreeSet<P
         };
         match peers.iter().find(of_name) {
             Some(peer) => _ = audience.insert(peer.key()),
+            // It may be the one that is written wrong.
+            None if !all_peers_are_known => {}
             None => {
                 let known: Vec<_> = peers.iter().map(|peer| peer.key().to_string()).collect();
                 let what = format!("there is no peer {name:?}: known are {}", known.join(", "));
@@ -216,7 +254,7 @@ const NAME: Kind<String> = Kind {
     },
 };
 
-const ADDRESS: Kind<IpNet> = Kind {
+const SERVED: Kind<IpNet> = Kind {
     accepted: "an address, or the first one of a prefix with its length, in quotes: \
                \"192.0.2.10\", \"2001:db8::10\", \"198.51.100.0/28\"",
     read: |value| {
@@ -243,8 +281,25 @@ const SHARING: Kind<Sharing> = Kind {
     },
 };
 
+const MBITS: Kind<f32> = Kind {
+    accepted: "what it can take in Mbit/s, 1 to 1000000",
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the community has no more digits"
+    )]
+    read: |value| {
+        let rate = kinds::integer::<u32>(value)?;
+        (1..=1_000_000).contains(&rate).then_some(rate as f32)
+    },
+};
+
+const OCTETS_PER_MBIT: f32 = 125_000.0;
+
 /// Where addresses are unless said otherwise.
 const DUMMY: &str = "bgplb";
+
+/// How long connections may take to end unless said otherwise.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
 /// As long as the plugin's drains take.
 const DRAIN_TIME: Duration = Duration::from_secs(5);

@@ -39,6 +39,29 @@ install = true
 socket = "/run/speaker/control.sock"
 status-listen = "[::1]:9179"
 state = "/var/lib/speaker/state.json"
+
+[[services]]
+name = "web"
+addresses = ["198.51.100.80", "198.51.100.96/28"]
+link = "lo"
+hold-down = { times = 3, within = 60, hold = 300 }
+peers = ["worker-1"]
+
+[[services.ports]]
+protocol = "udp"
+port = 53
+scheduler = "mh"
+flags = ["port"]
+destinations = [{ address = "192.168.8.9" }]
+
+[[services.checks]]
+kind = "http"
+path = "/health"
+interval = 0.25
+
+[[services.checks]]
+kind = "exec"
+command = ["/bin/true"]
 "#;
 
 fn load(text: &str) -> Result<Config, Unusable> {
@@ -262,6 +285,7 @@ fn changes_of_announcements_withdraw_what_is_gone() {
 }
 
 mod bad_files;
+mod services;
 
 proptest::proptest! {
     #[test]
@@ -304,13 +328,22 @@ fn the_documented_example_is_usable() {
 fn every_key_is_in_the_documented_example() {
     let text = include_str!("../../../../docs/bgplb-speaker.toml");
     let unknown = |line: &str| refused(&with(line, "colour = 1"));
-    let said = ["ttl = 3", "install = true", "med = 7"]
-        .map(unknown)
-        .join("\n");
+    let said = [
+        "ttl = 3",
+        "install = true",
+        "med = 7",
+        "link = \"lo\"",
+        "protocol = \"udp\"",
+        "path = \"/health\"",
+        "command = [\"/bin/true\"]",
+    ]
+    .map(unknown)
+    .join("\n");
     for list in said.split("known here are ").skip(1) {
         let keys = list.lines().next().unwrap_or_default();
         for key in keys.split(", ") {
-            assert!(text.contains(&format!("{key} = ")), "{key}");
+            let written = [format!("{key} = "), format!(".{key}]]")];
+            assert!(written.iter().any(|it| text.contains(it)), "{key}");
         }
     }
 }

@@ -1,18 +1,24 @@
-//! What the kernel has for services, on a thread of its own: it is told what is
-//! wanted and tells what is there.
+//! What the kernel has for services, on a thread of its own: it is told what is wanted
+//! and tells what is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use netplumb::{AddrSpec, Kernel, LinkKind, LinkName, LinkSpec, Netlink, Op};
+use netplumb::Netlink;
+use netplumb::ipvs::{Error, Ipvs, ServiceKey};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
-use tracing::{debug, info, warn};
+use tokio::time::sleep_until;
+use tracing::{info, warn};
 
+use super::addresses::Addresses;
+use super::balancer::{Balance, Balanced, Balancer, Counted};
+use super::kept::Kept;
 use crate::config::Place;
+use crate::state::StateFile;
 
 /// What the kernel should have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +27,8 @@ pub(crate) struct Wanted {
     pub(crate) number: u64,
     /// Where each address belongs; services that share one agree on its place.
     pub(crate) addresses: BTreeMap<IpNet, Place>,
+    /// What it balances.
+    pub(crate) balanced: BTreeMap<ServiceKey, Balanced>,
 }
 
 /// What the kernel has of it.
@@ -30,6 +38,8 @@ pub(crate) struct Found {
     pub(crate) number: u64,
     /// The addresses that are not there, and why.
     pub(crate) missing: BTreeMap<IpNet, String>,
+    /// What is not balanced, and why.
+    pub(crate) unbalanced: BTreeMap<ServiceKey, String>,
 }
 
 /// The other end of the thread.
@@ -37,40 +47,59 @@ pub(crate) struct Found {
 pub(crate) struct Datapath {
     wanted: watch::Sender<Arc<Wanted>>,
     found: watch::Receiver<Arc<Found>>,
+    counted: watch::Receiver<Arc<BTreeMap<ServiceKey, Counted>>>,
 }
 
 /// Does the work.
-#[derive(Debug)]
 pub(crate) struct DatapathThread {
-    kernel: Netlink,
-    /// How the aliases of our links are.
-    mark: String,
+    addresses: Addresses,
+    balancer: Balancer,
+    ipvs: Option<Ipvs>,
+    /// Whether `modprobe` was tried.
+    loaded: bool,
+    state: Option<StateFile>,
     wanted: watch::Receiver<Arc<Wanted>>,
     found: watch::Sender<Arc<Found>>,
+    counted: watch::Sender<Arc<BTreeMap<ServiceKey, Counted>>>,
     changes: watch::Receiver<()>,
-    /// What was put on links that are not ours.
-    placed: BTreeSet<AddrSpec>,
+    /// Addresses that are not wanted any more, of services whose connections have not
+    /// ended.
+    lingering: BTreeMap<IpNet, Place>,
+    /// What was wanted before.
+    before: BTreeMap<IpNet, Place>,
+    /// What is remembered.
+    kept: Option<Kept>,
     /// What was told of last, so that it is told once.
-    told: BTreeMap<IpNet, String>,
+    told: BTreeMap<String, String>,
     again: Option<Instant>,
     wait: Duration,
 }
 
-/// Both ends; `changes` tells when addresses of the kernel have changed.
+/// Both ends; `changes` tells when addresses of the kernel have changed. What is to be
+/// remembered over a restart is kept in `state`.
 pub(crate) fn datapath(
     kernel: Netlink,
     mark: String,
     changes: watch::Receiver<()>,
+    state: Option<StateFile>,
 ) -> (Datapath, DatapathThread) {
     let (want, wanted) = watch::channel(Arc::default());
     let (find, found) = watch::channel(Arc::default());
+    let (count, counted) = watch::channel(Arc::default());
+    let Kept { placed, balanced } = Kept::read(state.as_ref());
     let thread = DatapathThread {
-        kernel,
-        mark,
+        addresses: Addresses::new(kernel, mark, placed),
+        balancer: Balancer::resumed(balanced),
+        ipvs: None,
+        loaded: false,
+        state,
         wanted,
         found: find,
+        counted: count,
         changes,
-        placed: BTreeSet::new(),
+        lingering: BTreeMap::new(),
+        before: BTreeMap::new(),
+        kept: None,
         told: BTreeMap::new(),
         again: None,
         wait: RETRY_FIRST,
@@ -78,71 +107,100 @@ pub(crate) fn datapath(
     let datapath = Datapath {
         wanted: want,
         found,
+        counted,
     };
     (datapath, thread)
 }
 
 impl Datapath {
     /// Wants something else from now on.
-    pub(crate) fn want(&self, wanted: Wanted) {
+    pub(super) fn want(&self, wanted: Wanted) {
         self.wanted.send_replace(Arc::new(wanted));
     }
 
     /// Completes when something else is there; never when the thread has ended.
     /// Cancel safe.
-    pub(crate) async fn news(&mut self) -> Arc<Found> {
+    pub(super) async fn news(&mut self) -> Arc<Found> {
         match self.found.changed().await {
             Ok(()) => Arc::clone(&self.found.borrow_and_update()),
             Err(_) => pending().await,
         }
     }
+
+    /// What the kernel had counted when it was looked at last.
+    pub(super) fn counted(&self) -> Arc<BTreeMap<ServiceKey, Counted>> {
+        Arc::clone(&self.counted.borrow())
+    }
 }
 
 impl DatapathThread {
-    /// Whether an earlier run has left a link behind.
+    /// Whether an earlier run has left something behind, so that packets were delivered
+    /// all the while.
     pub(crate) fn has_inherited(&mut self) -> anyhow::Result<bool> {
-        let links = self.kernel.link_states()?;
-        Ok(links.iter().any(|(_, state)| state.alias == self.mark))
+        let balanced = !self.balancer.owned().is_empty();
+        Ok(balanced || self.addresses.has_inherited()?)
     }
 
-    /// Runs until nobody wants anything any more, and then takes everything away.
+    /// Runs until nobody wants anything any more, and then takes everything away, once
+    /// connections have had their time.
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+        let mut wanted = true;
         loop {
             let again = self.again;
             tokio::select! {
-                changed = self.wanted.changed() => if changed.is_err() {
-                    self.take_away();
-                    return Ok(());
-                },
+                changed = self.wanted.changed(), if wanted => wanted = changed.is_ok(),
                 changed = self.changes.changed() => {
                     anyhow::ensure!(changed.is_ok(), "the kernel is no longer watched");
                 }
                 () = until(again) => {}
             }
-            self.again = None;
-            self.reconcile();
+            if wanted {
+                let wanted = Arc::clone(&self.wanted.borrow_and_update());
+                self.reconcile(&wanted).await;
+                continue;
+            }
+            self.reconcile(&Wanted::default()).await;
+            if self.lingering.is_empty() {
+                return Ok(());
+            }
         }
     }
 
     /// Has the kernel have what is wanted, and tells what it has.
-    fn reconcile(&mut self) {
-        let wanted = Arc::clone(&self.wanted.borrow_and_update());
-        let mut missing = BTreeMap::new();
-        if let Err(error) = self.bring_about(&wanted, &mut missing) {
-            let failed = wanted.addresses.keys();
-            missing.extend(failed.map(|address| (*address, error.to_string())));
+    async fn reconcile(&mut self, wanted: &Wanted) {
+        self.again = None;
+        // What is ours without a mark is remembered before it is made.
+        self.keep(Kept {
+            placed: self.addresses.claims(&wanted.addresses),
+            balanced: self.balancer.claims(&wanted.balanced),
+        })
+        .await;
+        let missing = self.addresses.add(&wanted.addresses);
+        let missing = missing.unwrap_or_else(|error| {
+            let all = wanted.addresses.keys();
+            all.map(|it| (*it, error.to_string())).collect()
+        });
+        let balance = self.balance(&wanted.balanced);
+        self.linger(wanted, &balance.lingering);
+        let held = wanted.addresses.iter().chain(&self.lingering);
+        let held = held.map(|(address, place)| (*address, place.clone()));
+        if let Err(error) = self.addresses.remove(&held.collect()) {
+            warn!("what was made for services is not taken away: {error}");
         }
-        if missing.is_empty() {
-            self.wait = RETRY_FIRST;
-        } else {
-            self.again = Some(Instant::now() + self.wait);
-            self.wait = (self.wait * 2).min(RETRY_MOST);
-        }
-        self.tell(&missing);
+        self.keep(Kept {
+            placed: self.addresses.placed().clone(),
+            balanced: self.balancer.owned().clone(),
+        })
+        .await;
+        self.counted.send_replace(Arc::new(balance.counted));
+        let complete = missing.is_empty() && balance.missing.is_empty();
+        self.look_again(complete, balance.draining, !wanted.balanced.is_empty());
         let found = Found {
             number: wanted.number,
             missing,
+            unbalanced: balance.missing,
         };
+        self.tell(&found);
         self.found.send_if_modified(|before| {
             let changed = **before != found;
             if changed {
@@ -152,154 +210,118 @@ impl DatapathThread {
         });
     }
 
-    fn bring_about(
-        &mut self,
-        wanted: &Wanted,
-        missing: &mut BTreeMap<IpNet, String>,
-    ) -> Result<(), netplumb::Error> {
-        let refused = self.make_links(wanted)?;
-        let there: BTreeSet<AddrSpec> = self
-            .kernel
-            .addresses()?
-            .into_iter()
-            .flat_map(|(link, addrs)| {
-                let spec = move |addr| AddrSpec {
-                    link: link.clone(),
-                    addr,
-                };
-                addrs.into_iter().map(spec)
-            })
-            .collect();
-        let mut kept = BTreeSet::new();
-        for (address, place) in &wanted.addresses {
-            let addr = AddrSpec {
-                link: place.link().clone(),
-                addr: *address,
+    /// Has the kernel balance what is wanted.
+    fn balance(&mut self, wanted: &BTreeMap<ServiceKey, Balanced>) -> Balance {
+        if self.balancer.is_idle(wanted) {
+            return Balance::default();
+        }
+        self.try_balance(wanted).unwrap_or_else(|error| {
+            // Opened anew the next time.
+            self.ipvs = None;
+            let why = match error.is_missing() {
+                true => "the kernel has no IPVS: `modprobe ip_vs` loads it".to_owned(),
+                false => error.to_string(),
             };
-            kept.insert(addr.clone());
-            if let Some(why) = refused.get(place.link()) {
-                missing.insert(*address, why.clone());
-                continue;
+            Balance {
+                missing: wanted.keys().map(|key| (*key, why.clone())).collect(),
+                ..Balance::default()
             }
-            if there.contains(&addr) {
-                continue;
-            }
-            match self.apply(&Op::AddAddr(addr.clone())) {
-                Ok(()) if matches!(place, Place::Existing(_)) => _ = self.placed.insert(addr),
-                Ok(()) => {}
-                Err(error) => _ = missing.insert(*address, error.to_string()),
-            }
-        }
-        self.remove_addresses(&there, &kept)?;
-        self.remove_links(wanted)
+        })
     }
 
-    /// Makes the links that are wanted; those that could not be had, and why.
-    fn make_links(
-        &mut self,
-        wanted: &Wanted,
-    ) -> Result<BTreeMap<LinkName, String>, netplumb::Error> {
-        let mut refused = BTreeMap::new();
-        let there: BTreeMap<_, _> = self.kernel.link_states()?.into_iter().collect();
-        let places: BTreeSet<&Place> = wanted.addresses.values().collect();
-        for place in places {
-            match place {
-                Place::Dummy(name) => {
-                    let spec = LinkSpec::new(name.clone(), LinkKind::Dummy, &*self.mark);
-                    let ready = there
-                        .get(name)
-                        .is_some_and(|link| link.alias == self.mark && link.up);
-                    if ready {
-                        continue;
+    fn try_balance(&mut self, wanted: &BTreeMap<ServiceKey, Balanced>) -> Result<Balance, Error> {
+        let ipvs = match &mut self.ipvs {
+            Some(ipvs) => ipvs,
+            empty => {
+                let opened = Ipvs::open();
+                let opened = match opened {
+                    Err(error) if error.is_missing() && !self.loaded => {
+                        self.loaded = true;
+                        load_module();
+                        Ipvs::open()
                     }
-                    if let Err(error) = self.apply(&Op::CreateLink(spec)) {
-                        refused.insert(name.clone(), error.to_string());
-                    }
-                }
-                Place::Existing(name) if !there.contains_key(name) => {
-                    refused.insert(name.clone(), format!("there is no link {name}"));
-                }
-                Place::Existing(_) => {}
+                    opened => opened,
+                };
+                empty.insert(opened?)
             }
-        }
-        Ok(refused)
-    }
-
-    /// Takes away what is ours and not wanted, of the addresses that are `there`.
-    fn remove_addresses(
-        &mut self,
-        there: &BTreeSet<AddrSpec>,
-        kept: &BTreeSet<AddrSpec>,
-    ) -> Result<(), netplumb::Error> {
-        let links = self.kernel.link_states()?;
-        let ours: BTreeSet<_> = links
-            .into_iter()
-            .filter(|(_, state)| state.alias == self.mark)
-            .map(|(name, _)| name)
-            .collect();
-        let link_local = |addr: &IpNet| match addr {
-            IpNet::V6(net) => net.addr().is_unicast_link_local(),
-            IpNet::V4(_) => false,
         };
-        let on_ours = there
-            .iter()
-            .filter(|it| ours.contains(&it.link) && !link_local(&it.addr));
-        let gone: BTreeSet<AddrSpec> = on_ours
-            .chain(&self.placed)
-            .filter(|it| !kept.contains(it))
-            .cloned()
-            .collect();
-        for addr in gone {
-            match self.apply(&Op::DeleteAddr(addr.clone())) {
-                Ok(()) => _ = self.placed.remove(&addr),
-                // Looked for again with the next change.
-                Err(error) => warn!("{error}"),
-            }
-        }
-        Ok(())
+        self.balancer.bring_about(ipvs, wanted, Instant::now())
     }
 
-    fn remove_links(&mut self, wanted: &Wanted) -> Result<(), netplumb::Error> {
-        let kept: BTreeSet<_> = wanted.addresses.values().map(Place::link).collect();
-        for (name, state) in self.kernel.link_states()? {
-            if state.alias != self.mark || kept.contains(&name) {
-                continue;
-            }
-            let alias = self.mark.clone();
-            self.apply(&Op::DeleteLink { name, alias })?;
-        }
-        Ok(())
+    /// Addresses of connections that have not ended stay a while.
+    fn linger(&mut self, wanted: &Wanted, lingering: &BTreeSet<std::net::IpAddr>) {
+        let before = std::mem::replace(&mut self.before, wanted.addresses.clone());
+        self.lingering.extend(before);
+        self.lingering.retain(|address, _| {
+            lingering.contains(&address.addr()) && !wanted.addresses.contains_key(address)
+        });
     }
 
-    fn apply(&mut self, op: &Op) -> Result<(), netplumb::Error> {
-        debug!(%op, "kernel");
-        self.kernel.apply(op)
+    async fn keep(&mut self, kept: Kept) {
+        if self.kept.as_ref() == Some(&kept) {
+            return;
+        }
+        match kept.write(self.state.as_ref()).await {
+            Ok(()) => self.kept = Some(kept),
+            Err(error) => warn!("what was made for services was not remembered: {error}"),
+        }
+    }
+
+    fn look_again(&mut self, complete: bool, draining: bool, balanced: bool) {
+        let wait = if !complete {
+            let wait = self.wait;
+            self.wait = (self.wait * 2).min(RETRY_MOST);
+            Some(wait)
+        } else {
+            self.wait = RETRY_FIRST;
+            // The kernel tells nobody of what it balances.
+            balanced.then_some(REPAIR_EVERY)
+        };
+        let wait = match draining {
+            true => Some(wait.unwrap_or(DRAIN_LOOK).min(DRAIN_LOOK)),
+            false => wait,
+        };
+        self.again = wait.map(|wait| Instant::now() + wait);
     }
 
     /// Says what is missing, once.
-    fn tell(&mut self, missing: &BTreeMap<IpNet, String>) {
-        for (address, why) in missing {
-            if self.told.get(address) != Some(why) {
-                warn!(%address, "not there: {why}");
+    fn tell(&mut self, found: &Found) {
+        let addresses = found.missing.iter().map(|(it, why)| (it.to_string(), why));
+        let services = found.unbalanced.iter();
+        let services = services.map(|(it, why)| (it.to_string(), why));
+        let now: BTreeMap<_, _> = addresses
+            .chain(services)
+            .map(|(what, why)| (what, why.clone()))
+            .collect();
+        for (what, why) in &now {
+            if self.told.get(what) != Some(why) {
+                warn!(what, "not in the kernel: {why}");
             }
         }
-        for address in self.told.keys().filter(|it| !missing.contains_key(it)) {
-            info!(%address, "there again");
+        for what in self.told.keys().filter(|it| !now.contains_key(*it)) {
+            info!(what, "no longer missing in the kernel");
         }
-        self.told.clone_from(missing);
+        self.told = now;
     }
+}
 
-    fn take_away(&mut self) {
-        let mut missing = BTreeMap::new();
-        if let Err(error) = self.bring_about(&Wanted::default(), &mut missing) {
-            warn!("what was made for services stays: {error}");
+/// Has the kernel load its module, if it may.
+fn load_module() {
+    let mut modprobe = Command::new("modprobe");
+    modprobe.arg("ip_vs").stdin(Stdio::null());
+    match modprobe.output() {
+        Ok(output) if output.status.success() => info!("the module ip_vs was loaded"),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            warn!("modprobe ip_vs: {}", said.trim());
         }
+        Err(error) => warn!("modprobe ip_vs: {error}"),
     }
 }
 
 async fn until(deadline: Option<Instant>) {
     match deadline {
-        Some(at) => sleep_until(at).await,
+        Some(at) => sleep_until(at.into()).await,
         None => pending().await,
     }
 }
@@ -307,3 +329,9 @@ async fn until(deadline: Option<Instant>) {
 /// When a refused change is tried again, doubling up to the most.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MOST: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether connections have ended, while something drains.
+const DRAIN_LOOK: Duration = Duration::from_millis(200);
+
+/// How often what is balanced is looked at, and counted.
+const REPAIR_EVERY: Duration = Duration::from_secs(10);

@@ -1,32 +1,38 @@
 //! The services of the file: checks, what the kernel has, and what operators want
 //! become announcements.
 //!
-//! [`Services`] belongs to the task that owns the configuration and waits for
-//! nothing. It is told what has happened and keeps deadlines.
+//! [`Services`] belongs to the task that owns the configuration. It is told what has
+//! happened, and keeps deadlines.
 
+mod addresses;
+mod balancer;
+mod configure;
 pub(crate) mod datapath;
+mod kept;
+mod looks;
 mod rows;
 mod service;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use bgp_speaker::{RibVersion, SpeakerHandle};
+use bgp_speaker::SpeakerHandle;
+use healthwatch::{CheckNews, ChecksHandle};
 use ipnet::IpNet;
 use lb_status::EventLog;
 use lb_status::model::Done;
-use tracing::{info, warn};
 
+use self::configure::Leaving;
 use self::datapath::{Datapath, Found, Wanted};
+use self::looks::Looks;
+pub(crate) use self::rows::{Page, ServiceRows};
 use self::service::Service;
 use self::standing::Announce;
 use crate::announcing::{Announcing, Route};
-use crate::config::{ServiceSettings, Sharing};
+use crate::config::Sharing;
 use crate::withholding::Waiter;
-
-pub(crate) use self::rows::{Page, ServiceRows};
 
 /// All services.
 #[derive(Debug)]
@@ -36,6 +42,7 @@ pub(crate) struct Services {
     holders: BTreeMap<IpNet, BTreeSet<String>>,
     /// Removed, but what peers send to them still arrives.
     leaving: Vec<Leaving>,
+    looks: Looks,
     datapath: Datapath,
     wanted: Wanted,
     found: Arc<Found>,
@@ -46,21 +53,19 @@ pub(crate) struct Services {
     complete: bool,
 }
 
-/// Addresses that go once every peer has heard of the withdrawal.
-#[derive(Debug)]
-struct Leaving {
-    addresses: BTreeMap<IpNet, crate::config::Place>,
-    withdrawn: RibVersion,
-    until: Instant,
-}
-
 impl Services {
     /// None yet.
-    pub(crate) fn new(datapath: Datapath, speaker: SpeakerHandle, events: EventLog) -> Self {
+    pub(crate) fn new(
+        datapath: Datapath,
+        checks: ChecksHandle,
+        speaker: SpeakerHandle,
+        events: EventLog,
+    ) -> Self {
         Self {
             services: BTreeMap::new(),
             holders: BTreeMap::new(),
             leaving: Vec::new(),
+            looks: Looks::new(checks),
             datapath,
             wanted: Wanted::default(),
             found: Arc::default(),
@@ -71,55 +76,22 @@ impl Services {
         }
     }
 
-    /// Takes over the services of the file; those that stay as they are notice
-    /// nothing.
-    pub(crate) fn configure(
-        &mut self,
-        settings: &[ServiceSettings],
-        announcing: &mut Announcing,
-        now: Instant,
-    ) {
-        let named: BTreeSet<&str> = settings.iter().map(|it| it.name.as_str()).collect();
-        let gone = self
-            .services
-            .keys()
-            .filter(|it| !named.contains(it.as_str()));
-        for name in gone.cloned().collect::<Vec<_>>() {
-            self.remove(&name, announcing, now);
-        }
-        let mut changed = Vec::new();
-        for settings in settings {
-            match self.services.get_mut(&settings.name) {
-                Some(service) if service.settings == *settings => continue,
-                Some(service) => {
-                    let before = std::mem::replace(&mut service.settings, settings.clone());
-                    self.let_go(&before, announcing, now);
-                }
-                None => {
-                    let service = Service::new(settings.clone());
-                    self.services.insert(settings.name.clone(), service);
-                }
-            }
-            for prefix in &settings.prefixes {
-                let holders = self.holders.entry(prefix.trunc()).or_default();
-                holders.insert(settings.name.clone());
-            }
-            changed.push(settings.name.clone());
-        }
-        self.want();
-        for name in changed {
-            if let Some(service) = self.services.get_mut(&name) {
-                service.wants = self.wanted.number;
-            }
-            self.settle(&name, announcing, now);
-        }
-        self.complete_table();
-    }
-
     /// The kernel has something else than before.
     pub(crate) fn found(&mut self, found: Arc<Found>, announcing: &mut Announcing, now: Instant) {
         self.found = found;
         for name in self.services.keys().cloned().collect::<Vec<_>>() {
+            self.settle(&name, announcing, now);
+        }
+    }
+
+    /// A check has something to say.
+    pub(crate) fn looked(&mut self, news: &CheckNews, announcing: &mut Announcing, now: Instant) {
+        let Some((name, part)) = self.looks.whose(news) else {
+            return;
+        };
+        let name = name.to_owned();
+        if let Some(service) = self.services.get_mut(&name) {
+            service.looked(part, &news.level);
             self.settle(&name, announcing, now);
         }
     }
@@ -151,7 +123,7 @@ impl Services {
         self.let_leave(now);
     }
 
-    /// Begins or ends the drain of one service, or says that there is none.
+    /// Begins or ends the drain of one service; `None` if there is no such service.
     pub(crate) fn drain(
         &mut self,
         name: &str,
@@ -163,100 +135,17 @@ impl Services {
         let service = self.services.get_mut(name)?;
         let changed = service.drain(wanted, now);
         service.wait(waiter);
-        let now_it = if wanted {
-            "is drained"
-        } else {
-            "is no longer drained"
-        };
-        let already = if wanted {
-            "is drained already"
-        } else {
-            "was not drained"
-        };
         if changed {
             service.tell_drain(&self.events, wanted);
         }
         self.settle(name, announcing, now);
-        let said = if changed { now_it } else { already };
-        Some(Done::new(changed, format!("the service {name} {said}")))
-    }
-
-    /// Everything of `before` that its successor does not hold is withdrawn, and
-    /// leaves the kernel later.
-    fn let_go(&mut self, before: &ServiceSettings, announcing: &mut Announcing, now: Instant) {
-        let name = &before.name;
-        let kept = self
-            .services
-            .get(name)
-            .map(|it| it.settings.prefixes.clone());
-        let kept = kept.unwrap_or_default();
-        let gone: Vec<_> = before.prefixes.difference(&kept).copied().collect();
-        if gone.is_empty() {
-            return;
-        }
-        for prefix in &gone {
-            if let Some(holders) = self.holders.get_mut(&prefix.trunc()) {
-                holders.remove(name);
-                if holders.is_empty() {
-                    self.holders.remove(&prefix.trunc());
-                }
-            }
-        }
-        let withdrawn = announcing.set(name, BTreeMap::new());
-        let place = &before.place;
-        let addresses = gone.into_iter().map(|it| (it, place.clone())).collect();
-        self.leaving.push(Leaving {
-            addresses,
-            withdrawn,
-            until: now + SETTLE_TIME,
-        });
-    }
-
-    fn remove(&mut self, name: &str, announcing: &mut Announcing, now: Instant) {
-        if let Some(service) = self.services.remove(name) {
-            self.timers.retain(|(_, of)| of != name);
-            self.let_go(&service.settings, announcing, now);
-            info!(service = name, "removed");
-        }
-    }
-
-    /// Takes away what peers send nothing to any more.
-    fn let_leave(&mut self, now: Instant) {
-        let speaker = &self.speaker;
-        let before = self.leaving.len();
-        self.leaving.retain_mut(|it| {
-            if it.until > now {
-                return true;
-            }
-            if speaker.is_flushed(it.withdrawn) {
-                return false;
-            }
-            warn!("a peer has not taken the withdrawal yet; the addresses stay");
-            it.until = now + RETRY_TIME;
-            true
-        });
-        if self.leaving.len() != before {
-            self.want();
-        }
-    }
-
-    /// Wants of the kernel what services hold, and what still leaves.
-    fn want(&mut self) {
-        let leaving = self.leaving.iter().flat_map(|it| it.addresses.clone());
-        let held = self.services.values().flat_map(|service| {
-            let place = &service.settings.place;
-            let prefixes = service.settings.prefixes.iter();
-            prefixes.map(move |prefix| (*prefix, place.clone()))
-        });
-        let addresses: BTreeMap<_, _> = leaving.chain(held).collect();
-        if addresses == self.wanted.addresses {
-            return;
-        }
-        self.wanted = Wanted {
-            number: self.wanted.number + 1,
-            addresses,
+        let said = match (changed, wanted) {
+            (true, true) => "is drained",
+            (true, false) => "is no longer drained",
+            (false, true) => "is drained already",
+            (false, false) => "was not drained",
         };
-        self.datapath.want(self.wanted.clone());
+        Some(Done::new(changed, format!("the service {name} {said}")))
     }
 
     /// Judges one service anew and announces what follows, for those who share its
@@ -275,7 +164,7 @@ impl Services {
             service.tell(&self.events);
         }
         let shared = service.settings.sharing == Sharing::All;
-        let others: BTreeSet<String> = match shared && before != after {
+        let others = match shared && before != after {
             true => self.sharers(name),
             false => BTreeSet::new(),
         };
@@ -296,29 +185,35 @@ impl Services {
         };
         let prefixes = service.settings.prefixes.iter();
         let holders = prefixes.filter_map(|prefix| self.holders.get(&prefix.trunc()));
-        holders
-            .flatten()
-            .filter(|it| *it != name)
-            .cloned()
-            .collect()
+        let others = holders.flatten().filter(|it| *it != name);
+        others.cloned().collect()
     }
 
     fn announce(&self, name: &str, announcing: &mut Announcing) {
         let Some(service) = self.services.get(name) else {
             return;
         };
+        let routes = self.routes(service, service.delivered());
+        announcing.set(name, routes);
+    }
+
+    /// What a service has announced of these prefixes.
+    fn routes<'a>(
+        &self,
+        service: &Service,
+        prefixes: impl Iterator<Item = &'a IpNet>,
+    ) -> BTreeMap<IpNet, Route> {
         let how = service.announce();
-        let mut wanted = BTreeMap::new();
-        if how != Announce::No {
-            let route = Route {
-                attributes: service.attributes(how),
-                audience: service.settings.audience.clone(),
-            };
-            let prefixes = service.settings.prefixes.iter().map(IpNet::trunc);
-            let agreed = prefixes.filter(|prefix| self.agreed(*prefix, service));
-            wanted = agreed.map(|prefix| (prefix, route.clone())).collect();
+        if how == Announce::No {
+            return BTreeMap::new();
         }
-        announcing.set(name, wanted);
+        let route = Route {
+            attributes: service.attributes(how),
+            audience: service.settings.audience.clone(),
+        };
+        let prefixes = prefixes.map(IpNet::trunc);
+        let agreed = prefixes.filter(|prefix| self.agreed(*prefix, service));
+        agreed.map(|prefix| (prefix, route.clone())).collect()
     }
 
     /// Whether those who share a prefix let it be announced.
@@ -340,9 +235,3 @@ impl Services {
         }
     }
 }
-
-/// How long packets under way may take after the withdrawal.
-const SETTLE_TIME: Duration = Duration::from_secs(1);
-
-/// When a peer that has not taken a withdrawal is looked at again.
-const RETRY_TIME: Duration = Duration::from_secs(1);

@@ -8,7 +8,6 @@ use lb_status::{Gone, Rows};
 use tokio::sync::oneshot;
 
 use super::Services;
-use super::service::Service;
 use crate::operation::{Order, Orders};
 
 /// The rows of services, read while they are written.
@@ -59,8 +58,9 @@ impl Services {
             rows: Vec::new(),
             last: None,
         };
+        let counted = self.datapath.counted();
         for (name, service) in services {
-            page.rows.extend(service.rows());
+            page.rows.extend(service.rows(&self.found, &counted));
             page.last = Some(name.clone());
         }
         page
@@ -68,7 +68,9 @@ impl Services {
 
     /// A service that holds `address`; of several the one that is announced.
     pub(crate) fn holding(&self, address: IpAddr) -> Option<Row> {
-        let rows = self.services.values().flat_map(Service::rows);
+        let counted = self.datapath.counted();
+        let services = self.services.values();
+        let rows = services.flat_map(|service| service.rows(&self.found, &counted));
         let holding = rows.filter(|row| row.prefix.contains(&address));
         holding.min_by_key(|row| row.state)
     }

@@ -1,29 +1,40 @@
 //! One service: what is known of it, and where it stands.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use bgp_wire::{Community, PathAttributes};
+use bgp_wire::{Community, ExtendedCommunity, PathAttributes};
+use ipnet::IpNet;
 use lb_plan::{FlapHistory, Proof};
 use lb_status::EventLog;
 use lb_status::model::{
-    self, DrainScope, DrainStage, Event, EventKind, Network, Reason, ServiceState, seconds,
+    self, CheckState, DrainScope, DrainStage, Event, EventKind, Network, Reason, ServiceState,
+    seconds,
 };
+use netplumb::ipvs::ServiceKey;
 use tracing::{info, warn};
 
+use super::balancer::Counted;
 use super::datapath::Found;
+use super::looks::Part;
 use super::standing::{Announce, CheckLevel, Drain, Facts, Verdict};
-use crate::config::ServiceSettings;
+use crate::config::{CheckSettings, ServiceSettings};
 use crate::withholding::Waiter;
 
 /// One service.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) settings: ServiceSettings,
-    /// [`super::Wanted::number`] of what it needs.
-    pub(super) wants: u64,
+    /// Since which [`super::Wanted::number`] the kernel should have each prefix.
+    wanted: BTreeMap<IpNet, u64>,
+    /// What the kernel lacks for each prefix that it does not deliver.
+    undelivered: BTreeMap<IpNet, String>,
     checks: Vec<CheckLevel>,
-    maintenance: bool,
+    /// What is shown of each of them.
+    shown: Vec<Shown>,
+    /// `None` until it was looked for.
+    maintenance: Option<bool>,
     drain: Drain,
     marked_until: Option<Instant>,
     proof: Proof,
@@ -38,15 +49,36 @@ pub(super) struct Service {
     news: bool,
 }
 
+/// What is shown of a check beside its level.
+#[derive(Clone, Debug)]
+struct Shown {
+    target: String,
+    since: SystemTime,
+    /// 0 to 100.
+    weight: u8,
+}
+
+impl Shown {
+    fn new(check: &CheckSettings) -> Self {
+        Self {
+            target: check.target(),
+            since: SystemTime::now(),
+            weight: 100,
+        }
+    }
+}
+
 impl Service {
     /// One of which nothing is known.
     pub(super) fn new(settings: ServiceSettings) -> Self {
         let now = SystemTime::now();
         Self {
+            wanted: BTreeMap::new(),
+            undelivered: BTreeMap::new(),
+            checks: vec![CheckLevel::Unknown; settings.checks.len()],
+            shown: settings.checks.iter().map(Shown::new).collect(),
+            maintenance: settings.maintenance.is_none().then_some(false),
             settings,
-            wants: 0,
-            checks: Vec::new(),
-            maintenance: false,
             drain: Drain::No,
             marked_until: None,
             // What is well when the program starts may have been so for long.
@@ -66,9 +98,81 @@ impl Service {
         }
     }
 
+    /// Takes other settings over, with which these checks begin `anew`.
+    pub(super) fn reconfigure(&mut self, settings: ServiceSettings, anew: &[Part]) {
+        self.checks
+            .resize(settings.checks.len(), CheckLevel::Unknown);
+        let known = self.shown.len();
+        let more = settings.checks.iter().skip(known).map(Shown::new);
+        self.shown.extend(more);
+        self.shown.truncate(settings.checks.len());
+        for part in anew {
+            match part {
+                Part::Maintenance => self.maintenance = None,
+                Part::Check(n) => {
+                    let places = self.checks.get_mut(*n).zip(self.shown.get_mut(*n));
+                    if let (Some((level, shown)), Some(check)) = (places, settings.checks.get(*n)) {
+                        *level = CheckLevel::Unknown;
+                        *shown = Shown::new(check);
+                    }
+                }
+            }
+        }
+        if settings.maintenance.is_none() {
+            self.maintenance = Some(false);
+        }
+        self.settings = settings;
+    }
+
+    /// The kernel is told of its prefixes by this number at the latest.
+    pub(super) fn wanted_by(&mut self, number: u64) {
+        let prefixes = self.settings.prefixes.iter();
+        let before = std::mem::take(&mut self.wanted);
+        let since = |prefix: &IpNet| before.get(prefix).copied().unwrap_or(number);
+        self.wanted = prefixes.map(|prefix| (*prefix, since(prefix))).collect();
+    }
+
+    /// A check says something.
+    pub(super) fn looked(&mut self, part: Part, said: &healthwatch::CheckLevel) {
+        let level = level(said);
+        match part {
+            Part::Maintenance => {
+                self.maintenance = match level {
+                    CheckLevel::Unknown => None,
+                    CheckLevel::Passing => Some(true),
+                    CheckLevel::Failing(_) => Some(false),
+                };
+            }
+            Part::Check(n) => {
+                let places = self.checks.get_mut(n).zip(self.shown.get_mut(n));
+                let Some((before, shown)) = places else {
+                    return;
+                };
+                shown.weight = said.weight;
+                let kind = std::mem::discriminant::<CheckLevel>;
+                if kind(before) != kind(&level) {
+                    shown.since = SystemTime::now();
+                }
+                *before = level;
+            }
+        }
+    }
+
     /// How its prefixes are to be announced.
     pub(super) const fn announce(&self) -> Announce {
         self.verdict.announce
+    }
+
+    /// The prefixes that the kernel delivers.
+    pub(super) fn delivered(&self) -> impl Iterator<Item = &IpNet> {
+        let prefixes = self.settings.prefixes.iter();
+        prefixes.filter(|prefix| !self.undelivered.contains_key(*prefix))
+    }
+
+    /// Whether the kernel is to balance this for it.
+    pub(super) fn balances(&self, key: &ServiceKey) -> bool {
+        let mut ports = self.settings.ports.iter();
+        ports.any(|port| port.spec().key == *key)
     }
 
     /// Whether more is known than at the start.
@@ -119,14 +223,16 @@ impl Service {
             self.marked_until = None;
             self.drain = Drain::Withdrawn;
         }
-        let undelivered = self.undelivered(found);
+        self.compare(found);
+        let nothing = self.undelivered.len() == self.settings.prefixes.len();
+        let undelivered = self.undelivered.values().next().filter(|_| nothing);
         let mut facts = Facts {
             maintenance: self.maintenance,
             drain: self.drain,
             checks: &self.checks,
             unproven: false,
             held_down: self.history.held_until(now).is_some(),
-            undelivered: undelivered.as_deref(),
+            undelivered: undelivered.map(String::as_str),
         };
         if let Some(healthy) = facts.healthy() {
             if !healthy
@@ -169,24 +275,43 @@ impl Service {
             .min()
     }
 
-    /// What the kernel lacks for it.
-    fn undelivered(&self, found: &Found) -> Option<String> {
-        if found.number < self.wants {
-            return Some("the kernel has not got its addresses yet".to_owned());
+    /// Finds what the kernel lacks for each prefix.
+    fn compare(&mut self, found: &Found) {
+        self.undelivered.clear();
+        for prefix in &self.settings.prefixes {
+            let wanted = self.wanted.get(prefix);
+            let lacks = if wanted.is_none_or(|number| found.number < *number) {
+                Some("the kernel has not got its addresses yet")
+            } else {
+                let ports = self.settings.ports.iter().map(|it| &it.spec().key);
+                let mut ports = ports.filter(|key| key.address == prefix.addr());
+                let missing = found.missing.get(prefix);
+                let missing = missing.or_else(|| ports.find_map(|key| found.unbalanced.get(key)));
+                missing.map(String::as_str)
+            };
+            if let Some(lacks) = lacks {
+                self.undelivered.insert(*prefix, lacks.to_owned());
+            }
         }
-        let mut prefixes = self.settings.prefixes.iter();
-        prefixes.find_map(|prefix| found.missing.get(prefix).cloned())
     }
 
     /// What its prefixes are announced with.
     pub(super) fn attributes(&self, how: Announce) -> Arc<PathAttributes> {
         let attributes = &self.settings.attributes;
-        if how != Announce::Marked {
+        if how != Announce::Marked && self.settings.link_bandwidth.is_none() {
             return Arc::clone(attributes);
         }
-        let mut marked = PathAttributes::clone(attributes);
-        marked.communities.push(Community::GRACEFUL_SHUTDOWN);
-        Arc::new(marked)
+        let mut attributes = PathAttributes::clone(attributes);
+        if how == Announce::Marked {
+            attributes.communities.push(Community::GRACEFUL_SHUTDOWN);
+        }
+        if let Some((asn, rate)) = self.settings.link_bandwidth {
+            let weight = self.shown.iter().map(|it| it.weight).min().unwrap_or(100);
+            let rate = rate * f32::from(weight) / 100.0;
+            let community = ExtendedCommunity::link_bandwidth(asn, rate);
+            attributes.extended_communities.push(community);
+        }
+        Arc::new(attributes)
     }
 
     /// Tells of a drain that begins or ends.
@@ -244,7 +369,11 @@ impl Service {
     }
 
     /// What is said of it to who asks, a row for each prefix.
-    pub(super) fn rows(&self) -> impl Iterator<Item = model::Service> + '_ {
+    pub(super) fn rows<'a>(
+        &'a self,
+        found: &'a Found,
+        counted: &'a BTreeMap<ServiceKey, Counted>,
+    ) -> impl Iterator<Item = model::Service> + 'a {
         self.settings.prefixes.iter().map(|prefix| {
             let Verdict { state, reason, .. } = self.verdict;
             let mut row = model::Service::new(prefix.trunc(), self.network(), state, reason);
@@ -252,9 +381,73 @@ impl Service {
             row.changes = self.changes;
             row.reason_since = seconds(self.reason_since);
             row.explanation.clone_from(&self.verdict.explanation);
-            row.checks = Some(Vec::new());
+            row.checks = Some(self.checks_shown().collect());
             row.drain = self.drain_shown();
+            if let Some(why) = self.undelivered.get(prefix)
+                && self.announce() != Announce::No
+            {
+                row.state = ServiceState::Undelivered;
+                row.reason = Reason::DatapathNotReady;
+                row.explanation.clone_from(why);
+            }
+            if matches!(row.state, ServiceState::Announced | ServiceState::Draining) {
+                let attributes = self.attributes(self.announce());
+                row.attributes = Some(lb_status::attributes(&attributes));
+            }
+            let audience = self.settings.audience.as_ref();
+            row.audience = audience.map(|peers| peers.iter().map(ToString::to_string).collect());
+            row.ports = self.ports_shown(prefix, found, counted).collect();
             row
         })
+    }
+
+    fn ports_shown<'a>(
+        &'a self,
+        prefix: &'a IpNet,
+        found: &'a Found,
+        counted: &'a BTreeMap<ServiceKey, Counted>,
+    ) -> impl Iterator<Item = model::Port> + 'a {
+        let keys = self.settings.ports.iter().map(|port| port.spec().key);
+        let keys = keys.filter(|key| key.address == prefix.addr());
+        keys.map(|key| {
+            let mut port = model::Port::new(key.protocol.to_string(), key.port);
+            port.failure = found.unbalanced.get(&key).cloned();
+            if let Some(Counted { active, statistics }) = counted.get(&key) {
+                port.counted.active_connections = *active;
+                port.counted.connections = statistics.connections;
+                port.counted.packets_in = statistics.packets_in;
+                port.counted.packets_out = statistics.packets_out;
+                port.counted.octets_in = statistics.octets_in;
+                port.counted.octets_out = statistics.octets_out;
+            }
+            port
+        })
+    }
+
+    fn checks_shown(&self) -> impl Iterator<Item = model::Check> + '_ {
+        self.checks.iter().zip(&self.shown).map(|(level, shown)| {
+            let (state, failure) = match level {
+                CheckLevel::Unknown => (CheckState::Unknown, None),
+                CheckLevel::Passing => (CheckState::Passing, None),
+                CheckLevel::Failing(why) => (CheckState::Failing, Some(why.clone())),
+            };
+            let since = seconds(shown.since);
+            let mut check = model::Check::new(shown.target.clone(), state, since);
+            check.failure = failure;
+            check
+        })
+    }
+}
+
+/// What a check means for its service: what is merely assumed counts for nothing
+/// unless it is good.
+fn level(said: &healthwatch::CheckLevel) -> CheckLevel {
+    if said.is_serving() {
+        return CheckLevel::Passing;
+    }
+    match &said.last_failure {
+        Some(failure) if said.is_proven => CheckLevel::Failing(failure.to_string()),
+        None if said.is_proven => CheckLevel::Failing("it has not passed often enough".to_owned()),
+        _ => CheckLevel::Unknown,
     }
 }

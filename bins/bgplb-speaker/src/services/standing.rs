@@ -5,8 +5,8 @@ use lb_status::model::{Reason, ServiceState};
 /// What is known of one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Facts<'a> {
-    /// Its file of maintenance is there.
-    pub(crate) maintenance: bool,
+    /// Whether its file of maintenance is there; `None` until it was looked for.
+    pub(crate) maintenance: Option<bool>,
     /// How far an operator's drain has come.
     pub(crate) drain: Drain,
     /// What its checks say, in their order.
@@ -69,7 +69,7 @@ impl Facts<'_> {
         if self.checks.iter().any(failing) {
             return Some(false);
         }
-        let unknown = self.checks.contains(&CheckLevel::Unknown);
+        let unknown = self.checks.contains(&CheckLevel::Unknown) || self.maintenance.is_none();
         (!unknown).then_some(true)
     }
 
@@ -82,7 +82,7 @@ impl Facts<'_> {
             reason,
             explanation: explanation.to_owned(),
         };
-        if self.maintenance {
+        if self.maintenance == Some(true) {
             return withheld(
                 Reason::Maintenance,
                 "its maintenance file is there: remove it to have the service announced",
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     const WELL: Facts<'static> = Facts {
-        maintenance: false,
+        maintenance: Some(false),
         drain: Drain::No,
         checks: &[CheckLevel::Passing],
         unproven: false,
@@ -178,7 +178,7 @@ mod tests {
         let cases = [
             (
                 Facts {
-                    maintenance: true,
+                    maintenance: Some(true),
                     ..WELL
                 },
                 Reason::Maintenance,
@@ -196,6 +196,13 @@ mod tests {
                     ..WELL
                 },
                 Reason::Unhealthy,
+            ),
+            (
+                Facts {
+                    maintenance: None,
+                    ..WELL
+                },
+                Reason::HealthUnknown,
             ),
             (
                 Facts {

@@ -1,6 +1,7 @@
 //! Services of the file: their addresses, and when they are announced.
 
 use std::fs;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use netplumb::{Netlink, Watch};
@@ -143,5 +144,97 @@ fn a_service_whose_link_is_not_there_is_withheld_and_says_so() {
         ip("link add eth7 type veth peer name eth8");
         ip("link set eth7 up");
         assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
+    });
+}
+
+#[test]
+fn a_service_is_announced_while_its_check_passes() {
+    in_namespace(|| {
+        let router = Router::new();
+        let check = "[[services.checks]]\nkind = \"tcp\"\nport = 8080\ninterval = 0.05\nrise = 2\nfall = 2\n";
+        let text = config(&[router.peer("")], &[]) + &service("web", "\"203.0.113.1\"", check);
+        let speaker = Running::start("checked", &text);
+        let mut session = router.accept();
+        speaker.soon(|| {
+            let explained = speaker.said(&["explain", "203.0.113.1"]);
+            explained.contains("tcp 127.0.0.1:8080") && explained.contains("refused")
+        });
+        let listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+        assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
+        let shown = speaker.said(&["services"]);
+        assert!(shown.contains("1/1 passing"), "{shown}");
+        drop(listener);
+        assert_eq!(route(&mut session), "-203.0.113.1/32");
+        let shown = speaker.said(&["services"]);
+        assert!(shown.contains("unhealthy"), "{shown}");
+        speaker.terminate();
+    });
+}
+
+#[test]
+fn a_reload_that_changes_a_service_withdraws_nothing_that_stays() {
+    in_namespace(|| {
+        let router = Router::new();
+        let with =
+            |addresses: &str| config(&[router.peer("")], &[]) + &service("web", addresses, "");
+        let one = with("\"203.0.113.1\"");
+        let speaker = Running::start("changed", &one);
+        let mut session = router.accept();
+        assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
+        fs::write(speaker.config(), with("\"203.0.113.1\", \"203.0.113.2\"")).unwrap();
+        speaker.said(&["reload"]);
+        assert_eq!(route(&mut session), "+203.0.113.2/32 path 64512");
+        fs::write(speaker.config(), with("\"203.0.113.2\"")).unwrap();
+        speaker.said(&["reload"]);
+        assert_eq!(route(&mut session), "-203.0.113.1/32");
+        speaker.terminate();
+    });
+}
+
+#[test]
+fn a_file_keeps_a_service_in_maintenance() {
+    in_namespace(|| {
+        let router = Router::new();
+        let file = std::env::temp_dir().join(format!("bgplb-maintenance-{}", std::process::id()));
+        fs::write(&file, "").unwrap();
+        let more = format!("maintenance-file = \"{}\"", file.display());
+        let text = config(&[router.peer("")], &[]) + &service("web", "\"203.0.113.1\"", &more);
+        let speaker = Running::start("maintained", &text);
+        let mut session = router.accept();
+        speaker.soon(|| speaker.said(&["services"]).contains("maintenance"));
+        fs::remove_file(&file).unwrap();
+        assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
+        fs::write(&file, "").unwrap();
+        assert_eq!(route(&mut session), "-203.0.113.1/32");
+        fs::remove_file(&file).unwrap();
+    });
+}
+
+#[test]
+fn a_killed_program_finds_what_it_has_left_and_takes_away_what_is_not_wanted_any_more() {
+    in_namespace(|| {
+        let mut loopback = Loopback::new();
+        let router = Router::new();
+        let state =
+            std::env::temp_dir().join(format!("bgplb-services-{}.json", std::process::id()));
+        let with = |addresses: &str| {
+            let kept = format!("[control]\nstate = \"{}\"\n", state.display());
+            config(&[router.peer("")], &[]) + &service("web", addresses, "") + &kept
+        };
+        let first = Running::start("killed-service", &with("\"203.0.113.1\", \"203.0.113.2\""));
+        let mut session = router.accept();
+        assert!(route(&mut session).starts_with('+'));
+        // By SIGKILL.
+        drop(first);
+        assert_eq!(loopback.addresses(), ["203.0.113.1/32", "203.0.113.2/32"]);
+        let second = Running::start("killed-service-2", &with("\"203.0.113.2\""));
+        let mut session = router.accept();
+        assert!(session.says_restarted());
+        assert_eq!(session.told(), "+203.0.113.2/32 path 64512");
+        assert_eq!(session.told(), "end");
+        loopback.become_(&["203.0.113.2/32"]);
+        second.terminate();
+        assert!(loopback.addresses().is_empty());
+        fs::remove_file(&state).unwrap();
     });
 }

@@ -12,6 +12,7 @@ mod event;
 mod explain;
 mod finding;
 mod peer;
+mod port;
 mod readiness;
 mod route;
 mod service;
@@ -26,6 +27,7 @@ pub use event::{Event, EventKind};
 pub use explain::{Explanation, Gate, GateName, Verdict};
 pub use finding::{Finding, Findings, Severity};
 pub use peer::{Fault, Peer, PeerState, Peers, Session, Withheld};
+pub use port::{Balanced, Port};
 pub use readiness::{Missing, Readiness};
 pub use route::{
     AdvertisedRoute, AdvertisedRoutes, Aggregator, Attributes, LearnedRoute, LearnedRoutes,

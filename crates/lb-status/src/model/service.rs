@@ -4,7 +4,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Check, Container, Drain};
+use super::{Attributes, Check, Container, Drain, Port};
 
 /// The answer to `/v1/services`, whole. It is served and read row by row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ pub struct Service {
     /// The checks the program makes; `null` where it goes by its containers.
     #[serde(default)]
     pub checks: Option<Vec<Check>>,
+    /// Its ports that the kernel balances.
+    #[serde(default)]
+    pub ports: Vec<Port>,
     /// What is announced; `null` while nothing is. The routes to single peers
     /// may say more, see [`AdvertisedRoute`](super::AdvertisedRoute).
     pub attributes: Option<Attributes>,
@@ -70,6 +73,7 @@ impl Service {
             explanation: String::new(),
             containers: Vec::new(),
             checks: None,
+            ports: Vec::new(),
             attributes: None,
             audience: None,
             drain: None,

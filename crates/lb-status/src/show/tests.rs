@@ -476,6 +476,7 @@ fn a_service_as_json() {
             }
           ],
           "checks": null,
+          "ports": [],
           "attributes": null,
           "audience": null,
           "drain": null

@@ -8,9 +8,10 @@ use serde_json::json;
 
 use crate::EventLog;
 use crate::model::{
-    AdvertisedRoute, Configuration, Container, Docker, Drain, DrainScope, DrainStage, Finding,
-    Findings, Health, Host, LearnedRoute, Missing, Network, PeerCounts, Peers, Program, Reason,
-    RouteCounts, Service, ServiceCounts, ServiceState, Severity, Share, Status,
+    AdvertisedRoute, Check, CheckState, Configuration, Container, Docker, Drain, DrainScope,
+    DrainStage, Finding, Findings, Health, Host, LearnedRoute, Missing, Network, PeerCounts, Peers,
+    Port, Program, Reason, RouteCounts, Service, ServiceCounts, ServiceState, Severity, Share,
+    Status,
 };
 use crate::serve::metrics::{Latency, Measures, PoolUse};
 use crate::serve::tests::Broken;
@@ -64,6 +65,12 @@ fn services() -> Vec<Service> {
     web.attributes = Some(serde_json::from_value(json!({"origin": "igp", "as_path": ""})).unwrap());
     let container = Container::new("e".repeat(64), Health::Serving, Share::Full);
     web.containers = vec![container.clone(), container];
+    let target = "tcp 127.0.0.1:80".to_owned();
+    web.checks = Some(vec![Check::new(target, CheckState::Passing, 0)]);
+    let mut port = Port::new("tcp".to_owned(), 80);
+    port.counted.active_connections = 3;
+    port.counted.octets_out = 4000;
+    web.ports = vec![port];
     let prefix = "2001:db8::1/128".parse().unwrap();
     let (state, reason) = (ServiceState::Draining, Reason::Draining);
     let mut odd = Service::new(prefix, network("odd \"\\ name"), state, reason);
