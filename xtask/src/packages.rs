@@ -93,6 +93,21 @@ pub(crate) const REGISTRY: Package = Package {
     name: "docker-registry",
     file: "/usr/bin/docker-registry",
 };
+/// Tells programs another time.
+pub(crate) const FAKETIME: Package = Package {
+    name: "libfaketime",
+    file: "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+};
+/// Asks over HTTP.
+pub(crate) const CURL: Package = Package {
+    name: "curl",
+    file: "/usr/bin/curl",
+};
+/// Prometheus with `promtool`.
+pub(crate) const PROMETHEUS: Package = Package {
+    name: "prometheus",
+    file: "/usr/bin/prometheus",
+};
 /// The BIRD routing daemon.
 pub(crate) const BIRD: Package = Package {
     name: "bird2",

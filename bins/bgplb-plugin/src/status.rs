@@ -13,13 +13,15 @@ use lb_status::model::{
     Service, ServiceCounts, ServiceState, Severity, Status, seconds,
 };
 use lb_status::{
-    Advertised, EventLog, Gone, Learned, Measures, Refused, RouteFilter, Rows, Source,
+    Advertised, ClockWatch, EventLog, Gone, Learned, Measures, Refused, RouteFilter, Rows, Source,
     StatusAddress,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::controller::{Handle, Stopping};
+use crate::datapath::Spread;
+use crate::diagnosis::ServiceFindings;
 use crate::latency::Latencies;
 use crate::settings::Settings;
 use crate::steering::PluginSteering;
@@ -119,6 +121,7 @@ pub(crate) struct PluginSource {
     program: Program,
     host: Host,
     latencies: Latencies,
+    clock: ClockWatch,
 }
 
 impl PluginSource {
@@ -142,6 +145,7 @@ impl PluginSource {
                 settings.local_as,
             ),
             latencies,
+            clock: ClockWatch::start(),
         }
     }
 
@@ -193,6 +197,13 @@ impl Source for PluginSource {
             found.push(finding);
         }
         found.extend(overview.warnings.into_iter().map(Finding::of_host));
+        let mut services = ServiceFindings::default();
+        let mut pages = self.pages();
+        while let Some(page) = pages.next().await? {
+            page.iter().for_each(|service| services.see(service));
+        }
+        found.extend(services.finish(Spread::of_kernel(), self.program.started));
+        found.extend(self.clock.finding());
         Ok(Findings::new(found))
     }
 

@@ -38,6 +38,8 @@
 
 #[cfg(feature = "command")]
 pub mod client;
+#[cfg(feature = "serve")]
+mod clock;
 #[cfg(feature = "command")]
 pub mod command;
 #[cfg(feature = "serve")]
@@ -58,6 +60,8 @@ mod speaker;
 #[cfg(any(feature = "serve", feature = "command"))]
 mod time;
 
+#[cfg(feature = "serve")]
+pub use clock::ClockWatch;
 #[cfg(feature = "serve")]
 pub use events::{EVENTS, EventLog, EventPage};
 #[cfg(feature = "schema")]

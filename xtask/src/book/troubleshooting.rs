@@ -17,7 +17,7 @@ const PAGE: &str = "docs/troubleshooting.md";
 /// Where every word of the kind is a code.
 const CODES: [&str; 2] = [
     "crates/bgp-speaker/src/diagnosis",
-    "bins/bgplb-plugin/src/hostcheck/finding.rs",
+    "crates/host-check/src/finding.rs",
 ];
 
 /// Above a table whose first column quotes sentences.

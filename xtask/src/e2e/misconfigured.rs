@@ -21,18 +21,22 @@ pub(super) fn run(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
         if !wanted(&name) {
             continue;
         }
-        match able() {
+        match able(mistake) {
             Err(reason) => tally.skip(&name, &format!("{reason:#}")),
             Ok(()) => tally.note(&name, Instant::now(), named(mistake), String::new),
         }
     }
 }
 
-fn able() -> Result<()> {
+fn able(mistake: &Mistake) -> Result<()> {
     ensure!(!sys::interrupted(), "interrupted");
     ensure!(cfg!(target_os = "linux"), "this is not Linux");
     ensure!(sys::is_root(), "needs root");
-    packages::ensure(&[packages::IPROUTE, packages::IPTABLES, packages::BIRD])
+    packages::ensure(&[packages::IPROUTE, packages::IPTABLES, packages::BIRD])?;
+    match mistake.clock {
+        Some(_) => packages::ensure(&[packages::FAKETIME]),
+        None => Ok(()),
+    }
 }
 
 /// The doctor names the mistake, and says how to see and how to mend it.

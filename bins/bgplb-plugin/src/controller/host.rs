@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use healthwatch::Network;
+use host_check::{Finding, InUse, Mended, ServiceInUse};
 use ipnet::IpNet;
 use tracing::{info, warn};
 
 use super::{Controller, Timer};
 use crate::datapath;
-use crate::hostcheck::{self, Finding, InUse, Mended, ServiceInUse};
 use crate::naming;
 
 /// What was looked for, and what was found.
@@ -84,15 +84,15 @@ impl Controller {
         };
         let handle = self.handle.clone();
         self.effects.plumber.apply_then(Vec::new(), move |_| {
-            let mut found = hostcheck::look(&in_use);
+            let mut found = host_check::look(&in_use);
             let tried: Vec<(Finding, Mended)> = found
                 .iter()
                 .filter(untried)
-                .map(|finding| (finding.clone(), hostcheck::mend(finding)))
+                .map(|finding| (finding.clone(), host_check::mend(finding)))
                 .collect();
             let done = |(_, mended): &(_, Mended)| matches!(mended, Mended::Done(_));
             if tried.iter().any(done) {
-                found = hostcheck::look(&in_use);
+                found = host_check::look(&in_use);
             }
             handle.tell_blocking(move |controller| {
                 controller.tell_mended(tried);

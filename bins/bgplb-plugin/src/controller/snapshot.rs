@@ -13,7 +13,6 @@ use lb_status::model::{
 
 use super::network::{Network, Source};
 use super::{Controller, Timer};
-use crate::hostcheck::Finding;
 use crate::store::EndpointRecord;
 
 /// What is the case apart from single networks.
@@ -50,7 +49,7 @@ impl Controller {
             Warning::new(
                 finding.code(),
                 seconds(*since),
-                text(finding),
+                finding.text(),
                 Some(finding.remedy()),
             )
         });
@@ -193,15 +192,6 @@ impl Controller {
             .min();
         container.drain = drain(DrainScope::Container, stage, end, clock);
         container
-    }
-}
-
-/// What is so, without the remedy, which has a member of its own.
-pub(super) fn text(finding: &Finding) -> String {
-    let sentence = finding.to_string();
-    match sentence.split_once("; mend it ") {
-        Some((text, _)) => text.to_owned(),
-        None => sentence,
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use healthwatch::Container;
+use host_check::Finding;
 use ipnet::IpNet;
 use lb_plan::Health;
 use lb_status::model::{self, DrainScope, Event, EventKind};
 
 use super::snapshot;
 use super::{Controller, Source};
-use crate::hostcheck::Finding;
 
 impl Controller {
     pub(super) fn tell(&self, event: Event) {
@@ -125,7 +125,7 @@ impl Controller {
         } else {
             EventKind::FindingGone
         };
-        let sentence = snapshot::text(finding);
+        let sentence = finding.text();
         let message = if appeared {
             sentence
         } else {

@@ -3,6 +3,7 @@
 //! what can be done there stands here.
 
 mod administration;
+mod host;
 mod refresh;
 mod reload;
 mod socket;

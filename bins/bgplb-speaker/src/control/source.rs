@@ -13,10 +13,11 @@ use lb_status::model::{
     seconds,
 };
 use lb_status::{
-    Advertised, EventLog, Gone, Learned, Measures, Refused, RouteFilter, Rows, Source,
+    Advertised, ClockWatch, EventLog, Gone, Learned, Measures, Refused, RouteFilter, Rows, Source,
 };
 use tokio::sync::{oneshot, watch};
 
+use super::host::HostCheck;
 use crate::operation::{Order, Orders};
 use crate::reload::Running;
 use crate::services::ServiceRows;
@@ -37,6 +38,9 @@ pub(crate) struct SpeakerSource {
     installed: Option<Arc<AtomicU64>>,
     /// Who owns the services.
     orders: Orders,
+    clock: ClockWatch,
+    /// Where learned routes go into the kernel.
+    transit: Option<HostCheck>,
 }
 
 impl SpeakerSource {
@@ -62,12 +66,21 @@ impl SpeakerSource {
             held: running.held.subscribe(),
             installed: None,
             orders,
+            clock: ClockWatch::start(),
+            transit: None,
         }
     }
 
     /// The same with where learned routes in the kernel are counted.
     pub(crate) fn with_installed(self, installed: Option<Arc<AtomicU64>>) -> Self {
-        Self { installed, ..self }
+        let transit = installed
+            .is_some()
+            .then(|| HostCheck::new(self.speaker.clone()));
+        Self {
+            installed,
+            transit,
+            ..self
+        }
     }
 
     /// Whether the file was written after it was read; `None` if it can't be
@@ -100,7 +113,11 @@ impl Source for SpeakerSource {
     }
 
     async fn findings(&self) -> Result<Findings, Refused> {
-        let found = lb_status::diagnose(&self.speaker, &self.program.name).await;
+        let mut found = lb_status::diagnose(&self.speaker, &self.program.name).await;
+        if let Some(transit) = &self.transit {
+            found.extend(transit.findings().await);
+        }
+        found.extend(self.clock.finding());
         Ok(Findings::new(found))
     }
 

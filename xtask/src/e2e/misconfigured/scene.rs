@@ -15,6 +15,9 @@ use crate::wait::{secs, until};
 
 const LINK: &str = "lan";
 
+/// Tells a program another time.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
 /// Both, running. Dropping it ends and removes everything.
 pub(super) struct Scene {
     // Before the namespaces, whose end takes all processes with it.
@@ -96,19 +99,40 @@ fn start_speaker(nodes: &TwoNodes, mistake: &Mistake, program: &Path) -> Result<
         "[local]\nas = 64512\n{local}\nlisten = [\"0.0.0.0:179\"]\n[[peers]]\n{}\n\
          import = \"accept\"\n\
          [[announce]]\nprefix = \"198.51.100.1/32\"\n\
-         [[announce]]\nprefix = \"198.51.100.2/32\"\n",
-        mistake.ours
+         [[announce]]\nprefix = \"198.51.100.2/32\"\n{}",
+        mistake.ours, mistake.more
     );
     let config = nodes.dir().join("speaker.toml");
     fs::write(&config, text)?;
-    nodes
-        .one
-        .command(&program.display().to_string())
+    let program = program.display().to_string();
+    let clock = nodes.dir().join("clock");
+    let command = match mistake.clock {
+        None => nodes.one.command(&program),
+        // Of the kernel's clocks the wall's alone.
+        Some(_) => nodes
+            .one
+            .command("env")
+            .arg(format!("LD_PRELOAD={FAKETIME}"))
+            .arg(format!("FAKETIME_TIMESTAMP_FILE={}", clock.display()))
+            .args(["FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"])
+            .arg(&program),
+    };
+    fs::write(&clock, "+0\n")?;
+    let socket = nodes.dir().join("speaker.sock");
+    let speaker = command
         .args(["run", "--config"])
         .arg(config)
         .arg("--socket")
-        .arg(nodes.dir().join("speaker.sock"))
-        .spawn(&nodes.dir().join("speaker.log"))
+        .arg(&socket)
+        .spawn(&nodes.dir().join("speaker.log"))?;
+    if let Some(by) = mistake.clock {
+        until("the control socket", secs(20), || {
+            ensure!(socket.exists(), "it is not there");
+            Ok(())
+        })?;
+        fs::write(&clock, format!("{by}\n"))?;
+    }
+    Ok(speaker)
 }
 
 fn start_bird(nodes: &TwoNodes, protocol: &str) -> Result<Daemon> {

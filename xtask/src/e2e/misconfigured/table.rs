@@ -9,6 +9,10 @@ pub(super) struct Mistake {
     pub(super) ours: &'static str,
     /// Our `[local]` beside what every one has.
     pub(super) local: &'static str,
+    /// Further tables of our configuration.
+    pub(super) more: &'static str,
+    /// By how much our clock is set once our program runs, as libfaketime takes it.
+    pub(super) clock: Option<&'static str>,
     /// BIRD's protocol; without it, BIRD is not started.
     pub(super) theirs: Option<&'static str>,
     /// What is done on our host before the programs start.
@@ -35,11 +39,16 @@ const THEIRS: &str = "local 10.9.0.2 as 64513; neighbor 10.9.0.1 as 64512;
 connect delay time 1; connect retry time 2; error wait time 1, 2;
 ipv4 { import all; export all; }; ipv6 { import all; export all; };";
 
+/// What is learned goes into the kernel.
+const INSTALLED: &str = "[kernel]\ninstall = true\n";
+
 /// All as it should be but for one thing.
 const RIGHT: Mistake = Mistake {
     name: "",
     ours: OURS,
     local: "",
+    more: "",
+    clock: None,
     theirs: Some(THEIRS),
     here: &[],
     there: &[],
@@ -48,7 +57,7 @@ const RIGHT: Mistake = Mistake {
     words: &["10.9.0.2"],
 };
 
-pub(super) const MISTAKES: [Mistake; 24] = [
+pub(super) const MISTAKES: [Mistake; 29] = [
     Mistake {
         name: "the_router_does_not_run",
         theirs: None,
@@ -304,6 +313,74 @@ role-strict = true
 connect-retry = 1
 "#,
         code: "role-mismatch",
+        ..RIGHT
+    },
+    Mistake {
+        name: "learned_routes_are_installed_and_nothing_is_forwarded",
+        more: INSTALLED,
+        here: &["sysctl -qw net.ipv4.ip_forward=0"],
+        code: "forwarding-ipv4-off",
+        words: &["net.ipv4.ip_forward", "IPv4"],
+        ..RIGHT
+    },
+    Mistake {
+        name: "a_packet_filter_drops_what_learned_routes_lead_on",
+        more: INSTALLED,
+        here: &[
+            "sysctl -qw net.ipv4.ip_forward=1",
+            "ip link add other type veth peer name another",
+            "ip link set other up",
+            "iptables -P FORWARD DROP",
+        ],
+        code: "forward-dropped",
+        words: &["FORWARD", "lan"],
+        ..RIGHT
+    },
+    Mistake {
+        name: "a_reverse_path_filter_is_strict_where_routes_leave_by_several_links",
+        more: INSTALLED,
+        here: &[
+            "sysctl -qw net.ipv4.ip_forward=1",
+            "ip link add other type veth peer name another",
+            "ip address add 10.8.0.1/24 dev other",
+            "ip link set another up",
+            "ip link set other up",
+            "sysctl -qw net.ipv4.conf.all.rp_filter=0",
+            "sysctl -qw net.ipv4.conf.lan.rp_filter=1",
+        ],
+        theirs: Some(
+            "local 10.9.0.2 as 64513; neighbor 10.9.0.1 as 64512;
+connect delay time 1; connect retry time 2; error wait time 1, 2;
+ipv4 { import all; export filter {
+    if net = 203.0.113.128/25 then bgp_next_hop = 10.8.0.9; accept; }; };",
+        ),
+        code: "rp-filter-strict",
+        words: &["lan"],
+        ..RIGHT
+    },
+    Mistake {
+        name: "one_next_hop_of_two_has_all_connections_between_two_addresses",
+        more: INSTALLED,
+        here: &[
+            "sysctl -qw net.ipv4.ip_forward=1",
+            "sysctl -qw net.ipv4.fib_multipath_hash_policy=0",
+            "ip route add 10.77.0.0/24 nexthop via 10.9.0.2 nexthop via 10.9.0.3",
+        ],
+        there: &["ip address add 10.9.0.3/24 dev lan"],
+        theirs: Some(
+            "local 10.9.0.2 as 64513; neighbor 10.9.0.1 as 64512;
+connect delay time 1; connect retry time 2; error wait time 1, 2;
+ipv4 { import all; export filter { bgp_next_hop = 10.77.0.1; accept; }; };",
+        ),
+        code: "multipath-by-address",
+        words: &["net.ipv4.fib_multipath_hash_policy"],
+        ..RIGHT
+    },
+    Mistake {
+        name: "the_clock_is_set_back_while_the_program_runs",
+        clock: Some("-7200"),
+        code: "clock-stepped",
+        words: &["back by", "s since"],
         ..RIGHT
     },
 ];

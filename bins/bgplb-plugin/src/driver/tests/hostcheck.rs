@@ -10,7 +10,7 @@ use std::time::Duration;
 use healthwatch::Observation;
 
 use super::{Directory, NETWORK, Policy, SharedKernel, World, slow};
-use crate::hostcheck::Finding;
+use host_check::Finding;
 
 /// Runs `test` on a thread of its own in new namespaces of network and
 /// mounts, which the plugin's threads inherit. Says so and does nothing without the right to.

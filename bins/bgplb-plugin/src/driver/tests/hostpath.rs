@@ -61,7 +61,7 @@ pub(super) async fn follow_remedy(world: &World) {
         .controller
         .ask(|controller| {
             let mut findings = controller.findings().keys();
-            findings.next().map(crate::hostcheck::Finding::remedy)
+            findings.next().map(host_check::Finding::remedy)
         })
         .await
         .unwrap();

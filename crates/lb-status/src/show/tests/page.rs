@@ -145,7 +145,8 @@ While it is on, nothing of this host is announced: no service, and of the plugin
 network labelled `bgplb_advertise=true` either. It ends with `off` alone, and is kept
 apart from drains: what is drained stays so. The plugin writes it down, and is in
 maintenance again after a crash or a restart of the host. `status`, `services` and
-`explain` say so. The speaker keeps nothing: drains and maintenance end with it.
+`explain` say so. The speaker keeps drains and maintenance in the file that `state` under
+`[control]` names; without that line they end with it.
 
 ## `reload`, `diff`
 

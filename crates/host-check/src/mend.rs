@@ -7,7 +7,7 @@ use super::{Finding, switches};
 
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Mended {
+pub enum Mended {
     /// This was done.
     Done(String),
     /// It could not be done, for this reason.
@@ -20,9 +20,10 @@ pub(crate) enum Mended {
 ///
 /// Forwarding is turned on, with router advertisements listened to as before; a
 /// bridge's filter is loosened; packets to our own links, and answers, are
-/// accepted. An MTU is not one link's alone, and what names the host's servers is
+/// accepted. What learned routes lead elsewhere is not for us to let pass, an MTU is not
+/// one link's alone, and what names the host's servers is
 /// not known here: those are left to the operator.
-pub(crate) fn mend(finding: &Finding) -> Mended {
+pub fn mend(finding: &Finding) -> Mended {
     let set = |name: &str, value: &str| match switches::set(name, value) {
         Ok(()) => Mended::Done(format!("{name} is {value} now")),
         Err(error) => Mended::Failed(format!("{name} can't be set: {error}")),
@@ -38,7 +39,11 @@ pub(crate) fn mend(finding: &Finding) -> Mended {
         Finding::AnswersDropped { obstacle, bridge } => {
             accept(obstacle, Accepted::AnswersFrom(bridge))
         }
-        Finding::MtuDiffers { .. } | Finding::NameServerIsService { .. } => Mended::NotDared,
+        Finding::TransitDropped { .. }
+        | Finding::TransitFiltered { .. }
+        | Finding::MultipathByAddress { .. }
+        | Finding::MtuDiffers { .. }
+        | Finding::NameServerIsService { .. } => Mended::NotDared,
     }
 }
 

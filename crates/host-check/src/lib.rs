@@ -1,12 +1,21 @@
-//! What of the host itself keeps packets from the services: found, kept as
-//! data, told to the operator once with the command that mends it, and mended
-//! where that is wanted.
+//! What of a host itself keeps packets from where its routes lead them: found, and said with what
+//! shows it and what mends it.
+//!
+//! [`look`] follows the way of packets from routers to services of this host and back,
+//! [`look_at_transit`] that of packets which a router passes on by the routes it has learned. Both
+//! look at the network namespace of the calling thread, and block. [`mend`] does what can safely be
+//! done from here.
+//!
+//! It keeps nothing and tells nobody: who calls it does. What can't be looked at is not found.
+
+#![forbid(unsafe_code)]
 
 mod finding;
 mod mend;
 mod path;
 mod resolver;
 mod switches;
+mod transit;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,41 +23,42 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use netplumb::LinkName;
 
-pub(crate) use self::finding::Finding;
+pub use self::finding::Finding;
 use self::finding::{FORWARDING_V4, FORWARDING_V6};
-pub(crate) use self::mend::{Mended, mend};
+pub use self::mend::{Mended, mend};
+pub use self::transit::{TransitRoute, look_at_transit};
 
 /// What services depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct InUse {
+pub struct InUse {
     /// The services with containers or without.
-    pub(crate) services: Vec<ServiceInUse>,
+    pub services: Vec<ServiceInUse>,
     /// Services have IPv4 addresses.
-    pub(crate) v4: bool,
+    pub v4: bool,
     /// Services have IPv6 addresses.
-    pub(crate) v6: bool,
+    pub v6: bool,
     /// The bridges by which containers' answers may come, should they exist.
-    pub(crate) bridges: Vec<String>,
+    pub bridges: Vec<String>,
     /// In these subnets other such bridges have addresses.
-    pub(crate) gateways: Vec<IpNet>,
+    pub gateways: Vec<IpNet>,
     /// The routers that send packets for services.
-    pub(crate) peers: Vec<IpAddr>,
+    pub peers: Vec<IpAddr>,
 }
 
 /// One service as far as the host is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ServiceInUse {
+pub struct ServiceInUse {
     /// The link its packets leave by.
-    pub(crate) link: LinkName,
+    pub link: LinkName,
     /// Its addresses.
-    pub(crate) addresses: Vec<IpAddr>,
+    pub addresses: Vec<IpAddr>,
     /// The answers come by that link, too: the host is the containers' gateway.
-    pub(crate) answers_there: bool,
+    pub answers_there: bool,
 }
 
 /// Looks at the network namespace of the calling thread, as far as it concerns
 /// what is in use.
-pub(crate) fn look(in_use: &InUse) -> BTreeSet<Finding> {
+pub fn look(in_use: &InUse) -> BTreeSet<Finding> {
     let mut found = BTreeSet::new();
     if in_use.v4 && switches::get(FORWARDING_V4) == Some(0) {
         found.insert(Finding::ForwardingV4Off);
