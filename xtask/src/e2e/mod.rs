@@ -20,6 +20,7 @@ mod options;
 mod outages;
 pub(crate) mod page;
 pub(crate) mod pools;
+mod prometheus;
 mod refusals;
 mod restart;
 mod route_log;
@@ -57,6 +58,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     run_bfd(wanted, &mut tally);
     run_unnumbered(wanted, &mut tally);
     run_restart(wanted, &mut tally);
+    run_prometheus(wanted, &mut tally);
     misconfigured::run(wanted, &mut tally);
     dist::run(wanted, &mut tally);
     docs::run(wanted, &mut tally);
@@ -171,6 +173,19 @@ fn run_restart(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
         return;
     }
     match restart::able() {
+        Err(reason) => tally.skip(&name, &format!("{reason:#}")),
+        Ok(()) => tally.note(&name, Instant::now(), test(), String::new),
+    }
+}
+
+/// Nor does this.
+fn run_prometheus(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
+    let (case, test) = prometheus::CASE;
+    let name = full_name("prometheus", case);
+    if !wanted(&name) {
+        return;
+    }
+    match prometheus::able() {
         Err(reason) => tally.skip(&name, &format!("{reason:#}")),
         Ok(()) => tally.note(&name, Instant::now(), test(), String::new),
     }
