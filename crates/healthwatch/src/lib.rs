@@ -1,4 +1,8 @@
-//! Follows the health of Docker containers as levels, from events and lists.
+//! The health of services as levels: Docker's word, and checks of one's own.
+//!
+//! Two rooms that know nothing of each other. [`DockerWatch`] follows what
+//! Docker says of its containers. [`Checks`] looks at services by itself, each
+//! one as a [`ProbeSpec`] and a [`Timing`] say.
 //!
 //! Docker's event stream is heard as hints and, where an event alone settles
 //! it, as an immediate level: `health_status`, `pause`, `die`, `destroy`
@@ -7,10 +11,17 @@
 //! never undoes an event that is newer than it. A container with a health
 //! check serves while it is healthy, one without while it runs.
 //!
+//! A check has a state machine and a schedule ([`Check`]), which are pure and
+//! take time as an argument, and a [`Probe`]: one look by TCP, HTTP, gRPC, a
+//! program, a unit of systemd, a file, an echo request or a DNS question, bounded
+//! in time and memory. One task runs any number of checks, with one queue of
+//! times and a limited number of looks under way.
+//!
 //! # What it does not do
 //!
 //! It keeps no history and decides nothing: what a level means for a route or
-//! a proxy is up to the reader. It does not start containers, read logs or
+//! a proxy is up to the reader, and so are flap damping and maintenance. Names of
+//! hosts are not looked up. It does not start containers, read logs or
 //! follow Swarm services, and it never believes the attributes of an event
 //! that a container's labels can forge (`exitCode`, `name`, `image`, and
 //! `signal` where a label has that name).
@@ -22,6 +33,12 @@
 //! thing. While Docker is unreachable nothing is declared gone. A reader that
 //! is too slow loses no level: it gets a whole list instead of what it
 //! missed. The receiver may be dropped to stop the watch.
+//!
+//! News of [`Checks`] are complete in themselves: a slow reader misses levels
+//! that were replaced since, but never the last one of a check. Looks at one
+//! service never overlap, turns keep their phase however long looks take, and
+//! time that was slept through costs one look. Changing one check leaves all
+//! others alone.
 //!
 //! Never wait for the watch, or for [`DockerClient`], inside a request that
 //! Docker makes: Docker holds locks while it waits for its plugins.
@@ -43,6 +60,40 @@
 //! }
 //! # }
 //! ```
+//!
+//! A check of one's own, whose features (`probes`, `https`) are not on by default:
+//!
+//! ```
+//! # #[cfg(feature = "probes")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use healthwatch::{CheckId, CheckSpec, Checks, ChecksConfig, ProbeSpec, TcpSpec, Timing};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! let address = listener.local_addr()?;
+//! let (checks, handle, mut news) = Checks::new(ChecksConfig::default());
+//! let running = tokio::spawn(checks.run(CancellationToken::new()));
+//! let timing = Timing { rise: 1, ..Timing::default() };
+//! let probe = ProbeSpec::Tcp(TcpSpec { address });
+//! handle.set(CheckId(7), CheckSpec { probe, timing }).await?;
+//! while let Some(told) = news.recv().await {
+//!     println!("{}: {}", told.id, told.level.health);
+//!     if told.level.is_serving() {
+//!         break;
+//!     }
+//! }
+//! # running.abort();
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "probes"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Features
+//!
+//! `docker`, the default, is [`DockerWatch`] and [`DockerClient`]; `probes` is
+//! everything about checks, `https` adds TLS to them.
 //!
 //! # Docker's facts
 //!

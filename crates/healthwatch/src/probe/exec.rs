@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 use super::spec::SpecError;
 use super::target::Cause;
@@ -125,10 +126,10 @@ impl ExecProbe {
                 std::pin::pin!(async { tokio::join!(output.read(stdout), errors.read(stderr)) });
             tokio::select! {
                 status = group.child.wait() => {
-                    // What it started may hold its output open: it is ended first,
-                    // then what has been written is read.
+                    // What it started may hold its output open: that is ended first.
                     group.kill();
-                    reading.await;
+                    // What has left the group goes on, and may hold it open for ever.
+                    drop(timeout(LAST_WORDS, reading).await);
                     status?
                 }
                 _ = &mut reading => {
@@ -248,4 +249,6 @@ impl Drop for Group {
 
 /// Octets that are kept of what a program writes.
 const KEPT: usize = 4096;
+/// How long output is read once its program has ended; it was written before.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -106,6 +106,8 @@ impl GrpcProbe {
             .connect(place.address, place.tls_name(), place.secure, target)
             .await?;
         let fault = |error: h2::Error| Failure::new(format_args!("{target}: {}", Cause(&error)));
+        // What is written in pieces waits for no acknowledgement.
+        stream.write_in_pieces();
         let (sender, connection) = client::Builder::new()
             .enable_push(false)
             .max_header_list_size(LONGEST_HEAD)

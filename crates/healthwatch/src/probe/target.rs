@@ -11,12 +11,9 @@ use crate::check::Failure;
 
 /// Connects to `address`; `target` is what a failure names.
 pub(crate) async fn connect(address: SocketAddr, target: &str) -> Result<TcpStream, Failure> {
-    let stream = TcpStream::connect(address)
+    TcpStream::connect(address)
         .await
-        .map_err(|error| Failure::new(format_args!("{target}: connect: {}", Cause(&error))))?;
-    // The requests are small and wait for their answer.
-    drop(stream.set_nodelay(true));
-    Ok(stream)
+        .map_err(|error| Failure::new(format_args!("{target}: connect: {}", Cause(&error))))
 }
 
 /// Prints an error with what caused it, each part once.

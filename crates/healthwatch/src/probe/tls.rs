@@ -97,6 +97,17 @@ pub(crate) enum Stream {
     Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
+impl Stream {
+    /// Sends each piece as it is written.
+    pub(crate) fn write_in_pieces(&self) {
+        match self {
+            Self::Plain(stream) => drop(stream.set_nodelay(true)),
+            #[cfg(feature = "https")]
+            Self::Tls(stream) => drop(stream.get_ref().0.set_nodelay(true)),
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -109,6 +109,14 @@ async fn what_a_program_leaves_behind_holds_nobody_up_and_ends() {
 }
 
 #[tokio::test]
+async fn what_has_left_the_group_does_not_make_a_success_a_timeout() {
+    // The one that stays ends by itself, later than the look's time is over.
+    let text = "setsid sleep 3 & sleep 0.2; exit 0";
+    let probe = Probe::new(ProbeSpec::Exec(shell(text))).unwrap();
+    look(&probe, Duration::from_secs(2)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_share_is_read_from_the_output_only_if_that_is_asked_for() {
     let weighed = |text: &str| {
         let mut spec = shell(text);

@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
@@ -43,6 +44,8 @@ impl Client {
                 .with_root_certificates(roots(spec)?)
                 .with_no_client_auth()
         };
+        // A session that is resumed would not look at the certificate again.
+        config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![match protocol {
             Protocol::Http1 => b"http/1.1".to_vec(),
             Protocol::Http2 => b"h2".to_vec(),
@@ -61,6 +64,8 @@ impl Client {
                 "{target}: a certificate can't be for \"{name}\""
             ))
         })?;
+        // What is written in pieces waits for no acknowledgement.
+        drop(stream.set_nodelay(true));
         match self.0.connect(name, stream).await {
             Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
             Err(error) => Err(Failure::new(format_args!(
@@ -71,21 +76,11 @@ impl Client {
     }
 }
 
-fn roots(spec: &TlsSpec) -> Result<RootCertStore, SpecError> {
-    let mut roots = RootCertStore::empty();
+fn roots(spec: &TlsSpec) -> Result<Arc<RootCertStore>, SpecError> {
     let Some(path) = &spec.ca_file else {
-        let found = rustls_native_certs::load_native_certs();
-        let errors = found.errors;
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            let why = errors.first().map(|error| format!(": {error}"));
-            return Err(SpecError::new(format!(
-                "the system has no certificates of authorities{}; accepted are a ca-file, or insecure",
-                why.unwrap_or_default()
-            )));
-        }
-        return Ok(roots);
+        return system_roots();
     };
+    let mut roots = RootCertStore::empty();
     let shown = path.display();
     for certificate in certificates(path)? {
         roots
@@ -97,6 +92,28 @@ fn roots(spec: &TlsSpec) -> Result<RootCertStore, SpecError> {
             "ca-file {shown} has no certificate; accepted are certificates in PEM"
         )));
     }
+    Ok(Arc::new(roots))
+}
+
+/// Read once for all checks that live at the same time: there are many of them.
+fn system_roots() -> Result<Arc<RootCertStore>, SpecError> {
+    static SHARED: Mutex<Weak<RootCertStore>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(roots) = shared.upgrade() {
+        return Ok(roots);
+    }
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = found.errors.first().map(|error| format!(": {error}"));
+        return Err(SpecError::new(format!(
+            "the system has no certificates of authorities{}; accepted are a ca-file, or insecure",
+            why.unwrap_or_default()
+        )));
+    }
+    let roots = Arc::new(roots);
+    *shared = Arc::downgrade(&roots);
     Ok(roots)
 }
 
