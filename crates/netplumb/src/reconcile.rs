@@ -94,6 +94,10 @@ fn pass<K: Kernel>(kernel: &mut K, ops: Vec<Op>, report: &mut Report<K::Error>) 
 
 /// The links an operation that adds something cannot do without.
 fn needs(op: &Op) -> impl Iterator<Item = &LinkName> {
+    let parent = match op {
+        Op::CreateLink(link) => link.parent(),
+        _ => None,
+    };
     let (one, hops) = match op {
         Op::CreateLink(link) | Op::SetLink(link) => (link.master.as_ref(), None),
         Op::AddAddr(addr) => (Some(&addr.link), None),
@@ -106,7 +110,7 @@ fn needs(op: &Op) -> impl Iterator<Item = &LinkName> {
         .into_iter()
         .flat_map(|hops| hops.iter())
         .filter_map(|hop| hop.link.as_ref());
-    one.into_iter().chain(hops)
+    one.into_iter().chain(parent).chain(hops)
 }
 
 #[cfg(test)]

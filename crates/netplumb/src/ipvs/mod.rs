@@ -2,7 +2,7 @@
 //!
 //! Say which services the kernel should have ([`DesiredService`]) and which
 //! are yours; [`plan()`] tells what to do about what [`Ipvs`] shows, and
-//! [`IpvsKernel::apply`] does it step by step.
+//! [`Plan::carry_out`] does it step by step. [`reconcile()`] is all of that.
 //!
 //! # The contract
 //!
@@ -14,7 +14,8 @@
 //!
 //! A destination of weight 0 gets no new connections and keeps those it has:
 //! want it so, wait for [`DestinationState::active`] to be 0, then want it no
-//! more.
+//! more. With persistence, clients that are remembered go on coming to it
+//! unless the sysctl `net.ipv4.vs.expire_quiescent_template` is 1.
 //!
 //! ```
 //! use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +53,7 @@
 //! not shown, and connection synchronisation, timeouts and sysctls are not
 //! touched.
 
+mod carry_out;
 mod check;
 #[cfg(any(test, feature = "testkit"))]
 mod fake;
@@ -60,6 +62,7 @@ mod op;
 mod plan;
 mod state;
 
+pub use self::carry_out::{Report, reconcile};
 pub use self::check::InvalidService;
 #[cfg(feature = "testkit")]
 pub use self::fake::FakeIpvs;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use netplumb::ipvs::{
-    DesiredService, DestinationSpec, Forward, Ipvs, IpvsKernel as _, Op, Protocol, Scheduler,
-    SchedulerFlags, ServiceKey, ServiceSpec, plan,
+    DesiredService, DestinationSpec, Forward, Ipvs, IpvsKernel as _, Op, Plan, Protocol, Scheduler,
+    SchedulerFlags, ServiceKey, ServiceSpec, plan, reconcile,
 };
 
 use crate::world::Space;
@@ -49,13 +49,10 @@ fn owned(services: &Services) -> BTreeSet<ServiceKey> {
 
 /// Makes the kernel as desired and looks again whether it is.
 fn settle(ipvs: &mut Ipvs, desired: &Services, owned: &BTreeSet<ServiceKey>) {
-    let steps = plan(desired, &ipvs.services().unwrap(), owned);
-    for op in &steps.ops {
-        ipvs.apply(op).unwrap();
-    }
+    let report = reconcile(ipvs, desired, owned).unwrap();
+    assert!(report.is_complete(), "{report:#?}");
     let rest = plan(desired, &ipvs.services().unwrap(), owned);
-    assert_eq!(rest.ops, [], "a second pass has nothing to do");
-    assert_eq!(rest.in_the_way, []);
+    assert_eq!(rest, Plan::default(), "a second pass has nothing to do");
 }
 
 fn in_space(test: impl FnOnce(&mut Ipvs, &Space) + Send) {

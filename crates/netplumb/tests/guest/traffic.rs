@@ -148,6 +148,48 @@ fn a_server_with_the_services_address_answers_by_itself() {
 
 #[test]
 #[ignore = "needs a kernel of its own: cargo xtask guest"]
+fn a_server_is_reached_by_a_tunnel_in_either_family() {
+    let world = World::new();
+    hold_addresses(&world);
+    for (tunnel, kind, how) in [
+        ("tun4", "ipip", "local 10.1.0.2 remote 10.1.0.1"),
+        ("tun6", "ip6tnl", "local 2001:db8:1::2 remote 2001:db8:1::1"),
+    ] {
+        let add = format!("link add {tunnel} type {kind} {how}");
+        let add = match kind {
+            // Both families in one that goes by IPv6.
+            "ip6tnl" => format!("{add} mode any encaplimit none"),
+            _ => add,
+        };
+        world.server.ip(&add);
+        world.server.ip(&format!("link set {tunnel} up"));
+    }
+    for address in ["192.0.2.80/32", "2001:db8:80::80/128 nodad"] {
+        world.server.ip(&format!("addr add {address} dev lo"));
+    }
+    let mut ipvs = world.director.within(|| Ipvs::open().unwrap());
+    for (family, server) in [(0, SERVER[0]), (1, SERVER[1]), (0, SERVER[1])] {
+        let key = key(Protocol::Tcp, family);
+        let remote = to(server, 80, Forward::Tunnel);
+        create(&mut ipvs, &wanted(key, &[remote]));
+        let server = Server::start(
+            &world.server,
+            Protocol::Tcp,
+            at(SERVICE[family], 80),
+            "tunnel",
+        );
+        assert_eq!(
+            ask(&world, Protocol::Tcp, at(SERVICE[family], 80)),
+            "tunnel"
+        );
+        // Only then: it waits for the end of its connections.
+        drop(server);
+        ipvs.apply(&Op::DeleteService(key)).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs a kernel of its own: cargo xtask guest"]
 fn connections_are_spread_over_the_destinations() {
     let world = World::new();
     hold_addresses(&world);

@@ -180,6 +180,8 @@ impl<'a> Server<'a> {
         let listener = space.within(|| {
             let socket = socket(protocol, at);
             socket.set_read_timeout(None).unwrap();
+            // After a server that had the same address.
+            socket.set_reuse_address(true).unwrap();
             socket.bind(&at.into()).unwrap();
             if protocol != Protocol::Udp {
                 socket.listen(16).unwrap();
