@@ -48,8 +48,9 @@
 //!
 //! # What it does not do
 //!
-//! It loads no module: [`Error::is_missing`] tells that the kernel has no IPVS,
-//! and `modprobe ip_vs` is the caller's to try. Services of a firewall mark are
+//! It loads no module: [`Error::is_missing`] tells that the kernel has no IPVS
+//! and did not load it when it was asked for it, which some kernels do;
+//! `modprobe ip_vs` is the caller's to try. Services of a firewall mark are
 //! not shown, and connection synchronisation, timeouts and sysctls are not
 //! touched.
 

@@ -40,9 +40,10 @@ use crate::route::RouteSpec;
 ///
 /// Every call blocks until the kernel has answered, at most for seconds.
 /// Applying one operation asks for single links by name but reads no table,
-/// with two exceptions that are both off the usual path: a route found in place
-/// that this value has neither made nor observed, and the deletion of an IPv4
-/// route of metric 0 by which the kernel would not send packets.
+/// with three exceptions that are off the usual path: a route found in place
+/// that this value has neither made nor observed, the deletion of an IPv4
+/// route of metric 0 by which the kernel would not send packets, and an ipvlan,
+/// whose siblings are looked at first.
 pub struct Netlink {
     connection: Connection,
     /// Routes that are made by [`Kernel::change_routes`] are not among them: its

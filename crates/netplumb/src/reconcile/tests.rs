@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::reconcile;
 use crate::fake::FakeKernel;
+use crate::ipvlan::{IpvlanFlags, IpvlanMode, IpvlanSpec};
 use crate::model::{AddrSpec, BridgeSpec, Desired, LinkKind, LinkSpec, NeighSpec};
 use crate::name::LinkName;
 use crate::observed::{LinkKindState, Owned};
@@ -292,4 +293,25 @@ fn what_hangs_on_a_link_that_cannot_be_made_is_skipped_and_reported() {
     assert_eq!(failed, ["create bridge a"]);
     assert_eq!(skipped, ["add 10.1.0.1/24 to a"]);
     assert!(!report.is_complete());
+}
+
+#[test]
+fn a_child_of_a_link_that_cannot_be_made_is_skipped_and_reported() {
+    let mut kernel = FakeKernel::new();
+    let mut desired = Desired::default();
+    let child = LinkKind::Ipvlan(IpvlanSpec {
+        parent: "b".parse().unwrap(),
+        mode: IpvlanMode::L3,
+        flags: IpvlanFlags::Bridge,
+    });
+    desired.insert_link(LinkSpec::new("a".parse().unwrap(), child, "ours:1"));
+    let parent = LinkKind::Dummy;
+    desired.insert_link(LinkSpec::new("b".parse().unwrap(), parent, "ours:1"));
+    kernel.fail(1, libc::EPERM);
+    let report = reconcile(&mut kernel, &desired, &owned()).unwrap();
+    let failed: Vec<_> = report.failed.iter().map(|(op, _)| op.to_string()).collect();
+    let skipped: Vec<_> = report.skipped.iter().map(Op::to_string).collect();
+    assert_eq!(failed, ["create dummy b"]);
+    assert_eq!(skipped, ["create ipvlan a on b"]);
+    settle(&mut kernel, &desired);
 }

@@ -6,6 +6,7 @@ mod addresses;
 mod bulk;
 mod errors;
 mod firewall;
+mod ipvs;
 mod links;
 mod lookup;
 mod neighbours;
