@@ -1,7 +1,8 @@
-//! What the speaker costs: `cargo xtask bench change`, `… speaker`, `… install`.
+//! What the programs cost: `cargo xtask bench change`, `… speaker`, `… install`, `… checks`.
 #![expect(clippy::print_stdout, reason = "the result goes to the terminal")]
 
 mod change;
+mod checks;
 mod install;
 mod speaker;
 
@@ -15,6 +16,9 @@ fn main() -> Result<()> {
     match *words {
         ["change"] => change::run(),
         ["speaker"] => speaker::run(),
+        ["checks"] => checks::run(),
+        ["check-server"] => checks::server(),
+        ["check", tcp, http] => checks::checker(tcp.parse()?, http.parse()?),
         ["install", program] => install::run(program),
         ["install-inside", program] => install::inside(program),
         ["hold", port, prefixes, sets, peers] => speaker::holder::run(
@@ -23,6 +27,6 @@ fn main() -> Result<()> {
             sets.parse()?,
             peers.parse()?,
         ),
-        _ => bail!("accepted are: change, speaker, install"),
+        _ => bail!("accepted are: change, speaker, install, checks"),
     }
 }

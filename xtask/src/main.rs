@@ -152,6 +152,8 @@ enum Bench {
     },
     /// Time from an UPDATE to the kernel's route, and a million learned routes, beside BIRD.
     Install,
+    /// A thousand TCP checks and a thousand HTTP checks every second: processor time and memory.
+    Checks,
     /// Time and allocations of bgp-wire for a real UPDATE stream, beside other codecs.
     Codec,
 }
@@ -260,6 +262,7 @@ fn measure(which: Bench) -> Result<ExitCode> {
             }
         }
         Bench::Change => return bench_program(&["change"]),
+        Bench::Checks => return bench_program(&["checks"]),
         Bench::Speaker => {
             packages::ensure(&[packages::BIRD])?;
             return bench_program(&["speaker"]);
