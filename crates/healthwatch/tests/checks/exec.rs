@@ -89,11 +89,11 @@ async fn a_program_that_hangs_ends_with_all_it_started() {
     let (name, mut reader) = pipe(&directory);
     let text = format!("exec 3>{name}; echo up >&3; sleep 1000 & sleep 1000");
     let probe = Probe::new(ProbeSpec::Exec(shell(&text))).unwrap();
-    let looking = tokio::spawn(async move { look(&probe, Duration::from_secs(1)).await });
+    let looking = tokio::spawn(async move { look(&probe, Duration::from_secs(3)).await });
     let mut up = [0; 3];
     reader.read_exact(&mut up).await.unwrap();
     let failure = looking.await.unwrap().unwrap_err();
-    assert_eq!(failure.to_string(), "exec /bin/sh: no answer within 1 s");
+    assert_eq!(failure.to_string(), "exec /bin/sh: no answer within 3 s");
     silence(reader).await;
 }
 
@@ -111,9 +111,9 @@ async fn what_a_program_leaves_behind_holds_nobody_up_and_ends() {
 #[tokio::test]
 async fn what_has_left_the_group_does_not_make_a_success_a_timeout() {
     // The one that stays ends by itself, later than the look's time is over.
-    let text = "setsid sleep 3 & sleep 0.2; exit 0";
+    let text = "setsid sleep 8 & sleep 0.2; exit 0";
     let probe = Probe::new(ProbeSpec::Exec(shell(text))).unwrap();
-    look(&probe, Duration::from_secs(2)).await.unwrap();
+    look(&probe, Duration::from_secs(5)).await.unwrap();
 }
 
 #[tokio::test]
