@@ -211,3 +211,30 @@ fn without_counts(mut level: CheckLevel) -> CheckLevel {
     level.counts = Counts::default();
     level
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Timing;
+    use crate::probe::{ProbeSpec, TcpSpec};
+
+    #[test]
+    fn checks_that_come_and_go_unread_leave_nothing_behind() {
+        let address = "192.0.2.1:80".parse().unwrap();
+        let probe = ProbeSpec::Tcp(TcpSpec { address });
+        let spec = CheckSpec {
+            probe: probe.clone(),
+            timing: Timing::default(),
+        };
+        let mut table = Table::default();
+        let now = Instant::now();
+        for id in (0..1000).map(CheckId) {
+            let probe = Probe::new(probe.clone()).unwrap();
+            table.set(id, spec.clone(), probe, 1, now).unwrap();
+            table.remove(id);
+        }
+        assert_eq!((table.len(), table.news.len(), table.fresh), (0, 0, 0));
+        assert_eq!(table.looks.first(), None);
+        assert_eq!(table.next_step(), None);
+    }
+}

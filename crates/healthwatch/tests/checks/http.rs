@@ -94,10 +94,10 @@ async fn the_body_is_searched_up_to_its_limit() {
 }
 
 #[tokio::test]
-async fn text_that_arrives_in_two_pieces_is_found() {
+async fn text_in_two_pieces_is_found_without_waiting_for_the_end() {
     let at = server(V4, |_| {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-        format!("{head}3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n").into_bytes()
+        format!("{head}3\r\nabc\r\n3\r\ndef\r\n").into_bytes()
     })
     .await;
     for text in ["bcde", "abcdef", "ef"] {
