@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::cases::{SOON, hosts};
 use super::security;
-use super::status::Cut;
+use super::status::{Cut, outside};
 use super::suite::Case;
 use crate::cmd::Cmd;
 use crate::lab::host::{Host, PLUGIN};
@@ -81,7 +81,24 @@ fn watch(lab: &Lab, h1: &Host, cut: Cut<'_>) -> Result<()> {
     h1.exec(WEB, &image::HEAL)?;
     h1.wait_health(WEB, "healthy")?;
     of_service(h1, ["1", "1", "0"])?;
+    drained(lab, h1)?;
     refused(h1)
+}
+
+/// A drain is in the histogram as every withdrawal is.
+fn drained(lab: &Lab, h1: &Host) -> Result<()> {
+    let series = "bgplb_event_to_wire_seconds_count{change=\"withdraw\"}";
+    let count = || -> Result<f64> { Ok(value(&scraped(h1)?, series).unwrap_or("0").parse()?) };
+    let before = count()?;
+    outside(lab, h1, &["drain", "host"])?.run()?;
+    of_service(h1, ["0", "0", "0"])?;
+    until("the drain in the histogram", SOON, || {
+        let now = count()?;
+        ensure!(now > before, "there are {now} withdrawals");
+        Ok(())
+    })?;
+    outside(lab, h1, &["undrain", "host"])?.run()?;
+    of_service(h1, ["1", "1", "0"])
 }
 
 /// Both addresses of the service: desired, announced, unhealthy containers.

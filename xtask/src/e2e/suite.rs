@@ -138,6 +138,8 @@ pub(super) fn of_machine() -> Vec<Suite> {
             tests.extend(of(&super::steering::CASES));
             tests.extend(of(&super::page::CASES));
             tests.extend(of(&metrics::CASES));
+            tests.extend(of(&super::reload::CASES));
+            tests.extend(of(&super::monitor::CASES));
             tests.extend(of(security::ONE_ROUTER));
             tests.extend(of(options::ANNOUNCED));
         }
