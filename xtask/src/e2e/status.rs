@@ -101,6 +101,8 @@ fn peers(lab: &Lab) -> Result<()> {
                 .is_some_and(|it| it.starts_with("peer"))
         };
         ensure!(!subjects.any(of_peer), "{found}");
+        // The container is still sick.
+        ensure!(names(&found, "service-withheld"), "{found}");
         Ok(())
     })
 }
