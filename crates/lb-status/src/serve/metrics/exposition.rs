@@ -1,5 +1,6 @@
 //! The text: first what is short, then the services, one family after the other.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use ipnet::IpNet;
@@ -112,7 +113,7 @@ impl<S: Source> Scrape<S> {
             Severity::Error => "error",
             Severity::Other => "other",
         };
-        let mut counts = std::collections::BTreeMap::<_, u64>::new();
+        let mut counts = BTreeMap::<_, u64>::new();
         for finding in &self.facts.findings {
             let key = (&*finding.code, word(finding.severity));
             *counts.entry(key).or_default() += 1;
@@ -248,24 +249,52 @@ impl<S: Source> Scrape<S> {
             ];
             family.add(&labels, announced)
         };
-        if self.source.services().is_some() {
-            return self.each_service(|it| path(it.prefix, it.attributes.is_some()));
+        // Prefixes of services have their series whether they are announced or not,
+        // and one alone where several services hold them.
+        let mut few = BTreeMap::new();
+        let mut many = false;
+        self.each_service(|it| {
+            let announced = it.attributes.is_some() || self.is_advertised(it.prefix);
+            if let Some(known) = few.get_mut(&it.prefix) {
+                *known |= announced;
+                return Ok(());
+            }
+            many |= few.len() == PATHS;
+            if many {
+                return path(it.prefix, announced);
+            }
+            few.insert(it.prefix, announced);
+            Ok(())
+        })?;
+        if !many {
+            self.add_advertised(&mut few)?;
         }
-        let mut left = PATHS;
+        few.into_iter()
+            .try_for_each(|(prefix, announced)| path(prefix, announced))
+    }
+
+    fn is_advertised(&self, prefix: IpNet) -> bool {
+        let covering = self.source.covering(prefix.addr());
+        covering.is_some_and(|route| route.prefix == prefix)
+    }
+
+    /// Adds what is announced without a service, up to [`PATHS`] in all.
+    fn add_advertised(&self, to: &mut BTreeMap<IpNet, bool>) -> fmt::Result {
         let mut rows = self.source.advertised(RouteFilter::default());
-        while left > 0 {
+        while to.len() < PATHS {
             let page = self.runtime.block_on(rows.next()).map_err(|_| fmt::Error)?;
             let Some(page) = page else { break };
-            for route in page.into_iter().take(left) {
-                left -= 1;
-                path(route.prefix, true)?;
+            for route in page {
+                if to.len() < PATHS {
+                    to.insert(route.prefix, true);
+                }
             }
         }
         Ok(())
     }
 }
 
-/// How many routes of a configuration have a series each.
+/// How many routes have a series each beside services.
 const PATHS: usize = 1024;
 
 fn process(to: &mut Families<'_>, started: u64) -> fmt::Result {

@@ -139,6 +139,14 @@ async fn a_scrape_says_what_the_status_says() {
             "bgp_lb_path_advertisement{prefix=\"10.0.0.1\",prefix_length=\"32\",next_hop=\"192.0.2.9\"}",
             "1",
         ),
+        (
+            "bgp_lb_path_advertisement{prefix=\"2001:db8::1\",prefix_length=\"128\",next_hop=\"\"}",
+            "0",
+        ),
+        (
+            "bgp_lb_path_advertisement{prefix=\"198.51.100.0\",prefix_length=\"24\",next_hop=\"192.0.2.9\"}",
+            "1",
+        ),
         ("bgplb_findings{code=\"refused\",severity=\"error\"}", "2"),
         (
             "bgplb_pool_addresses{pool=\"web\",family=\"ipv4\",kind=\"used\"}",

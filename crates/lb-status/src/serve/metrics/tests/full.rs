@@ -79,6 +79,26 @@ fn services() -> Vec<Service> {
     vec![web, odd]
 }
 
+/// All routes in a page.
+struct Listed(Option<Vec<AdvertisedRoute>>);
+
+impl Rows for Listed {
+    type Row = AdvertisedRoute;
+
+    async fn next(&mut self) -> Result<Option<Vec<AdvertisedRoute>>, Gone> {
+        Ok(self.0.take())
+    }
+}
+
+/// A service's prefix, and one that the configuration lists.
+fn advertised() -> Vec<AdvertisedRoute> {
+    let routes = json!([
+        {"prefix": "10.0.0.1/32", "peers": ["192.0.2.1"], "origin": "igp", "as_path": ""},
+        {"prefix": "198.51.100.0/24", "peers": ["192.0.2.1"], "origin": "igp", "as_path": ""},
+    ]);
+    serde_json::from_value(routes).unwrap()
+}
+
 /// Two peers as they stand in answers: one with all, one with nothing.
 fn peers() -> Peers {
     let up = json!({
@@ -186,6 +206,6 @@ impl Source for Full {
     }
 
     fn advertised(&self, _: RouteFilter) -> impl Rows<Row = AdvertisedRoute> {
-        Broken(PhantomData)
+        Listed(Some(advertised()))
     }
 }
