@@ -61,8 +61,23 @@ pub enum Unusable {
 ///
 /// When the process has a log already.
 pub fn start(output: Output) -> Result<(), Unusable> {
+    let level = std::env::var_os("LOG_LEVEL").unwrap_or_default();
+    start_at(output, &level.to_string_lossy())
+}
+
+/// The same with a level, or a list of them, that is said otherwise than by
+/// `LOG_LEVEL`.
+///
+/// # Errors
+///
+/// As for [`start`].
+///
+/// # Panics
+///
+/// As for [`start`].
+pub fn start_at(output: Output, level: &str) -> Result<(), Unusable> {
     let setting = |name| std::env::var_os(name).unwrap_or_default();
-    let filter = filter(&setting("LOG_LEVEL").to_string_lossy())?;
+    let filter = filter(level)?;
     let format = format(&setting("LOG_FORMAT").to_string_lossy())?;
     match output {
         Output::Stderr => {
