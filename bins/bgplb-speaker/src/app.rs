@@ -26,6 +26,7 @@ use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
 use crate::reload::{self, Running};
 use crate::routes::Routes;
 use crate::services::Services;
+use crate::services::addresses::Addresses;
 use crate::services::datapath::{Datapath, DatapathThread, datapath};
 use crate::state::StateFile;
 use crate::withholding::Withholding;
@@ -86,7 +87,8 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     let (checks, looks, checked) = Checks::new(ChecksConfig::default());
     let checking = tokio::spawn(checks.run(stop.clone()));
     let mut announcing = Announcing::new(handle.clone(), withholding.withholds());
-    let mut services = Services::new(datapath, looks, handle.clone(), running.events.clone());
+    let mut services = Services::new(datapath, looks, handle.clone(), running.events.clone())
+        .with_bgp_lb_words(config.stands_for_bgp_lb);
     // What peers keep of an earlier run goes once every service is judged.
     services
         .configure(&config.services, &mut announcing, Instant::now())
@@ -208,7 +210,9 @@ fn open_datapath(
     watch.ignore(&kernel);
     let changes = start_watch("address-watch", watch)?;
     let mark = service_mark(config.control.as_deref());
-    Ok(datapath(kernel, mark, changes, state))
+    let adopting = config.stands_for_bgp_lb;
+    let addresses = Addresses::new(kernel, mark, adopting);
+    Ok(datapath(addresses, changes, state))
 }
 
 /// How links of services are marked as ours. Two programs on one host have two

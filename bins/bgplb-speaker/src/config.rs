@@ -42,6 +42,9 @@ pub(crate) struct Config {
     pub(crate) status_listen: Option<StatusAddress>,
     /// The file of what outlives a restart; `None` for nothing.
     pub(crate) state: Option<PathBuf>,
+    /// The file is bgp-lb's: what that has left in the kernel is taken over, and
+    /// the log has its words.
+    pub(crate) stands_for_bgp_lb: bool,
 }
 
 /// The mark and place of the routes we install.
@@ -199,6 +202,7 @@ fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
         control: control.socket,
         status_listen: control.status_listen,
         state: control.state,
+        stands_for_bgp_lb: false,
     })
 }
 

@@ -59,12 +59,15 @@ pub(crate) enum Place {
     Dummy(LinkName),
     /// One that there is, of which nothing is taken but what was put there.
     Existing(LinkName),
+    /// None of ours: somebody else sees to it that the host has the addresses.
+    Nowhere,
 }
 
 impl Place {
-    pub(crate) const fn link(&self) -> &LinkName {
+    pub(crate) const fn link(&self) -> Option<&LinkName> {
         match self {
-            Self::Dummy(link) | Self::Existing(link) => link,
+            Self::Dummy(link) | Self::Existing(link) => Some(link),
+            Self::Nowhere => None,
         }
     }
 }
@@ -197,6 +200,13 @@ fn place(from: &Section<'_>) -> Option<Place> {
     if from.has("dummy") && from.has("link") {
         from.fault("link", "there is a dummy beside it, use one");
         return None;
+    }
+    if from.optional("assign", kinds::YES_OR_NO) == Some(false) {
+        if from.has("dummy") || from.has("link") {
+            let what = "with assign = false the addresses are put on no link: use one of both";
+            from.fault("assign", what);
+        }
+        return Some(Place::Nowhere);
     }
     match (existing, dummy) {
         (Some(link), _) => Some(Place::Existing(link)),

@@ -4,27 +4,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use netplumb::{AddrSpec, Error, Kernel, LinkKind, LinkName, LinkSpec, LinkState, Netlink, Op};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
+use super::adoption::{Standing, standing};
 use crate::config::Place;
 
 /// Has the kernel have addresses.
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     kernel: Netlink,
     /// How the aliases of our links are.
     mark: String,
+    /// A dummy without any mark that has a wanted name becomes ours.
+    adopting: bool,
     /// What was put on links that are not ours.
     placed: BTreeSet<AddrSpec>,
 }
 
 impl Addresses {
-    /// By this `kernel`; what was `placed` by an earlier run is ours.
-    pub(super) const fn new(kernel: Netlink, mark: String, placed: BTreeSet<AddrSpec>) -> Self {
+    /// By this `kernel`. With `adopting`, dummies that carry nobody's mark are taken
+    /// over where their name is wanted, as bgp-lb leaves them; their other addresses go.
+    pub(crate) const fn new(kernel: Netlink, mark: String, adopting: bool) -> Self {
         Self {
             kernel,
             mark,
-            placed,
+            adopting,
+            placed: BTreeSet::new(),
         }
+    }
+
+    /// The same when these were put on links that are not ours by an earlier run.
+    pub(super) fn resumed(self, placed: BTreeSet<AddrSpec>) -> Self {
+        Self { placed, ..self }
     }
 
     /// Whether an earlier run has left something behind.
@@ -38,9 +48,9 @@ impl Addresses {
     pub(super) fn claims(&self, wanted: &BTreeMap<IpNet, Place>) -> BTreeSet<AddrSpec> {
         let existing = wanted.iter().filter(|(_, place)| match place {
             Place::Existing(_) => true,
-            Place::Dummy(_) => false,
+            Place::Dummy(_) | Place::Nowhere => false,
         });
-        let new = existing.map(|(address, place)| spec(*address, place));
+        let new = existing.filter_map(|(address, place)| spec(*address, place));
         self.placed.iter().cloned().chain(new).collect()
     }
 
@@ -57,11 +67,13 @@ impl Addresses {
         let there = self.all()?;
         let mut missing = BTreeMap::new();
         for (address, place) in wanted {
-            if let Some(why) = refused.get(place.link()) {
+            let Some(addr) = spec(*address, place) else {
+                continue;
+            };
+            if let Some(why) = refused.get(&addr.link) {
                 missing.insert(*address, why.clone());
                 continue;
             }
-            let addr = spec(*address, place);
             if there.contains(&addr) {
                 continue;
             }
@@ -86,7 +98,7 @@ impl Addresses {
             IpNet::V6(net) => net.addr().is_unicast_link_local(),
             IpNet::V4(_) => false,
         };
-        let kept_there: BTreeSet<_> = kept.iter().map(|(it, place)| spec(*it, place)).collect();
+        let kept_there: BTreeSet<_> = kept.iter().filter_map(|(it, place)| spec(*it, place)).collect();
         let on_ours = there
             .iter()
             .filter(|it| ours(&it.link) && !of_kernel(&it.addr));
@@ -105,7 +117,7 @@ impl Addresses {
                 Err(error) => warn!("{error}"),
             }
         }
-        let links_kept: BTreeSet<_> = kept.values().map(Place::link).collect();
+        let links_kept: BTreeSet<_> = kept.values().filter_map(Place::link).collect();
         for (name, state) in links {
             if state.alias == self.mark && !links_kept.contains(&name) {
                 let alias = self.mark.clone();
@@ -129,23 +141,40 @@ impl Addresses {
         let there = self.links()?;
         let places: BTreeSet<&Place> = wanted.values().collect();
         for place in places {
-            let name = place.link();
-            let found = there.get(name);
             match place {
-                Place::Existing(_) if found.is_some() => {}
-                Place::Existing(_) => {
-                    refused.insert(name.clone(), format!("there is no link {name}"));
-                }
-                Place::Dummy(_) if found.is_some_and(|it| it.alias == self.mark && it.up) => {}
-                Place::Dummy(_) => {
-                    let link = LinkSpec::new(name.clone(), LinkKind::Dummy, &*self.mark);
-                    if let Err(error) = self.apply(&Op::CreateLink(link)) {
-                        refused.insert(name.clone(), error.to_string());
+                Place::Dummy(name) => {
+                    if let Err(why) = self.make_dummy(name, there.get(name)) {
+                        refused.insert(name.clone(), why);
                     }
                 }
+                Place::Existing(name) if !there.contains_key(name) => {
+                    refused.insert(name.clone(), format!("there is no link {name}"));
+                }
+                Place::Existing(_) | Place::Nowhere => {}
             }
         }
         Ok(refused)
+    }
+
+    /// Makes a dummy, unless it is `there` as it should be.
+    fn make_dummy(&mut self, name: &LinkName, there: Option<&LinkState>) -> Result<(), String> {
+        match there.map(|link| standing(link, &self.mark, self.adopting)) {
+            Some(Standing::Ready) => return Ok(()),
+            Some(Standing::Orphan) => {
+                info!(link = %name, "a dummy without a mark is taken over");
+                let op = Op::SetAlias {
+                    name: name.clone(),
+                    from: String::new(),
+                    to: self.mark.clone(),
+                };
+                self.apply(&op).map_err(|error| error.to_string())?;
+            }
+            Some(Standing::Foreign(why)) => return Err(format!("the link {name} is there, {why}")),
+            Some(Standing::Unfinished) | None => {}
+        }
+        let link = LinkSpec::new(name.clone(), LinkKind::Dummy, &*self.mark);
+        let made = self.apply(&Op::CreateLink(link));
+        made.map_err(|error| error.to_string())
     }
 
     fn links(&mut self) -> Result<BTreeMap<LinkName, LinkState>, Error> {
@@ -170,7 +199,8 @@ impl Addresses {
     }
 }
 
-fn spec(addr: IpNet, place: &Place) -> AddrSpec {
-    let link = place.link().clone();
-    AddrSpec { link, addr }
+/// The address on its link, if it is put on one.
+fn spec(addr: IpNet, place: &Place) -> Option<AddrSpec> {
+    let link = place.link()?.clone();
+    Some(AddrSpec { link, addr })
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use netplumb::Netlink;
 use netplumb::ipvs::{Error, Ipvs, ServiceKey};
 use tokio::sync::watch;
 use tokio::time::sleep_until;
@@ -78,8 +77,7 @@ pub(crate) struct DatapathThread {
 /// Both ends; `changes` tells when addresses of the kernel have changed. What is to be
 /// remembered over a restart is kept in `state`.
 pub(crate) fn datapath(
-    kernel: Netlink,
-    mark: String,
+    addresses: Addresses,
     changes: watch::Receiver<()>,
     state: Option<StateFile>,
 ) -> (Datapath, DatapathThread) {
@@ -88,7 +86,7 @@ pub(crate) fn datapath(
     let (count, counted) = watch::channel(Arc::default());
     let Kept { placed, balanced } = Kept::read(state.as_ref());
     let thread = DatapathThread {
-        addresses: Addresses::new(kernel, mark, placed),
+        addresses: addresses.resumed(placed),
         balancer: Balancer::resumed(balanced),
         ipvs: None,
         loaded: false,

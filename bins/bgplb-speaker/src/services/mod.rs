@@ -4,7 +4,8 @@
 //! [`Services`] belongs to the task that owns the configuration. It is told what has
 //! happened, and keeps deadlines.
 
-mod addresses;
+pub(crate) mod addresses;
+mod adoption;
 mod balancer;
 mod configure;
 pub(crate) mod datapath;
@@ -51,6 +52,8 @@ pub(crate) struct Services {
     events: EventLog,
     /// Whether the speaker was told that everything of before is announced again.
     complete: bool,
+    /// Announcements and withdrawals are told in bgp-lb's words as well.
+    bgp_lb_words: bool,
 }
 
 impl Services {
@@ -73,6 +76,15 @@ impl Services {
             speaker,
             events,
             complete: false,
+            bgp_lb_words: false,
+        }
+    }
+
+    /// The same, which tells announcements and withdrawals in bgp-lb's words as well.
+    pub(crate) fn with_bgp_lb_words(self, bgp_lb_words: bool) -> Self {
+        Self {
+            bgp_lb_words,
+            ..self
         }
     }
 
@@ -168,6 +180,12 @@ impl Services {
             true => self.sharers(name),
             false => BTreeSet::new(),
         };
+        if self.bgp_lb_words && (before == Announce::No) != (after == Announce::No) {
+            match after {
+                Announce::No => info!(service = name, "Service off"),
+                _ => info!(service = name, "Service on"),
+            }
+        }
         self.announce(name, announcing);
         for other in others {
             self.announce(&other, announcing);
