@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use lb_status::command::{
@@ -8,7 +8,10 @@ use lb_status::command::{
     ShowArgs, SocketArgs, UndrainArgs,
 };
 
+use crate::bgp_lb;
+use crate::config::{Config, Unusable};
 use crate::decode::DecodeArgs;
+use crate::import::{ImportArgs, Switches};
 use crate::show::{DownArgs, PeerArgs, ReloadArgs, ShutdownArgs};
 
 /// A small BGP speaker: announces prefixes, learns routes, installs ECMP sets
@@ -72,6 +75,10 @@ pub(crate) enum Command {
     Undrain(UndrainArgs),
     /// The same as `drain host`, for as long as the host is maintained.
     Maintenance(MaintenanceArgs),
+    /// Turn configurations of bgp-lb, gobgpd and MetalLB into ours; ends with 0 if
+    /// everything is taken over, 1 if something is left out, 78 if nothing can be made
+    /// of it. What is left out or means something else is told line by line.
+    Import(ImportArgs),
     /// Print the BGP messages in a file, one line each.
     Decode(DecodeArgs),
 }
@@ -103,6 +110,23 @@ pub(crate) struct RunArgs {
     /// The control socket, instead of the one the configuration names.
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+    /// The file is bgp-lb's, and these are its flags.
+    #[arg(skip)]
+    pub(crate) bgp_lb: Option<Switches>,
+}
+
+impl RunArgs {
+    /// Reads and checks a file of the kind that the program was started with.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub(crate) fn load(&self, file: &Path) -> Result<Config, Unusable> {
+        match &self.bgp_lb {
+            None => Config::load(file),
+            Some(switches) => bgp_lb::load(file, switches),
+        }
+    }
 }
 
 /// Whom to listen to, and how to show it.

@@ -22,7 +22,7 @@ use toml::de::DeTable;
 
 pub(crate) use self::check::{CheckSettings, Look};
 use self::kinds::AnyCommunity;
-use self::peer::ReadFile;
+pub(crate) use self::peer::ReadFile;
 use self::reader::{Fault, Faults, Section};
 pub(crate) use self::service::{Place, ServiceSettings, Sharing};
 
@@ -61,6 +61,11 @@ pub(crate) struct KernelTable {
 pub(crate) struct Unusable(Vec<String>);
 
 impl Unusable {
+    /// With these lines.
+    pub(crate) fn new(lines: impl IntoIterator<Item = String>) -> Self {
+        Self(lines.into_iter().collect())
+    }
+
     pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -94,7 +99,16 @@ impl Config {
         Self::parse(file, &text, &beside)
     }
 
-    fn parse(file: &Path, text: &str, read_file: ReadFile<'_>) -> Result<Self, Unusable> {
+    /// Reads and checks a text, whose faults are told as those of `file`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::load`].
+    pub(crate) fn parse(
+        file: &Path,
+        text: &str,
+        read_file: ReadFile<'_>,
+    ) -> Result<Self, Unusable> {
         let unusable = |faults: Vec<Fault>| {
             let line = |fault: Fault| {
                 let (line, column) = position(text, fault.offset);

@@ -1,16 +1,15 @@
 //! What a reload would do, without doing it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use bgp_speaker::{PeerKey, PeerSettings};
 use lb_status::model::Diff;
 
-use crate::config::Config;
+use crate::config::{Config, Unusable};
 
-/// What it would do to read `file` in place of what led to `config`.
-pub(crate) fn of_file(config: &Config, file: &Path) -> Diff {
-    match Config::load(file) {
+/// What it would do to take what was read in place of `config`.
+pub(crate) fn of_read(config: &Config, read: Result<Config, Unusable>) -> Diff {
+    match read {
         Ok(newer) => between(config, &newer.with_socket(config.control.clone())),
         Err(unusable) => {
             let mut diff = Diff::none();

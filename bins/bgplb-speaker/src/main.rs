@@ -3,12 +3,14 @@
 mod announcing;
 mod app;
 mod args;
+mod bgp_lb;
 mod config;
 mod control;
 mod decode;
 mod diff;
 #[allow(unsafe_code)]
 mod heap;
+mod import;
 mod operation;
 mod peer_links;
 mod plumber;
@@ -20,6 +22,7 @@ mod state;
 mod ways;
 mod withholding;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,12 +32,17 @@ use lb_status::client::ClientError;
 use lb_status::command;
 
 use crate::args::{Arguments, Command, Monitored, RunArgs};
-use crate::config::Config;
+use crate::bgp_lb::Flags;
+use crate::config::{Config, Unusable};
 
 fn main() -> ExitCode {
     #[cfg(feature = "manual")]
     if let Some(code) = program_manual::written::<Arguments>("1") {
         return code;
+    }
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if bgp_lb::asked_for(&arguments) {
+        return in_place_of_bgp_lb(arguments);
     }
     match Arguments::parse().command {
         Command::Run(args) => match load(&args.config) {
@@ -87,6 +95,7 @@ fn main() -> ExitCode {
         Command::Undrain(args) => answered(command::undrain(&args, show::asked())),
         Command::Maintenance(args) => answered(command::maintenance(&args, show::asked())),
         Command::Monitor(args) => monitor(&args),
+        Command::Import(args) => import::run(&args),
         Command::Decode(args) => decoded(decode::run(&args, io::stdout().lock())),
     }
 }
@@ -120,12 +129,38 @@ fn decoded(result: Result<(), decode::Failure>) -> ExitCode {
 /// Reads the configuration, or says what is wrong with it and gives the exit
 /// code.
 fn load(file: &Path) -> Result<Config, u8> {
-    Config::load(file).map_err(|error| {
-        for line in error.lines() {
-            say(io::stderr(), &format!("bgplb-speaker: {line}"));
+    Config::load(file).map_err(unusable)
+}
+
+fn unusable(error: Unusable) -> u8 {
+    for line in error.lines() {
+        say(io::stderr(), &format!("bgplb-speaker: {line}"));
+    }
+    EX_CONFIG
+}
+
+/// Runs with bgp-lb's flags and its file.
+fn in_place_of_bgp_lb(arguments: Vec<OsString>) -> ExitCode {
+    let flags = match Flags::parse(arguments.into_iter().skip(1)) {
+        Ok(flags) => flags,
+        Err(outcome) => {
+            say(io::stderr(), outcome.to_string().trim_end());
+            return ExitCode::from(outcome.exit_code());
         }
-        EX_CONFIG
-    })
+    };
+    let begun = program_log::start_at(program_log::Output::Stderr, flags.log_level);
+    let args = begun.map_err(|error| error.to_string());
+    let args = match args.and_then(|()| flags.into_args()) {
+        Ok(args) => args,
+        Err(sentence) => {
+            say(io::stderr(), &format!("bgplb-speaker: {sentence}"));
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    match args.load(&args.config) {
+        Ok(config) => serve(config, args),
+        Err(error) => ExitCode::from(unusable(error)),
+    }
 }
 
 fn run(config: Config, args: RunArgs) -> ExitCode {
@@ -133,6 +168,11 @@ fn run(config: Config, args: RunArgs) -> ExitCode {
         say(io::stderr(), &format!("bgplb-speaker: {error}"));
         return ExitCode::from(EX_CONFIG);
     }
+    serve(config, args)
+}
+
+/// Runs until somebody ends it.
+fn serve(config: Config, args: RunArgs) -> ExitCode {
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

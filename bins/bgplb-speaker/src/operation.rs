@@ -164,7 +164,7 @@ impl Operation {
             Order::Holding(address, answer) => _ = answer.send(self.services.holding(address)),
             Order::Compare(file, answer) => {
                 let file = file.as_deref().unwrap_or(&self.args.config);
-                let _ = answer.send(diff::of_file(&self.config, file));
+                let _ = answer.send(diff::of_read(&self.config, self.args.load(file)));
             }
         }
     }

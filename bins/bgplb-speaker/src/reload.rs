@@ -103,7 +103,7 @@ pub(crate) async fn reload(
         speaker, events, ..
     } = running;
     let file_name = args.config.display();
-    let newer = match Config::load(&args.config) {
+    let newer = match args.load(&args.config) {
         Ok(newer) => newer.with_socket(args.socket.clone()),
         Err(unusable) => {
             for line in unusable.lines() {

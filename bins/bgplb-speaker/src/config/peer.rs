@@ -13,7 +13,7 @@ use super::kinds::{self, AnyCommunity};
 use super::reader::{Kind, Section};
 
 /// Reads the text of a file, or says why not.
-pub(super) type ReadFile<'a> = &'a dyn Fn(&Path) -> Result<String, String>;
+pub(crate) type ReadFile<'a> = &'a dyn Fn(&Path) -> Result<String, String>;
 
 /// A peer with an address of its own, or whoever is on an interface.
 pub(super) fn peer(from: &Section<'_>, read_file: ReadFile<'_>) -> Option<PeerSettings> {

@@ -1,9 +1,11 @@
 //! The program as its users start it.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod bgp_lb;
 mod commands;
 mod control;
 mod decode;
+mod import;
 mod kernel;
 mod metrics;
 mod monitor;

@@ -26,11 +26,16 @@ pub struct Session {
 
 impl Router {
     pub fn new() -> Self {
+        Self::at_port(0)
+    }
+
+    /// One that programs find which connect to a certain port.
+    pub fn at_port(port: u16) -> Self {
         static NEXT: AtomicU8 = AtomicU8::new(1);
         let [.., high, low] = std::process::id().to_be_bytes();
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let address = IpAddr::from(Ipv4Addr::new(127, high | 0x40, low, next));
-        let listener = TcpListener::bind((address, 0)).unwrap();
+        let listener = TcpListener::bind((address, port)).unwrap();
         Self { listener, address }
     }
 
