@@ -2,7 +2,6 @@
 
 mod flags;
 
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use tracing::warn;
 
 pub(crate) use self::flags::{Flags, asked_for};
 use crate::config::{Config, Unusable};
-use crate::import::{Imported, Note, Switches, Wishes, import, without_unread};
+use crate::import::{Imported, Note, Switches, Wishes, import, text_of, without_unread};
 
 /// What the file of bgp-lb says. What is to be said of it goes to the log.
 ///
@@ -19,8 +18,7 @@ use crate::import::{Imported, Note, Switches, Wishes, import, without_unread};
 /// Why it can't be used: everything that is wrong with it.
 pub(crate) fn load(file: &Path, switches: &Switches) -> Result<Config, Unusable> {
     let name = file.display().to_string();
-    let octets = fs::read(file).map_err(|error| Unusable::new([format!("{name}: {error}")]))?;
-    let text = String::from_utf8_lossy(&octets).into_owned();
+    let text = text_of(file).map_err(|error| Unusable::new([format!("{name}: {error}")]))?;
     let wishes = Wishes::of_bgp_lb(switches.clone());
     let Imported { text, notes } = import(&[(name, text)], &wishes);
     let Some(text) = text else {

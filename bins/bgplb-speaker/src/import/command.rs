@@ -91,8 +91,13 @@ pub(crate) fn run(args: &ImportArgs) -> ExitCode {
     }
 }
 
-/// Octets that are no text are replaced, as Go does.
-fn text_of(path: &Path) -> io::Result<String> {
+/// The text of a file, or of standard input for `-`. Octets that are no text are
+/// replaced, as Go does.
+///
+/// # Errors
+///
+/// As the system says, and that it is too large for a configuration.
+pub(crate) fn text_of(path: &Path) -> io::Result<String> {
     let from: Box<dyn io::Read> = match path.as_os_str() == "-" {
         true => Box::new(io::stdin().lock()),
         false => Box::new(File::open(path)?),

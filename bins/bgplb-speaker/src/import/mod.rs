@@ -27,7 +27,7 @@ use self::origin::Origin;
 use crate::config::Config;
 
 pub(crate) use self::bgp_lb::Switches;
-pub(crate) use self::command::{ImportArgs, run};
+pub(crate) use self::command::{ImportArgs, run, text_of};
 pub(crate) use self::notes::Note;
 pub(crate) use self::unread::without_unread;
 
@@ -123,5 +123,8 @@ fn is_usable(text: &str, notes: &Notes) -> bool {
     }
 }
 
-/// Nodes of a text that is a table.
+/// What a text holds.
 type Documents = Vec<Node>;
+
+#[cfg(test)]
+mod tests;

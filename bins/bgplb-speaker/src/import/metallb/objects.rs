@@ -26,6 +26,10 @@ pub(in crate::import) fn is_ours(node: &Node) -> bool {
 
 /// All objects of all documents; `None` after a fault.
 pub(in crate::import) fn cluster(documents: &[Node], notes: &Notes) -> Option<Cluster> {
+    if documents.is_empty() {
+        notes.say(Weight::Fault, None, "", "nothing is in it");
+        return None;
+    }
     let mut cluster = Cluster::default();
     let mut complete = true;
     for document in documents {
@@ -37,6 +41,11 @@ pub(in crate::import) fn cluster(documents: &[Node], notes: &Notes) -> Option<Cl
 impl Cluster {
     fn take(&mut self, node: &Node, depth: usize, notes: &Notes) -> Option<()> {
         let object = Object::root(node, Spelling::AnyHyphens, notes)?;
+        if !is_ours(node) {
+            let what = "neither an object of Kubernetes nor settings of MetalLB";
+            object.say(Weight::Fault, "", what);
+            return None;
+        }
         if !object.has("kind") {
             return self.take_settings(object);
         }
