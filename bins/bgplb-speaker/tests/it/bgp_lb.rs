@@ -24,8 +24,11 @@ impl BgpLb {
         let name = format!("bgplb-as-bgp-lb-{}-{name}.json", std::process::id());
         let file = std::env::temp_dir().join(name);
         fs::write(&file, settings.to_string()).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_bgplb-speaker"))
-            .arg("-config")
+        // Its control socket is in its default place, which others may have, too.
+        let own_run = "mount -t tmpfs run /run && exec \"$@\"";
+        let mut child = Command::new("unshare")
+            .args(["--mount", "sh", "-c", own_run, "sh"])
+            .args([env!("CARGO_BIN_EXE_bgplb-speaker"), "-config"])
             .arg(&file)
             .args(flags)
             .stderr(Stdio::piped())
@@ -47,6 +50,19 @@ impl BgpLb {
                 return line;
             }
         }
+    }
+
+    /// What our own commands say of it.
+    fn asked(&self, arguments: &[&str]) -> String {
+        let id = self.child.id().to_string();
+        let output = Command::new("nsenter")
+            .args(["--mount", "--target", &id])
+            .arg(env!("CARGO_BIN_EXE_bgplb-speaker"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
     }
 
     fn signal(&self, name: &str) {
@@ -126,6 +142,29 @@ fn a_service_without_network_set_up_is_announced_and_the_host_is_left_alone() {
         program.signal("-TERM");
         assert_eq!(route(&mut session), "-203.0.113.2/32");
         assert!(program.child.wait().unwrap().success());
+    });
+}
+
+#[test]
+fn the_words_and_the_metric_of_bgp_lb_follow_the_service() {
+    in_namespace(|| {
+        let router = Router::at_port(179);
+        let service = settings(router.address(), "203.0.113.1");
+        let flags = ["--network-setup=false", METRICS];
+        let mut program = BgpLb::start("words", &service, &flags);
+        program.says("Service on");
+        let mut session = router.accept();
+        assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
+        let said = program.asked(&["drain", "web", "--wait"]);
+        assert_eq!(said, "the service web is drained: it is withdrawn\n");
+        program.says("Service off");
+        assert!(route(&mut session).ends_with("graceful-shutdown"));
+        assert_eq!(route(&mut session), "-203.0.113.1/32");
+        assert_eq!(path_advertisement("203.0.113.1").as_deref(), Some("0"));
+        program.asked(&["undrain", "web"]);
+        program.says("Service on");
+        assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
+        assert_eq!(path_advertisement("203.0.113.1").as_deref(), Some("1"));
     });
 }
 
