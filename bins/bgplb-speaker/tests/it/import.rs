@@ -159,6 +159,41 @@ fn what_can_not_be_read_is_refused_without_being_quoted() {
     fs::remove_dir_all(&folder).unwrap();
 }
 
+#[test]
+fn pools_that_the_plugin_would_refuse_are_refused_for_it_alone() {
+    let pool = |name: &str, addresses: &str| {
+        format!(
+            "---\nkind: IPAddressPool\nmetadata: {{name: {name}}}\nspec: {{addresses: [{addresses}]}}\n"
+        )
+    };
+    let peer = SHORT_HOLD_TIME.replace("2s", "9s");
+    let folder = std::env::temp_dir();
+    for (n, (pools, expected)) in [
+        (
+            pool("a", "10.9.0.0/24") + &pool("b", "10.9.0.200-10.9.1.7"),
+            "10.9.0.0/24",
+        ),
+        (pool("a", "10.9.0.0/24") + &pool("a", "10.8.0.0/24"), "a"),
+        (pool("a_b$", "10.9.0.0/24"), "a_b$"),
+        (pool("a", "127.0.0.0/30"), "127.0.0"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = folder.join(format!("bgplb-pools-{}-{n}.yaml", std::process::id()));
+        fs::write(&path, format!("{peer}{pools}")).unwrap();
+        let file = path.to_str().unwrap();
+        let output = import(&["--for", "plugin", file]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{said}");
+        assert!(said.contains(expected), "{said}");
+        let output = import(&["--for", "speaker", file]);
+        fs::remove_file(&path).unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+    }
+}
+
 const SHORT_HOLD_TIME: &str = "\
 kind: BGPPeer
 spec: {myASN: 1, peerASN: 2, peerAddress: 10.0.0.1, routerID: 10.0.0.2, holdTime: 2s}

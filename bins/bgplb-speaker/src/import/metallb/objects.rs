@@ -201,11 +201,10 @@ impl Cluster {
 
     /// A pool, of old ones with how it is advertised.
     fn take_pool(&mut self, name: &str, shown: &str, spec: &Object<'_>) -> Option<()> {
-        let pool = Pool::read(name, shown, spec)?;
-        if pool.is_none() {
+        let Some(pool) = Pool::read(name, shown, spec) else {
             return Some(());
-        }
-        self.pools.extend(pool);
+        };
+        self.pools.push(pool);
         for own in spec.objects("bgp-advertisements") {
             self.advertisements
                 .push(Advertisement::read(&own, Some(name))?);

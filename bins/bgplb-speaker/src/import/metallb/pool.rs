@@ -1,6 +1,6 @@
 //! Addresses to give out.
 
-use lb_plan::AddressRange;
+use lb_plan::{AddressPool, AddressRange, Pools};
 use toml::Value;
 
 use super::Cluster;
@@ -16,37 +16,26 @@ pub(super) struct Pool {
     pub(super) name: String,
     pub(super) line: Option<usize>,
     plain_name: String,
-    ranges: Vec<String>,
+    ranges: Vec<AddressRange>,
     avoid_buggy_ips: bool,
 }
 
 impl Pool {
-    /// Reads one; the inner `None` if it is not for BGP, which was told then.
-    pub(super) fn read(name: &str, shown: &str, from: &Object<'_>) -> Option<Option<Self>> {
+    /// Reads one; `None` if it is not for BGP, which was told then.
+    pub(super) fn read(name: &str, shown: &str, from: &Object<'_>) -> Option<Self> {
         from.node("name");
         if from.text("protocol") == Some("layer2") {
             let why = "addresses are announced by BGP only, not by ARP and NDP";
             from.say(Weight::LeftOut, "protocol", why);
             // Nothing of it is of use.
             from.entries().for_each(drop);
-            return Some(None);
-        }
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if !(1..=63).contains(&name.len()) || !name.chars().all(plain) {
-            let what = "a pool's name has 1 to 63 letters, digits and any of -_.";
-            from.say(Weight::Fault, "name", what);
             return None;
         }
         let mut ranges = Vec::new();
-        let mut complete = true;
         for text in from.texts("addresses") {
-            let compact = text.replace(' ', "");
-            match compact.parse::<AddressRange>() {
-                Ok(_) => ranges.push(compact),
-                Err(error) => {
-                    from.say(Weight::Fault, "addresses", &error.to_string());
-                    complete = false;
-                }
+            match text.parse::<AddressRange>() {
+                Ok(range) => ranges.push(range),
+                Err(error) => from.say(Weight::LeftOut, "addresses", &error.to_string()),
             }
         }
         // A network names its pool here, so none is used unasked.
@@ -54,14 +43,26 @@ impl Pool {
         let allocation =
             "which service gets its addresses is said by the network: --ipam-opt pool=NAME";
         from.leave_out("serviceAllocation", allocation);
-        let avoid_buggy_ips = from.yes("avoidBuggyIPs").unwrap_or(false);
-        complete.then_some(Some(Self {
+        Some(Self {
             name: shown.to_owned(),
             line: from.line(),
             plain_name: name.to_owned(),
             ranges,
-            avoid_buggy_ips,
-        }))
+            avoid_buggy_ips: from.yes("avoidBuggyIPs").unwrap_or(false),
+        })
+    }
+
+    fn write(&self, to: &mut Document) {
+        // A dot would begin a table in the table.
+        let name = match self.plain_name.contains('.') {
+            true => Value::from(self.plain_name.as_str()).to_string(),
+            false => self.plain_name.clone(),
+        };
+        to.begin(&format!("[pools.{name}]"));
+        to.set_all("addresses", self.ranges.iter().map(ToString::to_string));
+        if self.avoid_buggy_ips {
+            to.set("avoid-buggy-ips", true);
+        }
     }
 }
 
@@ -71,16 +72,20 @@ impl Cluster {
             let what = "there is no IPAddressPool: the file has no pools";
             notes.say(Weight::Differs, None, "", what);
         }
+        let mut usable = Vec::new();
         for pool in &self.pools {
-            let name = match pool.plain_name.contains('.') {
-                true => Value::from(pool.plain_name.as_str()).to_string(),
-                false => pool.plain_name.clone(),
-            };
-            to.begin(&format!("[pools.{name}]"));
-            to.set("addresses", pool.ranges.clone());
-            if pool.avoid_buggy_ips {
-                to.set("avoid-buggy-ips", true);
+            // The plugin asks the same when it reads the file.
+            let (ranges, avoid) = (pool.ranges.clone(), pool.avoid_buggy_ips);
+            match AddressPool::new(&pool.plain_name, ranges, avoid) {
+                Ok(it) => usable.push(it),
+                Err(error) => {
+                    notes.say(Weight::Fault, pool.line, &pool.name, &error.to_string());
+                }
             }
+            pool.write(to);
+        }
+        if let Err(error) = Pools::new(usable) {
+            notes.say(Weight::Fault, None, "", &error.to_string());
         }
         let said = self
             .advertisements
