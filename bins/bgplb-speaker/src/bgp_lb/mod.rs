@@ -25,7 +25,11 @@ pub(crate) fn load(file: &Path, switches: &Switches) -> Result<Config, Unusable>
         return Err(Unusable::new(notes.iter().map(Note::to_string)));
     };
     let no_files = |path: &Path| Err(format!("{} is not read", path.display()));
-    let mut config = Config::parse(file, &without_unread(&text), &no_files)?;
+    let read = without_unread(&text);
+    if read != text {
+        warn!("checks and ports of services are not read yet: the service is taken for well");
+    }
+    let mut config = Config::parse(file, &read, &no_files)?;
     config.stands_for_bgp_lb = true;
     for note in &notes {
         warn!("{note}");
