@@ -160,8 +160,14 @@ impl Operation {
                     .drain(&service, wanted, waiter, announcing, now);
                 let _ = answer.send(done);
             }
-            Order::Services(after, answer) => _ = answer.send(self.services.page(after)),
-            Order::Holding(address, answer) => _ = answer.send(self.services.holding(address)),
+            Order::Services(after, answer) => {
+                let held = self.withholding.held();
+                let _ = answer.send(self.services.page(after, held));
+            }
+            Order::Holding(address, answer) => {
+                let held = self.withholding.held();
+                let _ = answer.send(self.services.holding(address, held));
+            }
             Order::Compare(file, answer) => {
                 let file = file.as_deref().unwrap_or(&self.args.config);
                 let _ = answer.send(diff::of_read(&self.config, self.args.load(file)));

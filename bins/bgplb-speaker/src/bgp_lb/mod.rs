@@ -9,7 +9,7 @@ use tracing::warn;
 
 pub(crate) use self::flags::{Flags, asked_for};
 use crate::config::{Config, Unusable};
-use crate::import::{Imported, Note, Switches, Wishes, import, text_of, without_unread};
+use crate::import::{Imported, Note, Switches, Wishes, import, text_of};
 
 /// What the file of bgp-lb says. What is to be said of it goes to the log.
 ///
@@ -25,11 +25,7 @@ pub(crate) fn load(file: &Path, switches: &Switches) -> Result<Config, Unusable>
         return Err(Unusable::new(notes.iter().map(Note::to_string)));
     };
     let no_files = |path: &Path| Err(format!("{} is not read", path.display()));
-    let read = without_unread(&text);
-    if read != text {
-        warn!("checks and ports of services are not read yet: the service is taken for well");
-    }
-    let mut config = Config::parse(file, &read, &no_files)?;
+    let mut config = Config::parse(file, &text, &no_files)?;
     config.stands_for_bgp_lb = true;
     for note in &notes {
         warn!("{note}");

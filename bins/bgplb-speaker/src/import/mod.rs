@@ -15,7 +15,6 @@ mod object;
 mod origin;
 mod read;
 mod speaker;
-mod unread;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -29,7 +28,6 @@ use crate::config::Config;
 pub(crate) use self::bgp_lb::Switches;
 pub(crate) use self::command::{ImportArgs, run, text_of};
 pub(crate) use self::notes::Note;
-pub(crate) use self::unread::without_unread;
 
 /// What an import is done with.
 #[derive(Debug)]
@@ -112,7 +110,7 @@ impl Wishes {
 fn is_usable(text: &str, notes: &Notes) -> bool {
     let no_files = |path: &Path| Err(format!("{} is not read", path.display()));
     let name = Path::new("what would be written");
-    match Config::parse(name, &without_unread(text), &no_files) {
+    match Config::parse(name, text, &no_files) {
         Ok(_) => true,
         Err(unusable) => {
             for line in unusable.lines() {

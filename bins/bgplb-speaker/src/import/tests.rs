@@ -67,18 +67,6 @@ fn each_fixture_is_written_for_somebody_but_the_one_that_is_wrong() {
     }
 }
 
-#[test]
-fn tables_that_are_not_read_yet_are_all_that_is_taken_out() {
-    let imported = check(&fixture("bgp-lb/full.json"));
-    let text = imported[0].text.as_deref().unwrap();
-    let read = without_unread(text);
-    assert!(text.contains("[[services.checks]]"), "{text}");
-    assert!(!read.contains("services."), "{read}");
-    for kept in ["[local]", "[[peers]]", "[[services]]", "[control]"] {
-        assert_eq!(text.matches(kept).count(), read.matches(kept).count());
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

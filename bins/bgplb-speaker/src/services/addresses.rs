@@ -98,7 +98,10 @@ impl Addresses {
             IpNet::V6(net) => net.addr().is_unicast_link_local(),
             IpNet::V4(_) => false,
         };
-        let kept_there: BTreeSet<_> = kept.iter().filter_map(|(it, place)| spec(*it, place)).collect();
+        let kept_there: BTreeSet<_> = kept
+            .iter()
+            .filter_map(|(it, place)| spec(*it, place))
+            .collect();
         let on_ours = there
             .iter()
             .filter(|it| ours(&it.link) && !of_kernel(&it.addr));

@@ -24,6 +24,7 @@ use healthwatch::{CheckNews, ChecksHandle};
 use ipnet::IpNet;
 use lb_status::EventLog;
 use lb_status::model::Done;
+use tracing::info;
 
 use self::configure::Leaving;
 use self::datapath::{Datapath, Found, Wanted};

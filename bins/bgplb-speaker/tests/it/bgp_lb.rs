@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::namespace::{in_namespace, ip};
 use crate::router::{Router, Session};
+use crate::web::Web;
 use crate::{ConfigFile, text};
 
 /// The program, killed at the end of the test.
@@ -123,6 +124,7 @@ fn a_service_without_network_set_up_is_announced_and_the_host_is_left_alone() {
     in_namespace(|| {
         let router = Router::at_port(179);
         let before = addresses();
+        let _web = Web::start(8080);
         let service = settings(router.address(), "203.0.113.1");
         let flags = ["--network-setup=false", "-log-level", "info", METRICS];
         let mut program = BgpLb::start("nowhere", &service, &flags);
@@ -149,6 +151,7 @@ fn a_service_without_network_set_up_is_announced_and_the_host_is_left_alone() {
 fn the_words_and_the_metric_of_bgp_lb_follow_the_service() {
     in_namespace(|| {
         let router = Router::at_port(179);
+        let web = Web::start(8080);
         let service = settings(router.address(), "203.0.113.1");
         let flags = ["--network-setup=false", METRICS];
         let mut program = BgpLb::start("words", &service, &flags);
@@ -165,6 +168,13 @@ fn the_words_and_the_metric_of_bgp_lb_follow_the_service() {
         program.says("Service on");
         assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
         assert_eq!(path_advertisement("203.0.113.1").as_deref(), Some("1"));
+        // One failure is enough, as it is for bgp-lb.
+        web.set_well(false);
+        program.says("Service off");
+        assert_eq!(route(&mut session), "-203.0.113.1/32");
+        web.set_well(true);
+        program.says("Service on");
+        assert_eq!(route(&mut session), "+203.0.113.1/32 path 64512");
     });
 }
 

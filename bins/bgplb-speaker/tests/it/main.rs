@@ -16,6 +16,7 @@ mod router;
 mod running;
 mod services;
 mod steering;
+mod web;
 
 use std::fs;
 use std::path::PathBuf;
