@@ -1,6 +1,7 @@
 //! What `cargo xtask dist` makes, installed and used: packages, archives, an image.
 
 mod bill;
+mod booted;
 mod docker;
 mod fresh_root;
 mod installed;
@@ -40,7 +41,7 @@ struct Case {
     test: fn(&Made) -> Result<()>,
 }
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     Case {
         name: "all_is_the_same_when_it_is_made_again",
         needs: &[],
@@ -65,6 +66,16 @@ const CASES: [Case; 9] = [
         name: "systemd_finds_the_installed_services_well_confined",
         needs: &[packages::SYSTEMD],
         test: installed::units,
+    },
+    Case {
+        name: "under_a_running_systemd_both_services_start_reload_and_end",
+        needs: &[
+            packages::BASE[0],
+            packages::IPROUTE,
+            packages::SYSTEMD,
+            packages::CURL,
+        ],
+        test: booted::services,
     },
     Case {
         name: "manual_pages_are_shown_without_a_warning",

@@ -73,8 +73,13 @@ impl FreshRoot {
             .args(words)
     }
 
+    /// Where it is mounted, as [`Self::outside`] sees it.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.join("root")
+    }
+
     /// A command with the mounts of the system, but not in it.
-    fn outside(&self, program: &str) -> Cmd {
+    pub(super) fn outside(&self, program: &str) -> Cmd {
         let mounts = format!("--mount=/proc/{}/ns/mnt", self.holder.id());
         Cmd::new("nsenter").args([&mounts, "--", program])
     }

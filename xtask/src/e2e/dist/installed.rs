@@ -35,7 +35,7 @@ fn dpkg(root: &FreshRoot, what: &str) -> Result<()> {
 }
 
 /// A system with both packages, to be changed.
-fn with_packages(made: &Made, name: &str) -> Result<FreshRoot> {
+pub(super) fn with_packages(made: &Made, name: &str) -> Result<FreshRoot> {
     let root = made.fresh_root(name)?;
     install(made, &root)?;
     Ok(root)
@@ -74,12 +74,14 @@ pub(super) fn comes_and_goes(made: &Made) -> Result<()> {
         root.command(&["systemctl", "--quiet", "enable", unit])
             .run()?;
     }
-    let state = "/var/lib/private/bgplb";
-    root.command(&["mkdir", "-p", "-m", "0700", state]).run()?;
-    root.command(&["touch", "/var/lib/private/bgplb/state.json"])
-        .run()?;
-    root.command(&["ln", "-s", "private/bgplb", "/var/lib/bgplb"])
-        .run()?;
+    for name in ["bgplb", "bgplb-speaker"] {
+        let state = format!("/var/lib/private/{name}");
+        root.command(&["mkdir", "-p", "-m", "0700", &state]).run()?;
+        let file = format!("{state}/state.json");
+        root.command(&["touch", &file]).run()?;
+        let (to, link) = (format!("private/{name}"), format!("/var/lib/{name}"));
+        root.command(&["ln", "-s", &to, &link]).run()?;
+    }
     ensure!(!root.changed()?.is_empty(), "nothing was installed");
     dpkg(&root, "--purge")?;
     let mut left = root.changed()?;
