@@ -82,90 +82,93 @@ fn unchunked(mut body: &str) -> String {
     whole
 }
 
+/// Some series of a full program, and what they are.
+const SAMPLES: &[(&str, &str)] = &[
+    ("bgplb_build_info{program=\"full\",version=\"1.2.3\"}", "1"),
+    ("bgplb_docker_connected", "1"),
+    ("bgplb_peer_up{peer=\"192.0.2.1\"}", "1"),
+    ("bgplb_peer_up{peer=\"fe80::1%eth0\"}", "0"),
+    (
+        "bgplb_peer_state{peer=\"192.0.2.1\",state=\"Established\"}",
+        "1",
+    ),
+    ("bgplb_peer_state{peer=\"192.0.2.1\",state=\"Idle\"}", "0"),
+    ("bgplb_peer_uptime_seconds{peer=\"192.0.2.1\"}", "60"),
+    (
+        "bgplb_peer_resets_total{peer=\"192.0.2.1\",reason=\"hold-timer\"}",
+        "2",
+    ),
+    (
+        "bgplb_peer_messages_total{peer=\"192.0.2.1\",direction=\"sent\",type=\"update\"}",
+        "7",
+    ),
+    (
+        "bgplb_peer_prefixes_sent_total{peer=\"192.0.2.1\",family=\"ipv4-unicast\",change=\"withdraw\"}",
+        "2",
+    ),
+    ("bgplb_bfd_up{peer=\"192.0.2.1\"}", "1"),
+    ("bgplb_bfd_detection_seconds{peer=\"192.0.2.1\"}", "0.15"),
+    ("bgplb_services{state=\"announced\"}", "1"),
+    (
+        "bgplb_service_announced{network=\"web\",prefix=\"10.0.0.1/32\"}",
+        "1",
+    ),
+    (
+        "bgplb_service_desired{network=\"web\",prefix=\"10.0.0.1/32\"}",
+        "1",
+    ),
+    (
+        "bgplb_service_containers{network=\"web\",prefix=\"10.0.0.1/32\",health=\"serving\"}",
+        "2",
+    ),
+    (
+        "bgplb_service_announced{network=\"odd \\\"\\\\ name\",prefix=\"2001:db8::1/128\"}",
+        "0",
+    ),
+    (
+        "bgplb_service_draining{network=\"odd \\\"\\\\ name\",prefix=\"2001:db8::1/128\"}",
+        "1",
+    ),
+    (
+        "bgplb_service_changes_total{network=\"web\",prefix=\"10.0.0.1/32\"}",
+        "3",
+    ),
+    (
+        "bgp_lb_path_advertisement{prefix=\"10.0.0.1\",prefix_length=\"32\",next_hop=\"192.0.2.9\"}",
+        "1",
+    ),
+    (
+        "bgp_lb_path_advertisement{prefix=\"2001:db8::1\",prefix_length=\"128\",next_hop=\"\"}",
+        "0",
+    ),
+    (
+        "bgp_lb_path_advertisement{prefix=\"198.51.100.0\",prefix_length=\"24\",next_hop=\"192.0.2.9\"}",
+        "1",
+    ),
+    ("bgplb_findings{code=\"refused\",severity=\"error\"}", "2"),
+    (
+        "bgplb_pool_addresses{pool=\"web\",family=\"ipv4\",kind=\"used\"}",
+        "19.0",
+    ),
+    (
+        "bgplb_event_to_wire_seconds_count{change=\"withdraw\"}",
+        "1",
+    ),
+    (
+        "bgplb_event_to_wire_seconds_bucket{le=\"0.005\",change=\"withdraw\"}",
+        "1",
+    ),
+    ("bgplb_routes_installed", "4"),
+    ("bgplb_configuration_stale", "0"),
+];
+
 #[tokio::test]
 async fn a_scrape_says_what_the_status_says() {
     let scraped = Scraped::of("metrics", Full::default()).await;
-    for (series, value) in [
-        ("bgplb_build_info{program=\"full\",version=\"1.2.3\"}", "1"),
-        ("bgplb_docker_connected", "1"),
-        ("bgplb_peer_up{peer=\"192.0.2.1\"}", "1"),
-        ("bgplb_peer_up{peer=\"fe80::1%eth0\"}", "0"),
-        (
-            "bgplb_peer_state{peer=\"192.0.2.1\",state=\"Established\"}",
-            "1",
-        ),
-        ("bgplb_peer_state{peer=\"192.0.2.1\",state=\"Idle\"}", "0"),
-        ("bgplb_peer_uptime_seconds{peer=\"192.0.2.1\"}", "60"),
-        (
-            "bgplb_peer_resets_total{peer=\"192.0.2.1\",reason=\"hold-timer\"}",
-            "2",
-        ),
-        (
-            "bgplb_peer_messages_total{peer=\"192.0.2.1\",direction=\"sent\",type=\"update\"}",
-            "7",
-        ),
-        (
-            "bgplb_peer_prefixes_sent_total{peer=\"192.0.2.1\",family=\"ipv4-unicast\",change=\"withdraw\"}",
-            "2",
-        ),
-        ("bgplb_bfd_up{peer=\"192.0.2.1\"}", "1"),
-        ("bgplb_bfd_detection_seconds{peer=\"192.0.2.1\"}", "0.15"),
-        ("bgplb_services{state=\"announced\"}", "1"),
-        (
-            "bgplb_service_announced{network=\"web\",prefix=\"10.0.0.1/32\"}",
-            "1",
-        ),
-        (
-            "bgplb_service_desired{network=\"web\",prefix=\"10.0.0.1/32\"}",
-            "1",
-        ),
-        (
-            "bgplb_service_containers{network=\"web\",prefix=\"10.0.0.1/32\",health=\"serving\"}",
-            "2",
-        ),
-        (
-            "bgplb_service_announced{network=\"odd \\\"\\\\ name\",prefix=\"2001:db8::1/128\"}",
-            "0",
-        ),
-        (
-            "bgplb_service_draining{network=\"odd \\\"\\\\ name\",prefix=\"2001:db8::1/128\"}",
-            "1",
-        ),
-        (
-            "bgplb_service_changes_total{network=\"web\",prefix=\"10.0.0.1/32\"}",
-            "3",
-        ),
-        (
-            "bgp_lb_path_advertisement{prefix=\"10.0.0.1\",prefix_length=\"32\",next_hop=\"192.0.2.9\"}",
-            "1",
-        ),
-        (
-            "bgp_lb_path_advertisement{prefix=\"2001:db8::1\",prefix_length=\"128\",next_hop=\"\"}",
-            "0",
-        ),
-        (
-            "bgp_lb_path_advertisement{prefix=\"198.51.100.0\",prefix_length=\"24\",next_hop=\"192.0.2.9\"}",
-            "1",
-        ),
-        ("bgplb_findings{code=\"refused\",severity=\"error\"}", "2"),
-        (
-            "bgplb_pool_addresses{pool=\"web\",family=\"ipv4\",kind=\"used\"}",
-            "19.0",
-        ),
-        (
-            "bgplb_event_to_wire_seconds_count{change=\"withdraw\"}",
-            "1",
-        ),
-        (
-            "bgplb_event_to_wire_seconds_bucket{le=\"0.005\",change=\"withdraw\"}",
-            "1",
-        ),
-        ("bgplb_routes_installed", "4"),
-        ("bgplb_configuration_stale", "0"),
-    ] {
+    for (series, value) in SAMPLES {
         assert_eq!(
             scraped.value(series),
-            value,
+            *value,
             "{series} in {:#?}",
             scraped.series
         );
