@@ -13,10 +13,14 @@ use super::markdown::{Block, Page};
 /// Where a command is to be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// On a Docker host: the prompts `# `, `$ ` and `host# `.
+    /// On a Docker host: the prompts `# `, `$ `, `host# ` and, where there are two, `host1# `.
     Host,
+    /// On the second of two Docker hosts: the prompt `host2# `.
+    SecondHost,
     /// On the router: the prompt `router# `.
     Router,
+    /// Behind the router: the prompt `client# `.
+    Client,
 }
 
 /// One command of a page.
@@ -31,9 +35,12 @@ pub(crate) struct Step {
     pub(crate) line: usize,
 }
 
-const PROMPTS: [(&str, Place); 4] = [
+const PROMPTS: [(&str, Place); 7] = [
     ("host# ", Place::Host),
+    ("host1# ", Place::Host),
+    ("host2# ", Place::SecondHost),
     ("router# ", Place::Router),
+    ("client# ", Place::Client),
     ("# ", Place::Host),
     ("$ ", Place::Host),
 ];
@@ -49,22 +56,31 @@ const SKIP: &str = "skip: ";
 pub(crate) fn steps(page: &Page) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     for block in page.blocks() {
-        match block.directive.as_deref() {
-            Some(words) if words.starts_with(SKIP) => continue,
-            _ => {}
-        }
-        match block.language.as_str() {
-            "console" => steps.extend(of_block(&block)?),
-            "sh" => steps.push(Step {
-                place: Place::Host,
-                command: block.text,
-                expected: Vec::new(),
-                line: block.line,
-            }),
-            _ => {}
-        }
+        steps.extend(of_any_block(&block)?);
     }
     Ok(steps)
+}
+
+/// The commands of one block, none if it has another language or is left out.
+///
+/// # Errors
+///
+/// As [`steps`].
+pub(crate) fn of_any_block(block: &Block) -> Result<Vec<Step>> {
+    match block.directive.as_deref() {
+        Some(words) if words.starts_with(SKIP) => return Ok(Vec::new()),
+        _ => {}
+    }
+    Ok(match block.language.as_str() {
+        "console" => of_block(block)?,
+        "sh" => vec![Step {
+            place: Place::Host,
+            command: block.text.clone(),
+            expected: Vec::new(),
+            line: block.line,
+        }],
+        _ => Vec::new(),
+    })
 }
 
 /// The commands of one `console` block.
@@ -209,6 +225,14 @@ mod tests {
         assert_eq!(steps[1].place, Place::Router);
         assert_eq!(steps[1].expected, ["said…"]);
         assert_eq!((steps[0].line, steps[2].line), (2, 8));
+    }
+
+    #[test]
+    fn each_prompt_says_where_its_command_belongs() {
+        let text = "```console\nhost1# a\nhost2# b\nrouter# c\nclient# d\n```\n";
+        let places: Vec<Place> = of(text).unwrap().iter().map(|step| step.place).collect();
+        let wanted = [Place::Host, Place::SecondHost, Place::Router, Place::Client];
+        assert_eq!(places, wanted);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! `nginx` is one of the same name that has the same page in the same place; and as all hosts of
 //! the laboratory share one list of processes, `pidof` is one that sees those of its own host.
 
-mod machines;
+pub(super) mod machines;
 
 use std::thread;
 use std::time::{Duration, Instant};

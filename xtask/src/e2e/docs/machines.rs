@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::artifacts::workspace;
 use crate::book::console::{self, Place, Step};
@@ -56,27 +56,11 @@ impl<'a> Machines<'a> {
         Ok(Self { host, router, path })
     }
 
-    /// Gives every command of a page, in order. One with an output in the page only asks: it is
-    /// given again until it says so.
+    /// Gives every command of a page, in order, as [`give`] does.
     pub(super) fn follow(&self, name: &str, page: &Page) -> Result<()> {
         let steps = console::steps(page).with_context(|| name.to_owned())?;
         ensure!(!steps.is_empty(), "{name} has no commands");
-        for step in &steps {
-            self.give(step)
-                .with_context(|| format!("{name}:{}: {}", step.line, step.command))?;
-        }
-        Ok(())
-    }
-
-    fn give(&self, step: &Step) -> Result<()> {
-        if step.expected.is_empty() {
-            return self.command(step)?.run();
-        }
-        until("what the page says", secs(PATIENCE), || {
-            // Some that find nothing end with an error, which the page does not show.
-            let said = self.command(step)?.finish()?;
-            console::seen(&step.expected, &(said.stdout + &said.stderr))
-        })
+        give(name, &steps, |step| self.command(step))
     }
 
     fn command(&self, step: &Step) -> Result<Cmd> {
@@ -88,19 +72,51 @@ impl<'a> Machines<'a> {
                     .context("this page has no router of the reader's")?
                     .space
             }
+            Place::SecondHost | Place::Client => bail!("this page has one host and its router"),
         };
         let mut path = OsString::from("PATH=");
         path.push(&self.path);
-        // Other mounts begin at the root.
-        let clone = quote(&workspace().display().to_string());
-        let script = format!("set -e\ncd {clone}\n{}", step.command);
-        Ok(space
+        let shell = space
             .command("env")
             .arg(path)
             .arg(format!("DOCKER_HOST={}", self.host.docker.url()))
-            .args(["sh", "-c", &script])
-            .timeout(secs(COMMAND)))
+            .arg("sh");
+        Ok(of_shell(shell, step))
     }
+}
+
+/// Gives commands of the page `name`, in order, each by what `command` makes of it. One with an
+/// output in the page only asks: it is given again until it says so.
+///
+/// # Errors
+///
+/// With the line of the first that fails, or does not come to say what the page says.
+pub(in crate::e2e) fn give(
+    name: &str,
+    steps: &[Step],
+    command: impl Fn(&Step) -> Result<Cmd>,
+) -> Result<()> {
+    let one = |step: &Step| {
+        if step.expected.is_empty() {
+            return command(step)?.run();
+        }
+        until("what the page says", secs(PATIENCE), || {
+            // Some that find nothing end with an error, which the page does not show.
+            let said = command(step)?.finish()?;
+            console::seen(&step.expected, &(said.stdout + &said.stderr))
+        })
+    };
+    steps.iter().try_for_each(|step| {
+        one(step).with_context(|| format!("{name}:{}: {}", step.line, step.command))
+    })
+}
+
+/// A step as a shell is given it, in the clone of the repository.
+pub(in crate::e2e) fn of_shell(shell: Cmd, step: &Step) -> Cmd {
+    // Other mounts begin at the root.
+    let clone = quote(&workspace().display().to_string());
+    let script = format!("set -e\ncd {clone}\n{}", step.command);
+    shell.args(["-c", &script]).timeout(secs(COMMAND))
 }
 
 /// The router's namespace with files of its own, and BIRD as it is after its installation.
