@@ -14,6 +14,7 @@ pub(crate) mod interop;
 mod load;
 mod lossless;
 pub(crate) mod matrix;
+mod metallb;
 mod metrics;
 mod misconfigured;
 mod monitor;
@@ -64,6 +65,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     misconfigured::run(wanted, &mut tally);
     dist::run(wanted, &mut tally);
     docs::run(wanted, &mut tally);
+    metallb::run(wanted, &mut tally);
     guest::run(filter, &mut tally);
     let bench = Some(full_name("bench", bench::NAME)).filter(|name| wanted(name));
     if suites.is_empty() && programs.is_empty() && bench.is_none() {
