@@ -154,6 +154,15 @@ enum Bench {
     Install,
     /// A thousand TCP checks and a thousand HTTP checks every second: processor time and memory.
     Checks,
+    /// A thousand services with checks: start, memory, processor time, a change of health.
+    Services {
+        /// How many there are, beside a run with ten.
+        #[arg(long, default_value_t = 1000)]
+        services: u16,
+        /// How often health changes.
+        #[arg(long, default_value_t = 100)]
+        turns: u32,
+    },
     /// Time and allocations of bgp-wire for a real UPDATE stream, beside other codecs.
     Codec,
 }
@@ -255,6 +264,10 @@ fn measure(which: Bench) -> Result<ExitCode> {
                 None => bench::bfd::run(turns)?,
                 Some(seconds) => bench::bfd::load::run(seconds)?,
             }
+        }
+        Bench::Services { services, turns } => {
+            sys::catch_termination();
+            bench::services::run(services, turns)?;
         }
         Bench::Codec => {
             if !bench::codec::run()? {

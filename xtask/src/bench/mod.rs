@@ -4,4 +4,5 @@ pub(crate) mod bfd;
 pub(crate) mod codec;
 mod events;
 pub(crate) mod plugin;
+pub(crate) mod services;
 pub(crate) mod sink;

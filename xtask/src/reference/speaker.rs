@@ -334,7 +334,8 @@ mod tests {
             .map(|key| key.name.as_str())
             .collect();
         for ((table, key), _) in said(&example) {
-            let nested = ["graceful-restart", "bfd"].contains(&key.as_str());
+            let nested =
+                ["graceful-restart", "bfd", "hold-down", "destinations"].contains(&key.as_str());
             assert!(
                 nested || known.contains(&key.as_str()),
                 "{table}.{key} is read in none of SOURCES"

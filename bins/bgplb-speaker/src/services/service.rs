@@ -47,6 +47,8 @@ pub(super) struct Service {
     waiting: Vec<Waiter>,
     /// The verdict is another than what was told last.
     news: bool,
+    /// Before that verdict it was announced.
+    was_announced: bool,
 }
 
 /// What is shown of a check beside its level.
@@ -95,6 +97,7 @@ impl Service {
             changes: 0,
             waiting: Vec::new(),
             news: false,
+            was_announced: false,
         }
     }
 
@@ -262,6 +265,7 @@ impl Service {
             self.reason_since = wall;
         }
         self.news |= (verdict.state, verdict.reason) != (self.verdict.state, self.verdict.reason);
+        self.was_announced = self.verdict.announce != Announce::No;
         self.verdict = verdict;
     }
 
@@ -338,7 +342,10 @@ impl Service {
         let (state, reason) = (self.verdict.state.word(), self.verdict.reason.word());
         let explanation = &self.verdict.explanation;
         match self.verdict.announce {
-            Announce::No => warn!(service = name, reason, "{state}: {explanation}"),
+            Announce::No if self.was_announced => {
+                warn!(service = name, reason, "{state}: {explanation}");
+            }
+            Announce::No => info!(service = name, reason, "{state}: {explanation}"),
             _ => info!(service = name, reason, "{state}"),
         }
         for prefix in &self.settings.prefixes {

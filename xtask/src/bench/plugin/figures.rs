@@ -13,12 +13,12 @@ pub(crate) struct Figures {
 
 impl Figures {
     /// Something that is measured once.
-    pub(super) fn one(value: f64, unit: &'static str) -> Self {
+    pub(in crate::bench) fn one(value: f64, unit: &'static str) -> Self {
         Self::new(vec![value], unit)
     }
 
     /// A series in any order.
-    pub(super) fn new(mut values: Vec<f64>, unit: &'static str) -> Self {
+    pub(in crate::bench) fn new(mut values: Vec<f64>, unit: &'static str) -> Self {
         values.sort_by(f64::total_cmp);
         Self {
             sorted: values,
@@ -58,7 +58,7 @@ impl fmt::Display for Figures {
 /// # Errors
 ///
 /// When they are more than half an hour, which no measurement takes.
-pub(super) fn milliseconds(nanos: i128) -> Result<f64> {
+pub(in crate::bench) fn milliseconds(nanos: i128) -> Result<f64> {
     Ok(i32::try_from(nanos / 1000).map(f64::from)? / 1000.0)
 }
 
@@ -67,7 +67,7 @@ pub(super) fn milliseconds(nanos: i128) -> Result<f64> {
 /// # Errors
 ///
 /// As [`milliseconds`].
-pub(super) fn between(from: u128, to: u128) -> Result<f64> {
+pub(in crate::bench) fn between(from: u128, to: u128) -> Result<f64> {
     milliseconds(i128::try_from(to)? - i128::try_from(from)?)
 }
 
@@ -76,7 +76,7 @@ pub(super) fn between(from: u128, to: u128) -> Result<f64> {
 /// # Errors
 ///
 /// When they are more than any program of ours has.
-pub(super) fn megabytes(octets: u64) -> Result<f64> {
+pub(in crate::bench) fn megabytes(octets: u64) -> Result<f64> {
     Ok(f64::from(u32::try_from(octets / 1000)?) / 1000.0)
 }
 

@@ -3,10 +3,10 @@
 //! One host with a real engine and the plugin as Docker manages it, another whose plugin is asked
 //! as Docker asks, for a thousand networks; and [`sink`](super::sink) as the neighbour of both.
 
-mod figures;
+pub(super) mod figures;
 mod latency;
 mod many;
-mod process;
+pub(super) mod process;
 mod run;
 mod start;
 mod table;

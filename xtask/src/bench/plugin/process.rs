@@ -13,7 +13,7 @@ use crate::wait::{secs, until};
 /// # Errors
 ///
 /// When there is no such process.
-pub(super) fn resident(pid: u32) -> Result<u64> {
+pub(in crate::bench) fn resident(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
     let text = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -27,7 +27,7 @@ pub(super) fn resident(pid: u32) -> Result<u64> {
 /// # Errors
 ///
 /// When there is no such process.
-pub(super) fn processor_time(pid: u32) -> Result<u64> {
+pub(in crate::bench) fn processor_time(pid: u32) -> Result<u64> {
     let threads = format!("/proc/{pid}/task");
     let mut sum = 0;
     for thread in fs::read_dir(&threads).with_context(|| format!("list {threads}"))? {
@@ -46,7 +46,7 @@ pub(super) fn processor_time(pid: u32) -> Result<u64> {
 /// # Errors
 ///
 /// When it has something to do for a minute, or ends.
-pub(super) fn wait_idle(pid: u32) -> Result<()> {
+pub(in crate::bench) fn wait_idle(pid: u32) -> Result<()> {
     const LOOK: Duration = Duration::from_millis(300);
     const IDLE: u64 = 1_000_000;
     until("the plugin to rest", secs(60), || {
