@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use bgp_speaker::{Restarting, Speaker, SpeakerHandle};
-use healthwatch::{Checks, ChecksConfig};
+use healthwatch::{Checks, ChecksConfig, DockerConfig, DockerWatch};
 use netplumb::{Netlink, Watch};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
@@ -18,8 +18,9 @@ use tracing::info;
 
 use crate::announcing::Announcing;
 use crate::args::RunArgs;
-use crate::config::{Config, KernelTable};
+use crate::config::{Config, DockerSettings, KernelTable};
 use crate::control::{Control, DEFAULT_SOCKET, SpeakerSource, SpeakerSteering, StatusDoor};
+use crate::networks::Networks;
 use crate::operation::{self, Operation, Signals};
 use crate::peer_links::PeerLinkReader;
 use crate::plumber::{AddressReader, DEFERRAL_TIME, Plumber, watch_kernel};
@@ -52,10 +53,11 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     settings.restarting = restarting(routes.as_ref(), inherited);
     let withholding = Withholding::resumed(state.as_ref());
     let (speaker, handle) = Speaker::new(settings, local_addresses)?;
-    if !withholding.withholds() {
+    let withheld = withholding.withholds();
+    if !withheld {
         handle.apply(&config.announce);
     }
-    let plumber = Plumber::open(&config, routes, addresses, kernel_changes, &handle)?;
+    let mut plumber = Plumber::open(&config, routes, addresses, kernel_changes, &handle)?;
 
     // Questions are answered until the very end; nothing waits for who asks.
     let (reloading, reloads) = reload::channel();
@@ -63,13 +65,9 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     let steering = SpeakerSteering::new(orders_to.clone());
     let running = Running::new(handle.clone());
     running.held.send_replace(withholding.held());
-    let source = SpeakerSource::new(
-        &running,
-        &config.speaker,
-        args.config.clone(),
-        orders_to.clone(),
-    )
-    .with_installed(plumber.installed());
+    let file = args.config.clone();
+    let source = SpeakerSource::new(&running, &config.speaker, file, orders_to.clone());
+    let source = source.with_installed(plumber.installed());
     let answered = CancellationToken::new();
     let at_door = door.map(|door| tokio::spawn(door.serve(source.clone(), answered.clone())));
     let answering = control
@@ -78,17 +76,19 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     // Whatever ends cancels this, so that the other part ends too.
     let stop = CancellationToken::new();
     let speaker = tokio::spawn(speak(speaker, stop.clone()));
+    let (watching, networks) = follow_docker(config.docker.as_ref(), &stop);
+    plumber.leave_to_us(networks.own());
     let stop_plumber = CancellationToken::new();
-    let installing = plumber.run(stop_plumber.clone());
-    let plumber = start_thread("plumber", installing, stop.clone())?;
+    let plumber = start_thread("plumber", plumber.run(stop_plumber.clone()), stop.clone())?;
     let services_plumbed = start_thread("services", plumbing.run(), stop.clone())?;
     let peer_links = tokio::spawn(follow_peer_links(handle.clone(), stop.clone()));
 
     let (checks, looks, checked) = Checks::new(ChecksConfig::default());
     let checking = tokio::spawn(checks.run(stop.clone()));
-    let mut announcing = Announcing::new(handle.clone(), withholding.withholds());
+    let mut announcing = Announcing::new(handle.clone(), config.announce.clone(), withheld);
     let mut services = Services::new(datapath, looks, handle.clone(), running.events.clone())
         .with_bgp_lb_words(config.stands_for_bgp_lb);
+    services.await_networks(&networks);
     // What peers keep of an earlier run goes once every service is judged.
     services
         .configure(&config.services, &mut announcing, Instant::now())
@@ -103,6 +103,7 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
         state,
         announcing,
         services,
+        networks,
         checked,
     };
     let signal = operation.run(signals, &stop).await;
@@ -114,6 +115,7 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
         speaker,
         operation,
         checking,
+        watching,
         services_plumbed,
         plumber,
         stop_plumber,
@@ -124,6 +126,19 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     parts.end().await?;
     ensure!(signal.is_some(), "a part of the program ended by itself");
     Ok(())
+}
+
+/// Follows an engine, if there is to be one. The speaker runs on without it.
+fn follow_docker(
+    settings: Option<&DockerSettings>,
+    stop: &CancellationToken,
+) -> (Option<JoinHandle<()>>, Networks) {
+    let Some(settings) = settings else {
+        return (None, Networks::default());
+    };
+    let (watch, observations) = DockerWatch::new(DockerConfig::new(&settings.socket));
+    let networks = Networks::of(observations, settings.announce.is_some());
+    (Some(tokio::spawn(watch.run(stop.clone()))), networks)
 }
 
 /// Runs the speaker until `stop`, which its own end cancels.
@@ -137,6 +152,8 @@ struct Parts {
     speaker: JoinHandle<io::Result<()>>,
     operation: Operation,
     checking: JoinHandle<()>,
+    /// `None` where no Docker is followed.
+    watching: Option<JoinHandle<()>>,
     services_plumbed: oneshot::Receiver<anyhow::Result<()>>,
     plumber: oneshot::Receiver<anyhow::Result<()>>,
     stop_plumber: CancellationToken,
@@ -152,6 +169,9 @@ impl Parts {
         let spoken = self.speaker.await;
         drop(self.operation);
         let checked = self.checking.await;
+        if let Some(watching) = self.watching {
+            watching.await.context("the watch of Docker failed")?;
+        }
         let services_plumbed = self.services_plumbed.await;
         self.stop_plumber.cancel();
         let plumbed = self.plumber.await;

@@ -1,6 +1,7 @@
 //! What the file says, checked and turned into what the program uses.
 
 mod check;
+mod docker;
 mod kinds;
 mod peer;
 mod port;
@@ -10,6 +11,7 @@ mod service;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use lb_status::{AddressError, StatusAddress};
 use toml::de::DeTable;
 
 pub(crate) use self::check::{CheckSettings, Look};
+pub(crate) use self::docker::DockerSettings;
 use self::kinds::AnyCommunity;
 pub(crate) use self::peer::ReadFile;
 use self::reader::{Fault, Faults, Section};
@@ -30,9 +33,12 @@ pub(crate) use self::service::{Place, ServiceSettings, Sharing};
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) speaker: SpeakerConfig,
-    pub(crate) announce: Vec<RibChange>,
+    /// What is always announced, in the order of the prefixes.
+    pub(crate) announce: Arc<[RibChange]>,
     /// Addresses that are announced while what answers on them is well.
     pub(crate) services: Vec<ServiceSettings>,
+    /// The Docker engine that is followed; `None` for none.
+    pub(crate) docker: Option<DockerSettings>,
     /// Where learned routes go in the kernel; `None` to leave it alone.
     pub(crate) kernel: Option<KernelTable>,
     /// Where the control socket has to be; `None` for the default path, which
@@ -53,6 +59,10 @@ pub(crate) struct KernelTable {
     pub(crate) table: u32,
     pub(crate) metric: u32,
     pub(crate) protocol: u8,
+    /// The address that packets of this host leave with by these routes, of each
+    /// family; `None` for the kernel's choice.
+    pub(crate) source_v4: Option<Ipv4Addr>,
+    pub(crate) source_v6: Option<Ipv6Addr>,
 }
 
 /// Why a configuration cannot be used: a line for everything wrong with it,
@@ -97,6 +107,13 @@ impl Config {
             None => read(path),
         };
         Self::parse(file, &text, &beside)
+    }
+
+    /// What `text` says, for tests; it names no other files.
+    #[cfg(test)]
+    pub(crate) fn from_text(text: &str) -> Result<Self, Unusable> {
+        let no_file = |path: &Path| Err(path.display().to_string());
+        Self::parse(Path::new("speaker.toml"), text, &no_file)
     }
 
     /// Reads and checks a text, whose faults are told as those of `file`.
@@ -161,6 +178,10 @@ impl Config {
         if places(self) != places(newer) {
             return Some("[control]");
         }
+        let socket = |it: &Self| it.docker.as_ref().map(|docker| docker.socket.clone());
+        if socket(self) != socket(newer) {
+            return Some("the socket of [docker], which checks of containers imply,");
+        }
         (self.kernel != newer.kernel).then_some("[kernel]")
     }
 
@@ -181,11 +202,13 @@ fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
     let kernel = kernel(&root);
     let control = control(&root);
     let multipath = multipath(&root);
-    let announce = announcements(&root);
+    let docker = docker::docker(&root);
+    let mut announce = announcements(&root);
+    announce.sort_by_key(|change| change.prefix);
     // Peers are checked beside a speaker that could be, so that its own faults
     // are not told again for each of them.
     let mut base = speaker.clone().unwrap_or_else(|| {
-        let example = BgpIdentifier::from(std::net::Ipv4Addr::LOCALHOST);
+        let example = BgpIdentifier::from(Ipv4Addr::LOCALHOST);
         let mut base = SpeakerConfig::new(Asn::new(u32::MAX), example);
         base.listen.push(([0, 0, 0, 0], 179).into());
         base
@@ -210,7 +233,8 @@ fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
     base.dynamic_peers = dynamic_peers;
     speaker.map(|_| Config {
         speaker: base,
-        announce,
+        announce: announce.into(),
+        docker: docker.or_else(|| docker::of_checks(&services)),
         services,
         kernel,
         control: control.socket,
@@ -371,6 +395,8 @@ fn kernel(root: &Section<'_>) -> Option<KernelTable> {
         table: section.optional("table", kinds::COUNT).unwrap_or(254),
         metric: section.optional("metric", kinds::METRIC).unwrap_or(30),
         protocol: section.optional("protocol", kinds::PROTOCOL).unwrap_or(186),
+        source_v4: section.optional("source", kinds::ADDRESS_V4),
+        source_v6: section.optional("source-v6", kinds::ADDRESS_V6),
     };
     section.finish();
     (install == Some(true)).then_some(table)

@@ -11,6 +11,7 @@ mod diff;
 #[allow(unsafe_code)]
 mod heap;
 mod import;
+mod networks;
 mod operation;
 mod peer_links;
 mod plumber;

@@ -16,6 +16,7 @@ use crate::announcing::Announcing;
 use crate::args::RunArgs;
 use crate::config::Config;
 use crate::diff;
+use crate::networks::Networks;
 use crate::reload::{ReloadRequests, Running, reload};
 use crate::services::{Page, Services};
 use crate::state::StateFile;
@@ -82,6 +83,8 @@ pub(crate) struct Operation {
     pub(crate) state: Option<StateFile>,
     pub(crate) announcing: Announcing,
     pub(crate) services: Services,
+    /// What Docker says.
+    pub(crate) networks: Networks,
     /// What checks of services say.
     pub(crate) checked: mpsc::Receiver<CheckNews>,
 }
@@ -116,11 +119,20 @@ impl Operation {
                 Some(news) = self.checked.recv() => {
                     self.services.looked(&news, &mut self.announcing, Instant::now());
                 }
+                heard = self.networks.next() => {
+                    let changed = self.networks.hear(heard);
+                    if changed.networks {
+                        self.announce_networks();
+                    }
+                    if changed.containers {
+                        self.look_at_containers();
+                    }
+                }
                 Some(order) = self.orders.recv() => self.carry_out(order).await,
                 () = until(deadline) => {
                     let announcing = &mut self.announcing;
                     let now = Instant::now();
-                    self.withholding.expire(now, &self.config, announcing, &self.running);
+                    self.withholding.expire(now, announcing, &self.running);
                 }
                 () = until(due) => self.services.expire(&mut self.announcing, Instant::now()),
             }
@@ -128,14 +140,30 @@ impl Operation {
     }
 
     async fn reload(&mut self) -> Result<crate::reload::Reloaded, String> {
-        let announcing = &self.announcing;
+        let announcing = &mut self.announcing;
         let reloaded = reload(&self.args, &mut self.config, &self.running, announcing).await?;
         let (settings, now) = (&self.config.services, Instant::now());
         let services = &mut self.services;
         services
             .configure(settings, &mut self.announcing, now)
             .await;
+        self.announce_networks();
+        self.look_at_containers();
         Ok(reloaded)
+    }
+
+    fn announce_networks(&mut self) {
+        let docker = self.config.docker.as_ref();
+        self.networks.announce(docker, &mut self.announcing);
+        if self.networks.is_listed() {
+            self.services.networks_announced();
+        }
+    }
+
+    fn look_at_containers(&mut self) {
+        let (containers, now) = (self.networks.containers(), Instant::now());
+        self.services
+            .contained(containers, &mut self.announcing, now);
     }
 
     async fn carry_out(&mut self, order: Order) {
@@ -143,8 +171,7 @@ impl Operation {
             Order::Fulfil(wish, waiter, answer) => {
                 let withholding = &mut self.withholding;
                 let announcing = &mut self.announcing;
-                let done =
-                    withholding.fulfil(wish, &self.config, announcing, &self.running, waiter);
+                let done = withholding.fulfil(wish, announcing, &self.running, waiter);
                 let kept = self.keep().await.map(|()| done.clone());
                 // Who asked may have gone meanwhile; so below.
                 let _ = answer.send(kept.map_err(|error| {

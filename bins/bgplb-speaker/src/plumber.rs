@@ -12,6 +12,7 @@ use bgp_speaker::{
     LearnedChange, LearnedRoutes, LocalAddresses, PeerKey, PeerSettings, PeerStatus, PeerStatuses,
     SpeakerHandle,
 };
+use ipnet::IpNet;
 use netplumb::{Netlink, RouteSpec, Watch};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -58,6 +59,8 @@ struct Installation {
     lookup: Netlink,
     next_hops: watch::Receiver<Arc<BTreeSet<IpAddr>>>,
     ways: Ways,
+    /// The subnets of this host's own Docker networks.
+    own_networks: watch::Receiver<Arc<BTreeSet<IpNet>>>,
 }
 
 /// Everything that can wake the thread.
@@ -68,6 +71,7 @@ enum Wake {
     /// `None` when nothing is learned any more.
     Learned(Option<Vec<LearnedChange>>),
     NextHopsChanged,
+    OwnNetworksChanged,
     /// What is learned is selected from here on.
     SelectionBegun,
     SweepDue,
@@ -111,6 +115,7 @@ impl Plumber {
                     lookup: Netlink::open().context("open netlink for next hops")?,
                     next_hops: speaker.next_hops(),
                     ways: Ways::default(),
+                    own_networks: watch::channel(Arc::default()).1,
                 })
             }
         };
@@ -119,6 +124,13 @@ impl Plumber {
             kernel_changes,
             installation,
         })
+    }
+
+    /// Has no route installed to what is listed here.
+    pub(crate) fn leave_to_us(&mut self, own: watch::Receiver<Arc<BTreeSet<IpNet>>>) {
+        if let Some(installation) = &mut self.installation {
+            installation.own_networks = own;
+        }
     }
 
     /// Where learned routes in the kernel are counted, if any are to be there.
@@ -219,6 +231,7 @@ impl Installation {
         tokio::select! {
             biased;
             Ok(()) = self.next_hops.changed() => Wake::NextHopsChanged,
+            Ok(()) = self.own_networks.changed() => Wake::OwnNetworksChanged,
             changes = self.learned.recv_many() => Wake::Learned(changes),
             () = sweep => Wake::SweepDue,
             () = sleep_until(self.repair_at) => Wake::RepairDue,
@@ -232,6 +245,7 @@ impl Installation {
         tokio::select! {
             biased;
             Ok(()) = self.next_hops.changed() => Wake::NextHopsChanged,
+            Ok(()) = self.own_networks.changed() => Wake::OwnNetworksChanged,
             // There is a sender as long as there is `self.speaker`.
             _ = self.deferred.wait_for(|deferred| !deferred) => Wake::SelectionBegun,
             () = sleep_until(self.repair_at) => Wake::RepairDue,
@@ -241,6 +255,10 @@ impl Installation {
     fn react(&mut self, wake: Wake) {
         let outcome = match wake {
             Wake::Learned(Some(changes)) => self.routes.apply(&changes, &self.ways),
+            Wake::OwnNetworksChanged => {
+                let own = Arc::clone(&self.own_networks.borrow_and_update());
+                self.routes.leave_to_us(own)
+            }
             Wake::NextHopsChanged | Wake::SelectionBegun => return self.find_ways(),
             Wake::SweepDue => {
                 self.sweep_by = None;

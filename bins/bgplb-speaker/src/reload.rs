@@ -97,7 +97,7 @@ pub(crate) async fn reload(
     args: &RunArgs,
     config: &mut Config,
     running: &Running,
-    announcing: &Announcing,
+    announcing: &mut Announcing,
 ) -> Result<Reloaded, Refused> {
     let Running {
         speaker, events, ..
@@ -130,7 +130,7 @@ pub(crate) async fn reload(
             error!("{file_name} was not taken over: {error}");
             error.to_string()
         })?;
-    announcing.change_listed(&config.announcements_of(&newer));
+    announcing.change_listed(config.announcements_of(&newer), newer.announce.clone());
     *config = newer;
     let prefixes = speaker.announced_prefixes();
     info!(

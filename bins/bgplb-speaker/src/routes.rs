@@ -1,7 +1,10 @@
 //! Learned routes in the kernel: each change at once, repairs in passes.
 
 mod book;
+mod own;
 mod repair;
+
+use std::net::IpAddr;
 
 use bgp_speaker::LearnedChange;
 use ipnet::IpNet;
@@ -9,6 +12,7 @@ use netplumb::{IpFamily, Kernel, NextHops, RouteChange, RouteKey, RoutePlace, Ro
 use tracing::{Level, enabled, info, warn};
 
 use self::book::{Book, Marks};
+use self::own::Own;
 use crate::config::KernelTable;
 use crate::ways::Ways;
 
@@ -21,6 +25,16 @@ pub(crate) struct Routes<K> {
     book: Book,
     /// How many routes of an earlier run no peer has confirmed yet.
     inherited: usize,
+    own: Own,
+    /// The address that packets of this host leave with, of each family.
+    sources: Sources,
+}
+
+/// The source address of routes of each family (`RTA_PREFSRC`).
+#[derive(Clone, Copy, Debug)]
+struct Sources {
+    v4: Option<IpAddr>,
+    v6: Option<IpAddr>,
 }
 
 /// Whether the kernel has everything it should.
@@ -39,6 +53,10 @@ impl<K: Kernel> Routes<K> {
     ///
     /// When the kernel cannot be asked.
     pub(crate) fn take_over(mut kernel: K, place: KernelTable) -> Result<Self, K::Error> {
+        let sources = Sources {
+            v4: place.source_v4.map(IpAddr::V4),
+            v6: place.source_v6.map(IpAddr::V6),
+        };
         let place = RoutePlace {
             table: place.table,
             metric: place.metric,
@@ -68,6 +86,8 @@ impl<K: Kernel> Routes<K> {
             place,
             book,
             inherited,
+            own: Own::default(),
+            sources,
         })
     }
 
@@ -146,7 +166,7 @@ impl<K: Kernel> Routes<K> {
     fn enter(&mut self, prefix: IpNet, next_hops: &NextHops) -> Option<RouteChange> {
         let known = self.book.get(&prefix).map(|(_, marks)| marks);
         self.inherited -= usize::from(known.is_some_and(|marks| marks.inherited));
-        if next_hops.is_empty() {
+        if self.own.keeps(prefix, next_hops) || next_hops.is_empty() {
             self.book.remove(&prefix);
             return known.map(|_| RouteChange::Delete(self.place.key(prefix)));
         }
@@ -161,7 +181,7 @@ impl<K: Kernel> Routes<K> {
 
     /// How a route comes into the kernel.
     fn step(&self, prefix: IpNet, next_hops: NextHops, in_kernel: bool) -> RouteChange {
-        let route = spec(self.place, prefix, next_hops);
+        let route = spec(self.place, self.sources, prefix, next_hops);
         match in_kernel {
             true => RouteChange::Replace(route),
             false => RouteChange::Add(route),
@@ -177,9 +197,13 @@ impl<K: Kernel> Routes<K> {
     }
 }
 
-fn spec(place: RoutePlace, prefix: IpNet, next_hops: NextHops) -> RouteSpec {
+fn spec(place: RoutePlace, sources: Sources, prefix: IpNet, next_hops: NextHops) -> RouteSpec {
     RouteSpec {
         protocol: place.protocol,
+        src: match prefix {
+            IpNet::V4(_) => sources.v4,
+            IpNet::V6(_) => sources.v6,
+        },
         ..RouteSpec::new(prefix, next_hops)
             .with_table(place.table)
             .with_metric(place.metric)

@@ -9,7 +9,6 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::announcing::Announcing;
-use crate::config::Config;
 use crate::reload::Running;
 use crate::state::StateFile;
 
@@ -137,7 +136,6 @@ impl Withholding {
     pub(crate) fn fulfil(
         &mut self,
         wish: Wish,
-        config: &Config,
         announcing: &mut Announcing,
         running: &Running,
         waiter: Option<Waiter>,
@@ -171,7 +169,7 @@ impl Withholding {
             (false, _) => {
                 self.held.stage = Stage::Announced;
                 running.speaker.set_leaving(false);
-                announcing.give_back(&config.announce);
+                announcing.give_back();
                 self.tell_waiting(Err("the drain was taken back meanwhile"));
             }
         }
@@ -185,17 +183,11 @@ impl Withholding {
     }
 
     /// Routers had the mark long enough: takes everything back.
-    pub(crate) fn expire(
-        &mut self,
-        now: Instant,
-        config: &Config,
-        announcing: &mut Announcing,
-        running: &Running,
-    ) {
+    pub(crate) fn expire(&mut self, now: Instant, announcing: &mut Announcing, running: &Running) {
         if self.deadline().is_none_or(|until| now < until) {
             return;
         }
-        let prefixes = announcing.keep_back(&config.announce);
+        let prefixes = announcing.keep_back();
         running.speaker.set_leaving(false);
         info!(prefixes, "withdrawn: this host is drained");
         self.held.stage = Stage::Withdrawn;

@@ -82,6 +82,12 @@ impl<S: Ord + Clone, A: Clone + PartialEq> Announcements<S, A> {
         self.wanted.contains_key(&prefix)
     }
 
+    /// How `prefix` is wanted, if anybody wants it.
+    #[must_use]
+    pub fn get(&self, prefix: IpNet) -> Option<&A> {
+        self.wanted.get(&prefix)?.values().next()
+    }
+
     /// Whether `source` wants `prefix`.
     #[must_use]
     pub fn wants(&self, source: &S, prefix: IpNet) -> bool {

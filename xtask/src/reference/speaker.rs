@@ -14,17 +14,18 @@ use super::{NOTE, cell, code};
 use crate::artifacts::workspace;
 
 const EXAMPLE: &str = "docs/bgplb-speaker.toml";
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     "bins/bgplb-speaker/src/config.rs",
     "bins/bgplb-speaker/src/config/peer.rs",
     "bins/bgplb-speaker/src/config/service.rs",
     "bins/bgplb-speaker/src/config/port.rs",
     "bins/bgplb-speaker/src/config/check.rs",
+    "bins/bgplb-speaker/src/config/docker.rs",
 ];
 const KINDS: &str = "bins/bgplb-speaker/src/config/kinds.rs";
 
 /// The tables of the file in the order of the page, each with the functions that read it.
-const TABLES: [(&str, &[&str]); 15] = [
+const TABLES: [(&str, &[&str]); 16] = [
     ("[local]", &["local"]),
     (
         "[[peers]]",
@@ -57,6 +58,7 @@ const TABLES: [(&str, &[&str]); 15] = [
             "file",
         ],
     ),
+    ("[docker]", &["docker", "attributes"]),
     ("[control]", &["control"]),
     ("[multipath]", &["multipath"]),
     ("[kernel]", &["kernel"]),

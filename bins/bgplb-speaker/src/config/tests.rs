@@ -108,6 +108,8 @@ fn every_key_arrives() {
         table: 254,
         metric: 30,
         protocol: 186,
+        source_v4: None,
+        source_v6: None,
     };
     assert_eq!(config.kernel, Some(place));
     let socket = Path::new("/run/speaker/control.sock");
@@ -285,6 +287,7 @@ fn changes_of_announcements_withdraw_what_is_gone() {
 }
 
 mod bad_files;
+mod docker;
 mod services;
 
 proptest::proptest! {

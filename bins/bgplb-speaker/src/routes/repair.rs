@@ -69,6 +69,7 @@ impl<K: Kernel> Routes<K> {
             kernel,
             place,
             book,
+            sources,
             ..
         } = self;
         let mut unwanted = Vec::new();
@@ -87,7 +88,8 @@ impl<K: Kernel> Routes<K> {
             if !marks.seen {
                 // What nobody confirmed stays as it was left.
                 let right = marks.inherited
-                    || super::spec(*place, route.dst, next_hops.clone()).satisfied_by(&route);
+                    || super::spec(*place, *sources, route.dst, next_hops.clone())
+                        .satisfied_by(&route);
                 book.mark(&route.dst, |marks| {
                     marks.seen = true;
                     marks.right = right;

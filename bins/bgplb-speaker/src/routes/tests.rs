@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bgp_speaker::Gateway;
 use netplumb::{NextHopSpec, Observed, Op};
@@ -10,6 +11,8 @@ const PLACE: KernelTable = KernelTable {
     table: 254,
     metric: 30,
     protocol: 186,
+    source_v4: None,
+    source_v6: None,
 };
 
 /// A kernel that has routes, and refuses those to one gateway.
@@ -300,4 +303,43 @@ fn only_what_was_made_is_replaced_unasked() {
     assert!(added(&mut routes, "192.0.2.2"));
     routes.apply(&[change("198.51.100.0/24", &[])], &ways);
     assert!(added(&mut routes, "192.0.2.2"));
+}
+
+#[test]
+fn what_peers_announce_of_our_own_networks_is_not_installed() {
+    let mut routes = Routes::take_over(FakeKernel::default(), PLACE).unwrap();
+    let prefix: IpNet = "10.1.1.0/24".parse().unwrap();
+    let installed = |routes: &Routes<FakeKernel>| routes.kernel.routes.len();
+    apply(&mut routes, change("10.1.1.0/24", &["192.0.2.2"]));
+    apply(&mut routes, change("10.1.2.0/24", &["192.0.2.2"]));
+    assert_eq!(installed(&routes), 2);
+    routes.leave_to_us(Arc::new([prefix].into()));
+    assert_eq!(installed(&routes), 1);
+    // Told anew, it stays out; a look at the kernel does not bring it back.
+    apply(&mut routes, change("10.1.1.0/24", &["192.0.2.3"]));
+    routes.repair();
+    assert_eq!(installed(&routes), 1);
+    // The network is gone: what was told last is installed.
+    routes.leave_to_us(Arc::default());
+    let route = &routes.kernel.routes[&routes.place.key(prefix)];
+    let gateway = route.next_hops.iter().next().unwrap().gateway;
+    assert_eq!(gateway, Some("192.0.2.3".parse().unwrap()));
+    // And what was withdrawn meanwhile is not.
+    routes.leave_to_us(Arc::new([prefix].into()));
+    apply(&mut routes, change("10.1.1.0/24", &[]));
+    routes.leave_to_us(Arc::default());
+    assert_eq!(installed(&routes), 1);
+}
+
+#[test]
+fn routes_have_the_source_of_their_family() {
+    let place = KernelTable {
+        source_v4: Some("10.1.1.1".parse().unwrap()),
+        ..PLACE
+    };
+    let mut routes = Routes::take_over(FakeKernel::default(), place).unwrap();
+    apply(&mut routes, change("10.1.2.0/24", &["192.0.2.2"]));
+    apply(&mut routes, change("2001:db8:2::/64", &["2001:db8::2"]));
+    let sources: Vec<_> = routes.kernel.routes.values().map(|it| it.src).collect();
+    assert_eq!(sources, [Some("10.1.1.1".parse().unwrap()), None]);
 }

@@ -12,7 +12,7 @@ use super::balancer::Balanced;
 use super::datapath::Wanted;
 use super::service::Service;
 use super::{Announce, Services};
-use crate::announcing::Announcing;
+use crate::announcing::{Announcing, Source};
 use crate::config::{Place, ServiceSettings};
 
 /// What goes from the kernel once every peer has heard of the withdrawal.
@@ -99,7 +99,7 @@ impl Services {
                 }
             }
         }
-        let withdrawn = announcing.set(name, routes);
+        let withdrawn = announcing.set(Source::Service(name.clone()), routes);
         let place = &before.place;
         let addresses = gone.into_iter().map(|it| (*it, place.clone())).collect();
         self.leaving.push(Leaving {

@@ -32,8 +32,9 @@ use self::looks::Looks;
 pub(crate) use self::rows::{Page, ServiceRows};
 use self::service::Service;
 use self::standing::Announce;
-use crate::announcing::{Announcing, Route};
+use crate::announcing::{Announcing, Route, Source};
 use crate::config::Sharing;
+use crate::networks::{Containers, Networks};
 use crate::withholding::Waiter;
 
 /// All services.
@@ -55,6 +56,8 @@ pub(crate) struct Services {
     complete: bool,
     /// Announcements and withdrawals are told in bgp-lb's words as well.
     bgp_lb_words: bool,
+    /// Whether more than services is announced, and not known yet.
+    networks_open: bool,
 }
 
 impl Services {
@@ -78,6 +81,7 @@ impl Services {
             events,
             complete: false,
             bgp_lb_words: false,
+            networks_open: false,
         }
     }
 
@@ -107,6 +111,31 @@ impl Services {
             service.looked(part, &news.level);
             self.settle(&name, announcing, now);
         }
+    }
+
+    /// Docker has something to say of containers.
+    pub(crate) fn contained(
+        &mut self,
+        containers: &Containers,
+        announcing: &mut Announcing,
+        now: Instant,
+    ) {
+        let services = self.services.iter_mut();
+        let changed = services.filter_map(|(name, it)| it.contained(containers).then_some(name));
+        for name in changed.cloned().collect::<Vec<_>>() {
+            self.settle(&name, announcing, now);
+        }
+    }
+
+    /// The table is not complete before these are announced, if they are to be.
+    pub(crate) const fn await_networks(&mut self, networks: &Networks) {
+        self.networks_open = networks.is_awaited();
+    }
+
+    /// The networks of Docker are announced as they are now.
+    pub(crate) fn networks_announced(&mut self) {
+        self.networks_open = false;
+        self.complete_table();
     }
 
     /// Waits for what the kernel has. Cancel safe.
@@ -213,7 +242,7 @@ impl Services {
             return;
         };
         let routes = self.routes(service, service.delivered());
-        announcing.set(name, routes);
+        announcing.set(Source::Service(name.to_owned()), routes);
     }
 
     /// What a service has announced of these prefixes.
@@ -246,9 +275,9 @@ impl Services {
     }
 
     /// Peers that kept our routes over a restart hear End-of-RIB when the first word
-    /// on every service is spoken.
+    /// on every service and on the networks of Docker is spoken.
     fn complete_table(&mut self) {
-        if !self.complete && self.services.values().all(Service::is_judged) {
+        if !self.complete && !self.networks_open && self.services.values().all(Service::is_judged) {
             self.complete = true;
             self.speaker.initial_table_complete();
         }

@@ -19,7 +19,8 @@ use super::balancer::Counted;
 use super::datapath::Found;
 use super::looks::Part;
 use super::standing::{Announce, CheckLevel, Drain, Facts, Verdict};
-use crate::config::{CheckSettings, ServiceSettings};
+use crate::config::{CheckSettings, Look, ServiceSettings};
+use crate::networks::Containers;
 use crate::withholding::Waiter;
 
 /// One service.
@@ -147,18 +148,44 @@ impl Service {
                 };
             }
             Part::Check(n) => {
-                let places = self.checks.get_mut(n).zip(self.shown.get_mut(n));
-                let Some((before, shown)) = places else {
-                    return;
-                };
-                shown.weight = said.weight;
-                let kind = std::mem::discriminant::<CheckLevel>;
-                if kind(before) != kind(&level) {
-                    shown.since = SystemTime::now();
+                if let Some(shown) = self.shown.get_mut(n) {
+                    shown.weight = said.weight;
                 }
-                *before = level;
+                self.check_says(n, level);
             }
         }
+    }
+
+    /// Takes over what its checks of containers say now; `true` if that changes anything.
+    pub(super) fn contained(&mut self, containers: &Containers) -> bool {
+        let mut changed = false;
+        for n in 0..self.settings.checks.len() {
+            let check = self.settings.checks.get(n).map(|it| &it.look);
+            let Some(Look::Container(name)) = check else {
+                continue;
+            };
+            changed |= match containers.serves(name) {
+                None => false,
+                Some(Ok(())) => self.check_says(n, CheckLevel::Passing),
+                Some(Err(why)) => self.check_says(n, CheckLevel::Failing(why)),
+            };
+        }
+        changed
+    }
+
+    /// Enters the level of a check; `true` if it is another than before.
+    fn check_says(&mut self, n: usize, level: CheckLevel) -> bool {
+        let places = self.checks.get_mut(n).zip(self.shown.get_mut(n));
+        let Some((before, shown)) = places else {
+            return false;
+        };
+        let kind = std::mem::discriminant::<CheckLevel>;
+        if kind(before) != kind(&level) {
+            shown.since = SystemTime::now();
+        }
+        let changed = *before != level;
+        *before = level;
+        changed
     }
 
     /// How its prefixes are to be announced.
