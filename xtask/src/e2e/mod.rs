@@ -11,6 +11,7 @@ mod dist;
 mod docs;
 mod host;
 pub(crate) mod interop;
+mod learn;
 mod load;
 mod lossless;
 pub(crate) mod matrix;
@@ -62,6 +63,7 @@ pub(crate) fn run(filter: Option<&str>) -> Tally {
     run_unnumbered(wanted, &mut tally);
     run_restart(wanted, &mut tally);
     run_prometheus(wanted, &mut tally);
+    learn::run(wanted, &mut tally);
     misconfigured::run(wanted, &mut tally);
     dist::run(wanted, &mut tally);
     docs::run(wanted, &mut tally);

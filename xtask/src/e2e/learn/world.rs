@@ -1,0 +1,275 @@
+//! The hosts, their networks and containers, and the speakers on them.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::artifacts::{self, Artifacts};
+use crate::cmd::{Cmd, Daemon, tails};
+use crate::lab::engine::Engine;
+use crate::lab::host::{self, Host};
+use crate::lab::image::IMAGE;
+use crate::lab::{Lab, Options};
+use crate::packages;
+use crate::sys;
+use crate::wait::{secs, until};
+
+/// The container, and the network it is in.
+pub(super) const BLUE: &str = "blue";
+
+/// The laboratory, in which no router takes part.
+pub(super) struct World {
+    lab: Lab,
+    program: PathBuf,
+}
+
+/// One host, and what its network has.
+#[derive(Clone, Copy)]
+pub(super) struct Node<'a> {
+    pub(super) host: &'a Host,
+    /// Of each family.
+    pub(super) subnets: [&'static str; 2],
+    containers: [&'static str; 2],
+    other: &'a Host,
+    program: &'a PathBuf,
+}
+
+/// Whether this machine can run it.
+pub(super) fn able() -> Result<()> {
+    ensure!(cfg!(target_os = "linux"), "this is not Linux");
+    ensure!(!sys::interrupted(), "interrupted");
+    ensure!(sys::is_root(), "needs root");
+    packages::ensure(&packages::BASE)?;
+    host::probe_namespaces()
+}
+
+impl World {
+    /// Starts the engines, makes a network on each and runs a container in it.
+    pub(super) fn start() -> Result<Self> {
+        let program = artifacts::build_unoptimized_speaker()?;
+        // There is no plugin, and no router.
+        let artifacts = Artifacts {
+            plugin_dir: program.clone(),
+            plugin: program.clone(),
+            speaker: program.clone(),
+        };
+        let options = Options {
+            router: None,
+            password: None,
+            narrate: false,
+            engine: Engine::default(),
+        };
+        let lab = Lab::start(&options, &artifacts)?;
+        let world = Self { lab, program };
+        for node in world.nodes() {
+            // The engine forwards nothing to its networks that they did not ask for.
+            let iptables = node.host.netns.command("iptables");
+            iptables.args(["-I", "DOCKER-USER", "-j", "ACCEPT"]).run()?;
+            node.create().with_context(|| world.logs())?;
+        }
+        Ok(world)
+    }
+
+    /// Both hosts.
+    pub(super) fn nodes(&self) -> [Node<'_>; 2] {
+        let [one, two] = [0, 1].map(|n| &self.lab.hosts[n]);
+        let program = &self.program;
+        [
+            Node {
+                host: one,
+                subnets: ["10.1.1.0/24", "2001:db8:a1::/64"],
+                containers: ["10.1.1.2", "2001:db8:a1::2"],
+                other: two,
+                program,
+            },
+            Node {
+                host: two,
+                subnets: ["10.1.2.0/24", "2001:db8:a2::/64"],
+                containers: ["10.1.2.2", "2001:db8:a2::2"],
+                other: one,
+                program,
+            },
+        ]
+    }
+
+    /// The ends of all logs.
+    pub(super) fn logs(&self) -> String {
+        self.lab.logs() + &tails(&self.nodes().map(|node| node.log()))
+    }
+}
+
+impl Node<'_> {
+    /// Makes the network, and runs the container, which tells who asks.
+    pub(super) fn create(&self) -> Result<()> {
+        let docker = &self.host.docker;
+        let ([v4, v6], [ip, ip6]) = (self.subnets, self.containers);
+        docker.run(&[
+            "network",
+            "create",
+            "--subnet",
+            v4,
+            "--ipv6",
+            "--subnet",
+            v6,
+            "--label",
+            "bgplb_advertise=true",
+            "-o",
+            "com.docker.network.bridge.enable_ip_masquerade=false",
+            BLUE,
+        ])?;
+        let name = format!("HOST={}", self.host.site.name);
+        docker.run(&[
+            "run",
+            "--detach",
+            "--name",
+            BLUE,
+            "--network",
+            BLUE,
+            "--ip",
+            ip,
+            "--ip6",
+            ip6,
+            "--env",
+            &name,
+            IMAGE,
+            "/init",
+        ])?;
+        let script = "busybox mkdir -p /www/cgi-bin && cd /www/cgi-bin && \
+                      printf '#!/bin/sh\\necho\\necho $REMOTE_ADDR\\n' > who && \
+                      busybox chmod 755 who";
+        self.host.exec(BLUE, &["sh", "-c", script])
+    }
+
+    /// Removes the container and the network.
+    pub(super) fn clear(&self) -> Result<()> {
+        self.host.docker.run(&["rm", "--force", BLUE])?;
+        self.host.docker.run(&["network", "rm", BLUE]).map(drop)
+    }
+
+    /// Starts the speaker with more keys of `[kernel]` and more tables, and waits until it
+    /// answers.
+    pub(super) fn start(&self, kernel: &str, more: &str) -> Result<Daemon> {
+        let (site, peer) = (self.host.site, self.other.site);
+        let docker = self.host.dir.join("docker.sock");
+        let config = format!(
+            "[local]\nas = 64512\nrouter-id = \"{v4}\"\nlisten = [\"{v4}:179\"]\n\
+             [[peers]]\naddress = \"{peer}\"\nas = \"internal\"\nlocal-address = \"{v4}\"\n\
+             import = \"accept\"\nhold-time = 9\nconnect-retry = 1\nnext-hop-v6 = \"{v6}\"\n\
+             graceful-restart = {{ enabled = true, restart-time = {RESTART_TIME} }}\n\
+             [docker]\nsocket = \"{docker}\"\n[kernel]\ninstall = true\n{kernel}\n{more}",
+            v4 = site.v4,
+            v6 = site.v6,
+            peer = peer.v4,
+            docker = docker.display(),
+        );
+        let file = self.host.dir.join("speaker.toml");
+        fs::write(&file, config)?;
+        let command = self.host.netns.command(&self.program.display().to_string());
+        let command = command.args(["run", "--config"]).arg(file);
+        let command = command.arg("--socket").arg(self.socket());
+        let mut daemon = command.spawn(&self.log())?;
+        until("the speaker's control socket", secs(10), || {
+            if let Err(error) = daemon.check() {
+                return Ok(Err(error));
+            }
+            self.peers().map(|_| Ok(()))
+        })??;
+        Ok(daemon)
+    }
+
+    /// The speaker's log, of its last start.
+    pub(super) fn log(&self) -> PathBuf {
+        self.host.dir.join("speaker.log")
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.host.dir.join("speaker.sock")
+    }
+
+    fn peers(&self) -> Result<Value> {
+        let asked = Cmd::new(self.program).args(["peers", "-o", "json", "--socket"]);
+        serde_json::from_str(&asked.arg(self.socket()).read()?).context("parse its answer")
+    }
+
+    /// Waits until the other has told everything in this session.
+    pub(super) fn wait_session(&self, other: Self) -> Result<()> {
+        let address = other.host.site.v4.to_string();
+        until(&format!("the table of {address}"), secs(60), || {
+            let answer = self.peers()?;
+            let mut peers = answer["peers"].as_array().into_iter().flatten();
+            let peer = peers.find(|it| it["peer"] == address.as_str());
+            let peer = peer.context("it shows no such peer")?;
+            let ended = peer["end_of_rib"].as_array().map(Vec::len);
+            ensure!(ended == Some(2), "it shows {peer}");
+            Ok(())
+        })
+    }
+
+    /// The address of the container.
+    pub(super) fn container(&self, family: usize) -> &'static str {
+        self.containers[family]
+    }
+
+    pub(super) fn addresses(&self) -> Result<Vec<IpAddr>> {
+        let all = self.containers.iter();
+        all.map(|it| it.parse().context("an address")).collect()
+    }
+
+    /// Where the container serves `file`.
+    pub(super) fn url(&self, family: usize, file: &str) -> String {
+        match self.containers[family] {
+            v6 if v6.contains(':') => format!("http://[{v6}]/{file}"),
+            v4 => format!("http://{v4}/{file}"),
+        }
+    }
+
+    /// What the container here gets from there.
+    pub(super) fn ask(&self, url: &str) -> Result<String> {
+        let asked = ["exec", BLUE, "wget", "-q", "-O", "-", url];
+        self.host.docker.run(&asked)
+    }
+
+    /// Whether the kernel has routes to both subnets of the other by its addresses, and no more.
+    pub(super) fn has_routes(&self, other: Self) -> Result<bool> {
+        let next_hops = other.host.site.next_hops();
+        for (family, subnet) in other.subnets.iter().enumerate() {
+            let selector = format!("exact {subnet} proto bgp");
+            let routes = self.host.netns.routes(family == 1, &selector)?;
+            let by: Vec<_> = routes.iter().flat_map(|it| it.gateways()).collect();
+            if by != [next_hops[family]] {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn wait_routes(&self, other: Self) -> Result<()> {
+        let what = format!("routes to {:?} on {}", other.subnets, self.host.site.name);
+        until(&what, secs(60), || {
+            ensure!(self.has_routes(other)?, "they are not there");
+            Ok(())
+        })
+    }
+
+    pub(super) fn wait_no_routes(&self, other: Self, limit: Duration) -> Result<()> {
+        let name = self.host.site.name;
+        for (family, subnet) in other.subnets.iter().enumerate() {
+            until(&format!("no route to {subnet} on {name}"), limit, || {
+                let routes = self
+                    .host
+                    .netns
+                    .routes(family == 1, &format!("exact {subnet}"))?;
+                ensure!(routes.is_empty(), "there are {routes:?}");
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// How long a speaker may be away, in seconds.
+const RESTART_TIME: u32 = 15;
