@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::world::{BLUE, World};
+use self::world::{BLUE, Node, World};
 use super::{Tally, full_name};
 use crate::lab::client::RunningClient;
 use crate::wait::{secs, until};
@@ -79,7 +79,19 @@ fn reach(world: &World) -> Result<()> {
             ensure!(seen.contains(address), "{address} asked, seen is {seen:?}");
         }
     }
-    // What the host itself sends leaves with the address that the file says.
+    sourced(one, two)?;
+    // With the network its address goes, and the kernel takes the routes away.
+    one.clear()?;
+    two.wait_no_routes(one, secs(10))?;
+    one.create()?;
+    two.wait_routes(one)?;
+    one.wait_routes(two)
+        .context("after the network was made again")?;
+    sourced(one, two)
+}
+
+/// What the host itself sends leaves with the address that its file says.
+fn sourced(one: Node<'_>, two: Node<'_>) -> Result<()> {
     for (family, source) in [(0, "10.1.1.1"), (1, "2001:db8:a1::1")] {
         let to = two.container(family);
         let way = one.host.netns.ip(&format!("route get {to}"))?;
