@@ -18,7 +18,7 @@ use crate::wait::{secs, until};
 
 type Case = fn(&World) -> Result<()>;
 
-const CASES: [(&str, Case); 5] = [
+const CASES: [(&str, Case); 6] = [
     (
         "containers_of_two_hosts_reach_each_other_by_their_own_addresses",
         reach,
@@ -30,6 +30,10 @@ const CASES: [(&str, Case); 5] = [
     (
         "a_speaker_that_crashes_loses_no_request_and_foreign_routes_stay",
         crash,
+    ),
+    (
+        "networks_are_not_given_up_after_a_crash_before_docker_has_said_which_there_are",
+        crash_without_docker,
     ),
     ("a_service_follows_its_container", follow_container),
     ("a_network_of_our_own_is_not_learned", keep_our_own),
@@ -165,6 +169,28 @@ fn crash(world: &World) -> Result<()> {
         left.contains(foreign),
         "the foreign route is gone: {left:?}"
     );
+    Ok(())
+}
+
+fn crash_without_docker(world: &World) -> Result<()> {
+    let [one, two] = world.nodes();
+    let _one = one.start("", "")?;
+    let mut running = two.start("", "")?;
+    one.wait_routes(two)?;
+    two.wait_routes(one)?;
+    let frozen = two.freeze_engine()?;
+    running.kill()?;
+    let _two = two.start("", "")?;
+    two.wait_session(one)?;
+    let told = one.tables_told(two)?;
+    ensure!(
+        told == 0,
+        "{told} tables are said to be whole without a word of Docker's"
+    );
+    ensure!(one.has_routes(two)?, "the routes are gone");
+    drop(frozen);
+    one.wait_session(two)?;
+    ensure!(one.has_routes(two)?, "the routes went in the end");
     Ok(())
 }
 

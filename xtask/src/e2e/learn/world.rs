@@ -197,16 +197,30 @@ impl Node<'_> {
 
     /// Waits until the other has told everything in this session.
     pub(super) fn wait_session(&self, other: Self) -> Result<()> {
-        let address = other.host.site.v4.to_string();
-        until(&format!("the table of {address}"), secs(60), || {
-            let answer = self.peers()?;
-            let mut peers = answer["peers"].as_array().into_iter().flatten();
-            let peer = peers.find(|it| it["peer"] == address.as_str());
-            let peer = peer.context("it shows no such peer")?;
-            let ended = peer["end_of_rib"].as_array().map(Vec::len);
-            ensure!(ended == Some(2), "it shows {peer}");
+        let address = other.host.site.v4;
+        until(&format!("the tables of {address}"), secs(60), || {
+            let told = self.tables_told(other)?;
+            ensure!(told == 2, "it has told {told} of 2");
             Ok(())
         })
+    }
+
+    /// Of how many families the other has told everything in this session.
+    pub(super) fn tables_told(&self, other: Self) -> Result<usize> {
+        let address = other.host.site.v4.to_string();
+        let answer = self.peers()?;
+        let mut peers = answer["peers"].as_array().into_iter().flatten();
+        let peer = peers.find(|it| it["peer"] == address.as_str());
+        let peer = peer.context("it shows no such peer")?;
+        Ok(peer["end_of_rib"].as_array().map_or(0, Vec::len))
+    }
+
+    /// Has the engine do nothing until the value is dropped.
+    pub(super) fn freeze_engine(&self) -> Result<Frozen> {
+        let pid = fs::read_to_string(self.host.space.path("/run/docker.pid"))?;
+        let pid = pid.trim().parse().context("the engine's number")?;
+        sys::kill(pid, libc::SIGSTOP)?;
+        Ok(Frozen(pid))
     }
 
     /// The address of the container.
@@ -268,6 +282,16 @@ impl Node<'_> {
             })?;
         }
         Ok(())
+    }
+}
+
+/// A program that does nothing.
+pub(super) struct Frozen(u32);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // A program that has ended needs no help.
+        let _ = sys::kill(self.0, libc::SIGCONT);
     }
 }
 
