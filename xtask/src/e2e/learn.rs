@@ -11,14 +11,14 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::world::{BLUE, Node, World};
+use self::world::{BLUE, Node, Way, World};
 use super::{Tally, full_name};
 use crate::lab::client::RunningClient;
 use crate::wait::{secs, until};
 
 type Case = fn(&World) -> Result<()>;
 
-const CASES: [(&str, Case); 6] = [
+const DIRECT: [(&str, Case); 6] = [
     (
         "containers_of_two_hosts_reach_each_other_by_their_own_addresses",
         reach,
@@ -39,27 +39,38 @@ const CASES: [(&str, Case); 6] = [
     ("a_network_of_our_own_is_not_learned", keep_our_own),
 ];
 
-/// Runs the wanted ones, all in one laboratory.
+const BY_ROUTER: [(&str, Case); 1] = [(
+    "containers_reach_each_other_by_their_own_addresses_through_frr",
+    reach,
+)];
+
+/// Runs the wanted ones, those of each way in one laboratory.
 pub(super) fn run(wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
-    let cases = CASES.map(|(case, test)| (full_name("learn", case), test));
-    let cases: Vec<_> = cases.iter().filter(|(name, _)| wanted(name)).collect();
+    run_by(Way::Directly, &DIRECT, &wanted, tally);
+    run_by(Way::ByRouter, &BY_ROUTER, &wanted, tally);
+}
+
+fn run_by(way: Way, cases: &[(&str, Case)], wanted: impl Fn(&str) -> bool, tally: &mut Tally) {
+    let cases = cases.iter();
+    let cases = cases.map(|(case, test)| (full_name("learn", case), test));
+    let cases: Vec<_> = cases.filter(|(name, _)| wanted(name)).collect();
     if cases.is_empty() {
         return;
     }
-    let fail = |tally: &mut Tally, why: &anyhow::Error| {
-        for (name, _) in &cases {
-            tally.fail(name, &format!("{why:#}"));
-        }
-    };
-    if let Err(reason) = world::able() {
+    if let Err(reason) = world::able(way) {
         for (name, _) in &cases {
             tally.skip(name, &format!("{reason:#}"));
         }
         return;
     }
-    let world = match World::start() {
+    let world = match World::start(way) {
         Ok(world) => world,
-        Err(error) => return fail(tally, &error),
+        Err(error) => {
+            for (name, _) in &cases {
+                tally.fail(name, &format!("{error:#}"));
+            }
+            return;
+        }
     };
     for (name, test) in &cases {
         let start = Instant::now();

@@ -1,7 +1,7 @@
 //! The hosts, their networks and containers, and the speakers on them.
 
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,9 +11,10 @@ use serde_json::Value;
 use crate::artifacts::{self, Artifacts};
 use crate::cmd::{Cmd, Daemon, tails};
 use crate::lab::engine::Engine;
-use crate::lab::host::{self, Host};
+use crate::lab::host::{self, Host, Site};
 use crate::lab::image::IMAGE;
-use crate::lab::{Lab, Options};
+use crate::lab::router::{HOST_AS, ROUTER_AS, RouterKind};
+use crate::lab::{Lab, Options, ROUTER_V4};
 use crate::packages;
 use crate::sys;
 use crate::wait::{secs, until};
@@ -21,10 +22,11 @@ use crate::wait::{secs, until};
 /// The container, and the network it is in.
 pub(super) const BLUE: &str = "blue";
 
-/// The laboratory, in which no router takes part.
+/// The laboratory.
 pub(super) struct World {
     lab: Lab,
     program: PathBuf,
+    way: Way,
 }
 
 /// One host, and what its network has.
@@ -36,22 +38,35 @@ pub(super) struct Node<'a> {
     containers: [&'static str; 2],
     other: &'a Host,
     program: &'a PathBuf,
+    way: Way,
+}
+
+/// How the hosts hear of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From each other, within one system.
+    Directly,
+    /// Each in a system of its own, by a router that all packets go through.
+    ByRouter,
 }
 
 /// Whether this machine can run it.
-pub(super) fn able() -> Result<()> {
+pub(super) fn able(way: Way) -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "this is not Linux");
     ensure!(!sys::interrupted(), "interrupted");
     ensure!(sys::is_root(), "needs root");
     packages::ensure(&packages::BASE)?;
+    if way == Way::ByRouter {
+        packages::ensure(&[packages::FRR])?;
+    }
     host::probe_namespaces()
 }
 
 impl World {
     /// Starts the engines, makes a network on each and runs a container in it.
-    pub(super) fn start() -> Result<Self> {
+    pub(super) fn start(way: Way) -> Result<Self> {
         let program = artifacts::build_unoptimized_speaker()?;
-        // There is no plugin, and no router.
+        // There is no plugin.
         let artifacts = Artifacts {
             plugin_dir: program.clone(),
             plugin: program.clone(),
@@ -63,8 +78,12 @@ impl World {
             narrate: false,
             engine: Engine::default(),
         };
-        let lab = Lab::start(&options, &artifacts)?;
-        let world = Self { lab, program };
+        let mut lab = Lab::start(&options, &artifacts)?;
+        if way == Way::ByRouter {
+            let configuration = router(lab.hosts.iter().map(|host| host.site));
+            lab.start_router_with(RouterKind::Frr, configuration, &artifacts)?;
+        }
+        let world = Self { lab, program, way };
         for node in world.nodes() {
             // The engine forwards nothing to its networks that they did not ask for.
             let iptables = node.host.netns.command("iptables");
@@ -77,7 +96,7 @@ impl World {
     /// Both hosts.
     pub(super) fn nodes(&self) -> [Node<'_>; 2] {
         let [one, two] = [0, 1].map(|n| &self.lab.hosts[n]);
-        let program = &self.program;
+        let (program, way) = (&self.program, self.way);
         [
             Node {
                 host: one,
@@ -85,6 +104,7 @@ impl World {
                 containers: ["10.1.1.2", "2001:db8:a1::2"],
                 other: two,
                 program,
+                way,
             },
             Node {
                 host: two,
@@ -92,6 +112,7 @@ impl World {
                 containers: ["10.1.2.2", "2001:db8:a2::2"],
                 other: one,
                 program,
+                way,
             },
         ]
     }
@@ -153,17 +174,20 @@ impl Node<'_> {
     /// Starts the speaker with more keys of `[kernel]` and more tables, and waits until it
     /// answers.
     pub(super) fn start(&self, kernel: &str, more: &str) -> Result<Daemon> {
-        let (site, peer) = (self.host.site, self.other.site);
+        let site = self.host.site;
+        let (asn, peer, peer_as) = match self.way {
+            Way::Directly => (HOST_AS, self.other.site.v4, "internal"),
+            Way::ByRouter => (own_as(site), ROUTER_V4, "external"),
+        };
         let docker = self.host.dir.join("docker.sock");
         let config = format!(
-            "[local]\nas = 64512\nrouter-id = \"{v4}\"\nlisten = [\"{v4}:179\"]\n\
-             [[peers]]\naddress = \"{peer}\"\nas = \"internal\"\nlocal-address = \"{v4}\"\n\
+            "[local]\nas = {asn}\nrouter-id = \"{v4}\"\nlisten = [\"{v4}:179\"]\n\
+             [[peers]]\naddress = \"{peer}\"\nas = \"{peer_as}\"\nlocal-address = \"{v4}\"\n\
              import = \"accept\"\nhold-time = 9\nconnect-retry = 1\nnext-hop-v6 = \"{v6}\"\n\
              graceful-restart = {{ enabled = true, restart-time = {RESTART_TIME} }}\n\
              [docker]\nsocket = \"{docker}\"\n[kernel]\ninstall = true\n{kernel}\n{more}",
             v4 = site.v4,
             v6 = site.v6,
-            peer = peer.v4,
             docker = docker.display(),
         );
         let file = self.host.dir.join("speaker.toml");
@@ -249,7 +273,10 @@ impl Node<'_> {
 
     /// Whether the kernel has routes to both subnets of the other by its addresses, and no more.
     pub(super) fn has_routes(&self, other: Self) -> Result<bool> {
-        let next_hops = other.host.site.next_hops();
+        let next_hops = match self.way {
+            Way::Directly => other.host.site.next_hops(),
+            Way::ByRouter => [ROUTER_V4.into(), ROUTER_V6.into()],
+        };
         for (family, subnet) in other.subnets.iter().enumerate() {
             let selector = format!("exact {subnet} proto bgp");
             let routes = self.host.netns.routes(family == 1, &selector)?;
@@ -284,6 +311,45 @@ impl Node<'_> {
         Ok(())
     }
 }
+
+/// FRR's configuration: it tells each host of the others, and to come by itself.
+fn router(sites: impl Iterator<Item = Site>) -> String {
+    let (mut neighbours, mut v4, mut v6) = Default::default();
+    for site in sites {
+        let (address, asn) = (site.v4, own_as(site));
+        write_line(
+            &mut neighbours,
+            &format!("neighbor {address} remote-as {asn}"),
+        );
+        write_line(
+            &mut neighbours,
+            &format!("neighbor {address} timers connect 1"),
+        );
+        for family in [&mut v4, &mut v6] {
+            write_line(family, &format!("neighbor {address} activate"));
+            write_line(family, &format!("neighbor {address} next-hop-self"));
+        }
+    }
+    format!(
+        "router bgp {ROUTER_AS}\n bgp router-id {ROUTER_V4}\n no bgp ebgp-requires-policy\n \
+         no bgp default ipv4-unicast\n{neighbours} address-family ipv4 unicast\n{v4} \
+         exit-address-family\n address-family ipv6 unicast\n{v6} exit-address-family\n"
+    )
+}
+
+fn write_line(text: &mut String, line: &str) {
+    text.push(' ');
+    text.push_str(line);
+    text.push('\n');
+}
+
+/// The system of a host that has one of its own.
+fn own_as(site: Site) -> u32 {
+    HOST_AS + u32::from(site.number)
+}
+
+/// The router's IPv6 address towards the hosts.
+const ROUTER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 8, 0, 0, 0, 0, 0x137);
 
 /// A program that does nothing.
 pub(super) struct Frozen(u32);
