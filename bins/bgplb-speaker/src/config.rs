@@ -2,6 +2,7 @@
 
 mod check;
 mod docker;
+mod kernel;
 mod kinds;
 mod peer;
 mod port;
@@ -11,7 +12,7 @@ mod service;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use toml::de::DeTable;
 
 pub(crate) use self::check::{CheckSettings, Look};
 pub(crate) use self::docker::DockerSettings;
+pub(crate) use self::kernel::KernelTable;
 use self::kinds::AnyCommunity;
 pub(crate) use self::peer::ReadFile;
 use self::reader::{Fault, Faults, Section};
@@ -51,18 +53,6 @@ pub(crate) struct Config {
     /// The file is bgp-lb's: what that has left in the kernel is taken over, and
     /// the log has its words.
     pub(crate) stands_for_bgp_lb: bool,
-}
-
-/// The mark and place of the routes we install.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KernelTable {
-    pub(crate) table: u32,
-    pub(crate) metric: u32,
-    pub(crate) protocol: u8,
-    /// The address that packets of this host leave with by these routes, of each
-    /// family; `None` for the kernel's choice.
-    pub(crate) source_v4: Option<Ipv4Addr>,
-    pub(crate) source_v6: Option<Ipv6Addr>,
 }
 
 /// Why a configuration cannot be used: a line for everything wrong with it,
@@ -199,7 +189,7 @@ impl Config {
 /// Reads the whole document. With `None` there is a fault.
 fn config(root: Section<'_>, read_file: ReadFile<'_>) -> Option<Config> {
     let speaker = local(&root);
-    let kernel = kernel(&root);
+    let kernel = kernel::kernel(&root);
     let control = control(&root);
     let multipath = multipath(&root);
     let docker = docker::docker(&root);
@@ -386,20 +376,6 @@ fn multipath(root: &Section<'_>) -> Multipath {
         section.finish();
     }
     multipath
-}
-
-fn kernel(root: &Section<'_>) -> Option<KernelTable> {
-    let section = root.section("kernel")?;
-    let install = section.optional("install", kinds::YES_OR_NO);
-    let table = KernelTable {
-        table: section.optional("table", kinds::COUNT).unwrap_or(254),
-        metric: section.optional("metric", kinds::METRIC).unwrap_or(30),
-        protocol: section.optional("protocol", kinds::PROTOCOL).unwrap_or(186),
-        source_v4: section.optional("source", kinds::ADDRESS_V4),
-        source_v6: section.optional("source-v6", kinds::ADDRESS_V6),
-    };
-    section.finish();
-    (install == Some(true)).then_some(table)
 }
 
 /// Where the program is asked, and keeps what it was told.

@@ -57,6 +57,10 @@ fn between(config: &Config, newer: &Config) -> Diff {
             "peers that come by themselves: changed, sessions of those they concern may begin anew";
         diff.changes.push(text.to_owned());
     }
+    if config.docker != newer.docker {
+        let text = "networks of Docker: others are announced, or otherwise";
+        diff.changes.push(text.to_owned());
+    }
     announcements(config, newer, &mut diff);
     diff
 }
@@ -82,4 +86,27 @@ fn announcements(config: &Config, newer: &Config, diff: &mut Diff) {
     let added = after.keys().filter(|prefix| !before.contains_key(*prefix));
     diff.changes
         .extend(added.map(|prefix| format!("prefix {prefix}: announced")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_label_of_networks_is_told_and_another_engine_refused() {
+        let with = |docker: &str| {
+            let text =
+                format!("[local]\nas = 64512\nrouter-id = \"192.0.2.1\"\n[docker]\n{docker}");
+            Config::from_text(&text).unwrap()
+        };
+        let before = with("");
+        assert!(between(&before, &with("")).changes.is_empty());
+        let label = between(&before, &with("announce-label = \"other\""));
+        assert!(
+            label.changes[0].starts_with("networks of Docker"),
+            "{label:?}"
+        );
+        let engine = between(&before, &with("socket = \"/run/other.sock\""));
+        assert!(engine.refused.unwrap().contains("socket of [docker]"));
+    }
 }

@@ -5,13 +5,15 @@
 //!   h1  10.1.1.0/24, 2001:db8:a1::/64  -- lan --  h2  10.1.2.0/24, 2001:db8:a2::/64
 //! ```
 
+mod node;
 mod world;
 
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::world::{BLUE, Node, Way, World};
+use self::node::{BLUE, Node};
+use self::world::{Way, World};
 use super::{Tally, full_name};
 use crate::lab::client::RunningClient;
 use crate::wait::{secs, until};

@@ -14,13 +14,14 @@ use super::{NOTE, cell, code};
 use crate::artifacts::workspace;
 
 const EXAMPLE: &str = "docs/bgplb-speaker.toml";
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "bins/bgplb-speaker/src/config.rs",
     "bins/bgplb-speaker/src/config/peer.rs",
     "bins/bgplb-speaker/src/config/service.rs",
     "bins/bgplb-speaker/src/config/port.rs",
     "bins/bgplb-speaker/src/config/check.rs",
     "bins/bgplb-speaker/src/config/docker.rs",
+    "bins/bgplb-speaker/src/config/kernel.rs",
 ];
 const KINDS: &str = "bins/bgplb-speaker/src/config/kinds.rs";
 
