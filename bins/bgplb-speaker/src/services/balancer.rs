@@ -133,7 +133,9 @@ impl Balancer {
             },
             Err(error) => {
                 warn!("{error}");
-                balance.missing.insert(key, error.to_string());
+                // Later ones follow from the first.
+                let missing = balance.missing.entry(key);
+                missing.or_insert_with(|| error.to_string());
             }
         }
     }
