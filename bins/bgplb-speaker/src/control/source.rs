@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use bgp_speaker::{SpeakerConfig, SpeakerHandle, Tap};
 use lb_status::model::{
-    AdvertisedRoute, Configuration, Findings, Host, LearnedRoute, Peers, Program, Service, Status,
-    seconds,
+    AdvertisedRoute, Configuration, Findings, Host, LearnedRoute, Peers, Program, Service,
+    ServiceCounts, ServiceState, Status, seconds,
 };
 use lb_status::{
     Advertised, ClockWatch, EventLog, Gone, Learned, Measures, Refused, RouteFilter, Rows, Source,
@@ -90,6 +90,24 @@ impl SpeakerSource {
         Some(written > *self.loaded.borrow())
     }
 
+    /// How many addresses of services there are by state; `None` without a service.
+    async fn counts(&self) -> Result<Option<ServiceCounts>, Gone> {
+        let mut rows = ServiceRows::new(self.orders.clone());
+        let mut counts: Option<ServiceCounts> = None;
+        while let Some(page) = rows.next().await? {
+            let counts = counts.get_or_insert_default();
+            for service in page {
+                *match service.state {
+                    ServiceState::Announced => &mut counts.announced,
+                    ServiceState::Draining => &mut counts.draining,
+                    ServiceState::Undelivered => &mut counts.undelivered,
+                    _ => &mut counts.withheld,
+                } += 1;
+            }
+        }
+        Ok(counts)
+    }
+
     pub(super) const fn speaker(&self) -> &SpeakerHandle {
         &self.speaker
     }
@@ -104,6 +122,8 @@ impl Source for SpeakerSource {
         let mut status = Status::new(now, program, host, configuration);
         let held = *self.held.borrow();
         (status.drain, status.maintenance) = (held.drain(), held.maintenance());
+        // Who owns the services ends earlier than who answers.
+        status.services = self.counts().await.unwrap_or_default();
         lb_status::summarize(&self.speaker, &mut status);
         Ok(status)
     }

@@ -156,7 +156,8 @@ impl Services {
             wanted.addresses.extend(places);
             wanted.balanced.extend(balanced(settings));
         }
-        if wanted == self.wanted {
+        // Nothing is news at first: what an earlier run has left is to go.
+        if wanted == self.wanted && self.wanted.number > 0 {
             return;
         }
         wanted.number += 1;
