@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::Program;
 use crate::cmd::{Cmd, quote};
 use crate::sys;
 use crate::wait::secs;
@@ -36,12 +37,12 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Prepares a guest that runs these tests of a program and ends.
+    /// Prepares a guest that runs what is wanted of these programs and ends.
     ///
     /// # Errors
     ///
     /// When its files can't be written.
-    pub(super) fn new(program: &Path, names: &[String]) -> Result<Self> {
+    pub(super) fn new(programs: &[Program]) -> Result<Self> {
         let parent = std::env::temp_dir();
         remove_abandoned(&parent);
         let dir = parent.join(format!("{NAME}{}", std::process::id()));
@@ -50,7 +51,7 @@ impl Machine {
         let modules = machine.dir.join("lib/modules");
         symlink(MODULES, &modules).with_context(|| format!("make {}", modules.display()))?;
         machine.write("modprobe", &machine.loader())?;
-        machine.write("init", &machine.script(program, names))?;
+        machine.write("init", &machine.script(programs))?;
         Ok(machine)
     }
 
@@ -61,11 +62,15 @@ impl Machine {
     }
 
     /// The first process. Its `/run` is its own, all else belongs to this machine.
-    fn script(&self, program: &Path, names: &[String]) -> String {
+    fn script(&self, programs: &[Program]) -> String {
         let loader = quote(&self.dir.join("modprobe").display().to_string());
-        let program = quote(&program.display().to_string());
         let modules = LOADED.join(" ");
-        let names = names.join(" ");
+        let tests = programs.iter().map(|program| {
+            let path = quote(&program.path.display().to_string());
+            let names = program.names.join(" ");
+            format!("{path} --ignored --color never --test-threads=1 --exact {names} 2>&1\n")
+        });
+        let tests: String = tests.collect();
         format!(
             "#!/bin/sh\n\
              export PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR=/run BGPLB_GUEST=1\n\
@@ -76,7 +81,7 @@ impl Machine {
              echo {loader} > /proc/sys/kernel/modprobe\n\
              for module in {modules}; do {loader} $module; done\n\
              ip link set lo up\n\
-             {program} --ignored --color never --test-threads=1 --exact {names} 2>&1\n\
+             {tests}\
              echo o > /proc/sysrq-trigger\n\
              read forever\n"
         )
@@ -178,12 +183,26 @@ mod tests {
 
     #[test]
     fn the_files_of_a_guest_go_with_it() {
-        let names = ["links::a".to_owned(), "links::b".to_owned()];
-        let machine = Machine::new(Path::new("/t/guest one"), &names).unwrap();
+        let programs = [
+            (
+                "/t/guest one",
+                vec!["links::a".to_owned(), "links::b".to_owned()],
+            ),
+            ("/t/guest-2", vec!["balanced::c".to_owned()]),
+        ];
+        let programs = programs.map(|(path, names)| Program {
+            path: path.into(),
+            names,
+        });
+        let machine = Machine::new(&programs).unwrap();
         let dir = machine.dir.clone();
         let init = fs::read_to_string(dir.join("init")).unwrap();
         assert!(init.contains("\n'/t/guest one' --ignored"), "{init}");
-        assert!(init.contains("--exact links::a links::b 2>&1\n"), "{init}");
+        assert!(
+            init.contains("--exact links::a links::b 2>&1\n/t/guest-2 --ignored"),
+            "{init}"
+        );
+        assert!(init.contains("--exact balanced::c 2>&1\necho o"), "{init}");
         drop(machine);
         assert!(!dir.exists());
     }

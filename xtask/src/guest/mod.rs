@@ -20,23 +20,27 @@ use crate::{packages, sys};
 /// How the full names of these tests begin.
 const PREFIX: &str = "e2e::guest_kernel::";
 
+/// The packages that have such tests, each in a target named `guest`. No two of
+/// their tests have the same name.
+const PACKAGES: [&str; 2] = ["netplumb", "bgplb-speaker"];
+
 /// Runs the tests whose full name contains `filter`.
 pub(crate) fn run(filter: Option<&str>, tally: &mut Tally) {
     // Only once they are built the tests are known by their names.
     if filter.is_some_and(|filter| filter.starts_with("e2e::") && !may_match(filter)) {
         return;
     }
-    let tests = match build().and_then(|program| Tests::of(program, filter)) {
+    let tests = match Tests::build(filter) {
         Ok(tests) => tests,
         Err(error) => return tally.fail(PREFIX.trim_end_matches(':'), &format!("{error:#}")),
     };
-    if tests.names.is_empty() {
+    if tests.names().next().is_none() {
         return;
     }
     match able() {
         Ok(()) => tests.run(tally),
         Err(reason) => {
-            for name in &tests.names {
+            for name in tests.names() {
                 tally.skip(&full_name(name), &format!("{reason:#}"));
             }
         }
@@ -62,29 +66,52 @@ fn able() -> Result<()> {
     packages::ensure(&packages::GUEST)
 }
 
-/// The program that holds the tests, and which of them are wanted.
-struct Tests {
-    program: PathBuf,
+/// A program that holds tests, and which of them are wanted.
+struct Program {
+    path: PathBuf,
     names: Vec<String>,
 }
 
-impl Tests {
-    /// Those whose full names contain `filter`.
-    fn of(program: PathBuf, filter: Option<&str>) -> Result<Self> {
-        let listed = Cmd::new(&program).args(["--list", "--ignored"]).read()?;
+impl Program {
+    /// With those whose full names contain `filter`.
+    fn of(path: PathBuf, filter: Option<&str>) -> Result<Self> {
+        let listed = Cmd::new(&path).args(["--list", "--ignored"]).read()?;
         let names = listed
             .lines()
             .filter_map(|line| line.strip_suffix(": test"));
         let wanted = |name: &&str| filter.is_none_or(|filter| full_name(name).contains(filter));
         let names = names.filter(wanted).map(str::to_owned).collect();
-        Ok(Self { program, names })
+        Ok(Self { path, names })
+    }
+}
+
+/// What is wanted of all programs.
+struct Tests(Vec<Program>);
+
+impl Tests {
+    /// Builds the programs; keeps those that hold a test whose full name contains `filter`.
+    fn build(filter: Option<&str>) -> Result<Self> {
+        println!("==> building the tests for the guest");
+        let mut programs = Vec::new();
+        for package in PACKAGES {
+            let program = Program::of(build(package)?, filter)?;
+            if !program.names.is_empty() {
+                programs.push(program);
+            }
+        }
+        Ok(Self(programs))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let names = self.0.iter().flat_map(|program| &program.names);
+        names.map(String::as_str)
     }
 
     fn run(&self, tally: &mut Tally) {
-        println!("==> booting a guest for {} tests", self.names.len());
+        println!("==> booting a guest for {} tests", self.names().count());
         let mut report = Report::default();
         let mut since = Instant::now();
-        let ended = Machine::new(&self.program, &self.names).and_then(|machine| {
+        let ended = Machine::new(&self.0).and_then(|machine| {
             machine.run(|line| {
                 if let Some(name) = report.take(line) {
                     tally.note(&full_name(name), since, Ok(()), String::new);
@@ -98,7 +125,7 @@ impl Tests {
             Ok(()) => "the guest ended".to_owned(),
             Err(error) => format!("{error:#}"),
         };
-        for name in &self.names {
+        for name in self.names() {
             match report.reason(name, &ended) {
                 // Whatever broke, it was the user who wanted it to end.
                 Some(_) if sys::interrupted() => tally.skip(&full_name(name), &ended),
@@ -109,17 +136,16 @@ impl Tests {
     }
 }
 
-/// Builds the tests; gives the program that holds them.
-fn build() -> Result<PathBuf> {
-    println!("==> building the tests for the guest");
+/// Builds the tests of a package; gives the program that holds them.
+fn build(package: &str) -> Result<PathBuf> {
     let manifest = workspace().join("Cargo.toml").display().to_string();
     let messages = cargo(&["test", "--no-run", "--quiet", "--message-format", "json"])
         .args(["--manifest-path", &manifest])
-        .args(["--package", "netplumb", "--test", "guest"])
+        .args(["--package", package, "--test", "guest"])
         .timeout(secs(900))
         .read()?;
     let Some(program) = messages.lines().find_map(executable) else {
-        bail!("cargo names no program of these tests");
+        bail!("cargo names no program of the tests of {package}");
     };
     Ok(program)
 }
@@ -128,11 +154,19 @@ fn build() -> Result<PathBuf> {
 #[derive(Deserialize)]
 struct Message {
     executable: Option<PathBuf>,
+    target: Target,
 }
 
+#[derive(Deserialize)]
+struct Target {
+    kind: Vec<String>,
+}
+
+/// The tests' program. Cargo builds and names the package's own as well.
 fn executable(line: &str) -> Option<PathBuf> {
     let message: Message = serde_json::from_str(line).context("read cargo").ok()?;
-    message.executable
+    let is_test = message.target.kind.iter().any(|kind| kind == "test");
+    message.executable.filter(|_| is_test)
 }
 
 #[cfg(test)]
@@ -155,9 +189,10 @@ mod tests {
     #[test]
     fn the_program_is_found_among_cargos_messages() {
         let lines = [
-            r#"{"reason":"compiler-artifact","executable":null}"#,
+            r#"{"reason":"compiler-artifact","target":{"kind":["lib"]},"executable":null}"#,
             "no json",
-            r#"{"reason":"compiler-artifact","executable":"/t/guest-1"}"#,
+            r#"{"reason":"compiler-artifact","target":{"kind":["bin"]},"executable":"/t/it"}"#,
+            r#"{"reason":"compiler-artifact","target":{"kind":["test"]},"executable":"/t/guest-1"}"#,
         ];
         let found = lines.into_iter().find_map(executable);
         assert_eq!(found, Some(PathBuf::from("/t/guest-1")));

@@ -16,6 +16,7 @@ use bytes::BytesMut;
 pub struct Router {
     listener: TcpListener,
     address: IpAddr,
+    families: &'static [Family],
 }
 
 /// A session as the router sees it.
@@ -26,17 +27,30 @@ pub struct Session {
 
 impl Router {
     pub fn new() -> Self {
-        Self::at_port(0)
+        Self::with(0, &[Family::IPV4_UNICAST])
     }
 
     /// One that programs find which connect to a certain port.
     pub fn at_port(port: u16) -> Self {
+        Self::with(port, &[Family::IPV4_UNICAST])
+    }
+
+    /// One of these families.
+    pub fn of(families: &'static [Family]) -> Self {
+        Self::with(0, families)
+    }
+
+    fn with(port: u16, families: &'static [Family]) -> Self {
         static NEXT: AtomicU8 = AtomicU8::new(1);
         let [.., high, low] = std::process::id().to_be_bytes();
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let address = IpAddr::from(Ipv4Addr::new(127, high | 0x40, low, next));
         let listener = TcpListener::bind((address, port)).unwrap();
-        Self { listener, address }
+        Self {
+            listener,
+            address,
+            families,
+        }
     }
 
     pub fn address(&self) -> IpAddr {
@@ -46,9 +60,18 @@ impl Router {
     /// Its entry in the speaker's file.
     pub fn peer(&self, more: &str) -> String {
         let (address, port) = (self.address, self.listener.local_addr().unwrap().port());
+        let (v4, v6) = (Family::IPV4_UNICAST, Family::IPV6_UNICAST);
+        let names = [
+            (v4, "\"ipv4-unicast\"", "next-hop-v4 = \"192.0.2.1\"\n"),
+            (v6, "\"ipv6-unicast\"", "next-hop-v6 = \"2001:db8::1\"\n"),
+        ];
+        let ours = names.iter().filter(|(it, ..)| self.families.contains(it));
+        let (families, next_hops): (Vec<_>, String) =
+            ours.map(|(_, name, next_hop)| (*name, *next_hop)).unzip();
+        let families = families.join(", ");
         format!(
             "[[peers]]\naddress = \"{address}\"\nport = {port}\nas = 64513\n\
-             next-hop-v4 = \"192.0.2.1\"\nfamilies = [\"ipv4-unicast\"]\n{more}\n"
+             {next_hops}families = [{families}]\n{more}\n"
         )
     }
 
@@ -62,10 +85,12 @@ impl Router {
             asn: Asn::new(64513),
             hold_time: HoldTime::ZERO,
             identifier: address.into(),
-            capabilities: vec![
-                Capability::Multiprotocol(Family::IPV4_UNICAST),
-                Capability::FourOctetAs(Asn::new(64513)),
-            ],
+            capabilities: self
+                .families
+                .iter()
+                .map(|family| Capability::Multiprotocol(*family))
+                .chain([Capability::FourOctetAs(Asn::new(64513))])
+                .collect(),
         };
         let mut octets = BytesMut::new();
         open.encode(&mut octets).unwrap();
@@ -128,7 +153,13 @@ impl Session {
                     for prefix in update.withdrawn_routes() {
                         said.push(format!("-{}", prefix.unwrap()));
                     }
+                    for prefix in attributes.mp_unreach().iter().flat_map(|it| it.prefixes()) {
+                        said.push(format!("-{}", prefix.unwrap()));
+                    }
                     for prefix in update.nlri() {
+                        said.push(format!("+{}", prefix.unwrap()));
+                    }
+                    for prefix in attributes.mp_reach().iter().flat_map(|it| it.prefixes()) {
                         said.push(format!("+{}", prefix.unwrap()));
                     }
                     said.extend(attributes.as_path().map(|path| format!("path {path}")));
