@@ -44,14 +44,25 @@ impl Addresses {
         Ok(ours || !self.placed.is_empty())
     }
 
-    /// What is put on links that are not ours, once this is wanted.
-    pub(super) fn claims(&self, wanted: &BTreeMap<IpNet, Place>) -> BTreeSet<AddrSpec> {
+    /// What is put on links that are not ours, once this is wanted. What others have
+    /// put there already is not.
+    pub(super) fn claims(&mut self, wanted: &BTreeMap<IpNet, Place>) -> BTreeSet<AddrSpec> {
         let existing = wanted.iter().filter(|(_, place)| match place {
             Place::Existing(_) => true,
             Place::Dummy(_) | Place::Nowhere => false,
         });
-        let new = existing.filter_map(|(address, place)| spec(*address, place));
-        self.placed.iter().cloned().chain(new).collect()
+        let existing = existing.filter_map(|(address, place)| spec(*address, place));
+        let new = existing.filter(|it| !self.placed.contains(it));
+        let new: BTreeSet<_> = new.collect();
+        if new.is_empty() {
+            return self.placed.clone();
+        }
+        // Where the kernel can't be asked nothing is added either.
+        let there = self.all();
+        let new = there.map(|there| new.difference(&there).cloned().collect());
+        let mut claims: BTreeSet<_> = new.unwrap_or_default();
+        claims.extend(self.placed.iter().cloned());
+        claims
     }
 
     /// Makes links and adds addresses; yields those that could not be had, and why.
@@ -206,4 +217,19 @@ impl Addresses {
 fn spec(addr: IpNet, place: &Place) -> Option<AddrSpec> {
     let link = place.link()?.clone();
     Some(AddrSpec { link, addr })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_link_has_already_is_not_taken_for_ours() {
+        let lo = Place::Existing("lo".parse().unwrap());
+        let [theirs, ours] = ["127.0.0.1/8", "203.0.113.1/32"].map(|it| it.parse().unwrap());
+        let wanted = BTreeMap::from([(theirs, lo.clone()), (ours, lo.clone())]);
+        let kernel = Netlink::open().unwrap();
+        let mut addresses = Addresses::new(kernel, "test".to_owned(), BTreeSet::new());
+        assert_eq!(addresses.claims(&wanted), BTreeSet::from([spec(ours, &lo)]));
+    }
 }

@@ -63,9 +63,24 @@ impl Balancer {
     }
 
     /// What is to be remembered before [`Self::bring_about`] is called: what is ours,
-    /// and what will be.
-    pub(super) fn claims(&self, wanted: &BTreeMap<ServiceKey, Balanced>) -> BTreeSet<ServiceKey> {
-        self.owned.iter().chain(wanted.keys()).copied().collect()
+    /// and what will be. What others have in its place is not.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel can't be asked.
+    pub(super) fn claims<K: IpvsKernel>(
+        &self,
+        kernel: &mut K,
+        wanted: &BTreeMap<ServiceKey, Balanced>,
+    ) -> Result<BTreeSet<ServiceKey>, K::Error> {
+        let mut claims = self.owned.clone();
+        if wanted.keys().all(|key| claims.contains(key)) {
+            return Ok(claims);
+        }
+        let observed = kernel.services()?;
+        let new = wanted.keys().filter(|key| !observed.contains_key(key));
+        claims.extend(new);
+        Ok(claims)
     }
 
     /// Whether there is anything to do, or to look after.

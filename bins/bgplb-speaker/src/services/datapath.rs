@@ -168,11 +168,11 @@ impl DatapathThread {
     async fn reconcile(&mut self, wanted: &Wanted) {
         self.again = None;
         // What is ours without a mark is remembered before it is made.
-        self.keep(Kept {
+        let claims = Kept {
             placed: self.addresses.claims(&wanted.addresses),
-            balanced: self.balancer.claims(&wanted.balanced),
-        })
-        .await;
+            balanced: self.claims(&wanted.balanced),
+        };
+        self.keep(claims).await;
         let missing = self.addresses.add(&wanted.addresses);
         let missing = missing.unwrap_or_else(|error| {
             let all = wanted.addresses.keys();
@@ -228,22 +228,19 @@ impl DatapathThread {
     }
 
     fn try_balance(&mut self, wanted: &BTreeMap<ServiceKey, Balanced>) -> Result<Balance, Error> {
-        let ipvs = match &mut self.ipvs {
-            Some(ipvs) => ipvs,
-            empty => {
-                let opened = Ipvs::open();
-                let opened = match opened {
-                    Err(error) if error.is_missing() && !self.loaded => {
-                        self.loaded = true;
-                        load_module();
-                        Ipvs::open()
-                    }
-                    opened => opened,
-                };
-                empty.insert(opened?)
-            }
-        };
+        let ipvs = opened(&mut self.ipvs, &mut self.loaded)?;
         self.balancer.bring_about(ipvs, wanted, Instant::now())
+    }
+
+    /// What is balanced and ours, and what will be. Where the kernel can't be asked
+    /// nothing is made either, and [`Self::balance`] says why.
+    fn claims(&mut self, wanted: &BTreeMap<ServiceKey, Balanced>) -> BTreeSet<ServiceKey> {
+        if self.balancer.is_idle(wanted) {
+            return BTreeSet::new();
+        }
+        let claims = opened(&mut self.ipvs, &mut self.loaded)
+            .and_then(|ipvs| self.balancer.claims(ipvs, wanted));
+        claims.unwrap_or_else(|_| self.balancer.owned().clone())
     }
 
     /// Addresses of connections that have not ended stay a while.
@@ -301,6 +298,22 @@ impl DatapathThread {
         }
         self.told = now;
     }
+}
+
+/// IPVS as it is open already, or opened now, once with an attempt to load it.
+fn opened<'a>(ipvs: &'a mut Option<Ipvs>, loaded: &mut bool) -> Result<&'a mut Ipvs, Error> {
+    if let Some(ipvs) = ipvs {
+        return Ok(ipvs);
+    }
+    let opened = match Ipvs::open() {
+        Err(error) if error.is_missing() && !*loaded => {
+            *loaded = true;
+            load_module();
+            Ipvs::open()
+        }
+        opened => opened,
+    };
+    Ok(ipvs.insert(opened?))
 }
 
 /// Has the kernel load its module, if it may.

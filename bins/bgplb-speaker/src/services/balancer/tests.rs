@@ -129,6 +129,9 @@ fn what_others_have_made_is_left_alone_and_told_where_it_is_in_the_way() {
         .unwrap();
     let before = kernel.state().clone();
     let mut ours = Balancer::default();
+    // One that is killed and starts again must not take it for its own.
+    let claims = ours.claims(&mut kernel, &wanted(80, &[1])).unwrap();
+    assert_eq!(claims, BTreeSet::new());
     let balance = ours
         .bring_about(&mut kernel, &wanted(80, &[1]), now)
         .unwrap();
@@ -149,7 +152,8 @@ fn one_that_starts_again_knows_what_it_has_made_and_takes_away_what_nobody_wants
         .into_iter()
         .chain(wanted(81, &[1]))
         .collect();
-    let claims = first.claims(&both);
+    let claims = first.claims(&mut kernel, &both).unwrap();
+    assert!(claims.iter().eq(both.keys()));
     first.bring_about(&mut kernel, &both, now).unwrap();
     let mut second = Balancer::resumed(claims);
     second
