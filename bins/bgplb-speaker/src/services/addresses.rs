@@ -1,6 +1,7 @@
 //! Addresses of services, and the links that are made for them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use netplumb::{AddrSpec, Error, Kernel, LinkKind, LinkName, LinkSpec, LinkState, Netlink, Op};
@@ -97,19 +98,24 @@ impl Addresses {
         Ok(missing)
     }
 
-    /// Takes away what is ours and not `kept`. What the kernel refuses stays ours.
+    /// Takes away what is ours, not `kept`, and not of a `lingering` address. What the
+    /// kernel refuses stays ours.
     ///
     /// # Errors
     ///
     /// When the kernel can't be asked.
-    pub(super) fn remove(&mut self, kept: &BTreeMap<IpNet, Place>) -> Result<(), Error> {
+    pub(super) fn remove(
+        &mut self,
+        kept: &BTreeMap<IpNet, Place>,
+        lingering: &BTreeSet<IpAddr>,
+    ) -> Result<(), Error> {
         let (links, there) = (self.links()?, self.all()?);
         let ours = |link: &LinkName| links.get(link).is_some_and(|it| it.alias == self.mark);
         let of_kernel = |addr: &IpNet| match addr {
             IpNet::V6(net) => net.addr().is_unicast_link_local(),
             IpNet::V4(_) => false,
         };
-        let kept_there: BTreeSet<_> = kept
+        let mut kept_there: BTreeSet<_> = kept
             .iter()
             .filter_map(|(it, place)| spec(*it, place))
             .collect();
@@ -117,8 +123,11 @@ impl Addresses {
             .iter()
             .filter(|it| ours(&it.link) && !of_kernel(&it.addr));
         let placed = self.placed.iter().filter(|it| there.contains(*it));
-        let gone: BTreeSet<AddrSpec> = on_ours
-            .chain(placed)
+        let of_ours: BTreeSet<&AddrSpec> = on_ours.chain(placed).collect();
+        let stay = |it: &&&AddrSpec| lingering.contains(&it.addr.addr());
+        kept_there.extend(of_ours.iter().filter(stay).map(|it| (*it).clone()));
+        let gone: BTreeSet<AddrSpec> = of_ours
+            .into_iter()
             .filter(|it| !kept_there.contains(it))
             .cloned()
             .collect();
@@ -132,6 +141,7 @@ impl Addresses {
             }
         }
         let links_kept: BTreeSet<_> = kept.values().filter_map(Place::link).collect();
+        let links_kept: BTreeSet<_> = kept_there.iter().map(|it| &it.link).collect();
         for (name, state) in links {
             if state.alias == self.mark && !links_kept.contains(&name) {
                 let alias = self.mark.clone();

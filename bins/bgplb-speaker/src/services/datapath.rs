@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
+use std::net::IpAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,11 +62,9 @@ pub(crate) struct DatapathThread {
     found: watch::Sender<Arc<Found>>,
     counted: watch::Sender<Arc<BTreeMap<ServiceKey, Counted>>>,
     changes: watch::Receiver<()>,
-    /// Addresses that are not wanted any more, of services whose connections have not
-    /// ended.
-    lingering: BTreeMap<IpNet, Place>,
-    /// What was wanted before.
-    before: BTreeMap<IpNet, Place>,
+    /// Addresses of services that are not wanted any more and whose connections have
+    /// not ended.
+    lingering: BTreeSet<IpAddr>,
     /// What is remembered.
     kept: Option<Kept>,
     /// What was told of last, so that it is told once.
@@ -95,8 +94,7 @@ pub(crate) fn datapath(
         found: find,
         counted: count,
         changes,
-        lingering: BTreeMap::new(),
-        before: BTreeMap::new(),
+        lingering: BTreeSet::new(),
         kept: None,
         told: BTreeMap::new(),
         again: None,
@@ -179,10 +177,9 @@ impl DatapathThread {
             all.map(|it| (*it, error.to_string())).collect()
         });
         let balance = self.balance(&wanted.balanced);
-        self.linger(wanted, &balance.lingering);
-        let held = wanted.addresses.iter().chain(&self.lingering);
-        let held = held.map(|(address, place)| (*address, place.clone()));
-        if let Err(error) = self.addresses.remove(&held.collect()) {
+        self.lingering.clone_from(&balance.lingering);
+        let removed = self.addresses.remove(&wanted.addresses, &balance.lingering);
+        if let Err(error) = removed {
             warn!("what was made for services is not taken away: {error}");
         }
         self.keep(Kept {
@@ -241,15 +238,6 @@ impl DatapathThread {
         let claims = opened(&mut self.ipvs, &mut self.loaded)
             .and_then(|ipvs| self.balancer.claims(ipvs, wanted));
         claims.unwrap_or_else(|_| self.balancer.owned().clone())
-    }
-
-    /// Addresses of connections that have not ended stay a while.
-    fn linger(&mut self, wanted: &Wanted, lingering: &BTreeSet<std::net::IpAddr>) {
-        let before = std::mem::replace(&mut self.before, wanted.addresses.clone());
-        self.lingering.extend(before);
-        self.lingering.retain(|address, _| {
-            lingering.contains(&address.addr()) && !wanted.addresses.contains_key(address)
-        });
     }
 
     async fn keep(&mut self, kept: Kept) {

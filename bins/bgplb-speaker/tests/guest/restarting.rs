@@ -127,3 +127,28 @@ fn clients_do_not_notice_that_the_program_was_killed_and_started_again() {
         (kernel.addresses("bgplb").is_none() && kernel.services().is_empty()).then_some(())
     });
 }
+
+#[test]
+#[ignore = "needs a kernel of its own: cargo xtask guest"]
+fn connections_of_a_service_that_goes_with_a_restart_have_time_to_end() {
+    let host = Host::new();
+    let mut kernel = host.kernel();
+    let _server = host.server(Protocol::Tcp, 1, 8081, "one");
+    let speaker = host.start(&[&service("web", WEB, &port("tcp", 80, &[8081]))]);
+    hears(&mut host.router.accept(), '+', &WEB_PREFIX);
+    let to = at(WEB[1], 80);
+    let mut talk = Talk::begin(&host.world.client, Protocol::Tcp, CLIENT[1], to).unwrap();
+    drop(speaker);
+    let _speaker = host.start(&[]);
+    let key = key(Protocol::Tcp, WEB[1], 80);
+    await_some("what nobody uses to go", || {
+        let drained = kernel.destinations(&key) == [(8081, (0, 1))].into();
+        let addresses = kernel.addresses("bgplb");
+        (drained && addresses.is_some_and(|it| it == WEB_PREFIX[1..])).then_some(())
+    });
+    assert!(talk.goes_on());
+    drop(talk);
+    await_some("the rest to go with the last connection", || {
+        (kernel.addresses("bgplb").is_none() && kernel.services().is_empty()).then_some(())
+    });
+}
