@@ -48,9 +48,8 @@ pub(crate) async fn run(config: Config, args: RunArgs) -> anyhow::Result<()> {
     let (addresses, local_addresses) = AddressReader::open()?;
     let state = config.state.as_deref().map(StateFile::open).transpose()?;
     let (datapath, mut plumbing) = open_datapath(&config, state.clone())?;
-    let inherited = plumbing.has_inherited()?;
     let mut settings = config.speaker.clone();
-    settings.restarting = restarting(routes.as_ref(), inherited);
+    settings.restarting = restarting(routes.as_ref(), plumbing.has_inherited()?);
     let withholding = Withholding::resumed(state.as_ref());
     let (speaker, handle) = Speaker::new(settings, local_addresses)?;
     let withheld = withholding.withholds();

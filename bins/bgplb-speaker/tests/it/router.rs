@@ -27,7 +27,7 @@ pub struct Session {
 
 impl Router {
     pub fn new() -> Self {
-        Self::with(0, &[Family::IPV4_UNICAST])
+        Self::of(&[Family::IPV4_UNICAST])
     }
 
     /// One that programs find which connect to a certain port.
