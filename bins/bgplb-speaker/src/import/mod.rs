@@ -76,6 +76,10 @@ pub(crate) fn import(files: &[(String, String)], wishes: &Wishes) -> Imported {
         let usable = wishes.writes_pools() || is_usable(text, &notes);
         usable && !notes.has_fault()
     });
+    if text.is_none() && !notes.has_fault() {
+        let what = "nothing of it can be taken over; what was left out is told above";
+        notes.say(Weight::Fault, None, "", what);
+    }
     Imported {
         text,
         notes: notes.into_all(),

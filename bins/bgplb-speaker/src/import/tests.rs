@@ -67,6 +67,20 @@ fn each_fixture_is_written_for_somebody_but_the_one_that_is_wrong() {
     }
 }
 
+#[test]
+fn a_letter_too_many_anywhere_ends_in_a_text_or_with_a_reason() {
+    let wishes = &all_wishes()[0];
+    let text = fixture("metallb/config-map.yaml");
+    for (at, _) in text.char_indices() {
+        let (before, after) = text.split_at(at);
+        let files = [("file".to_owned(), format!("{before}a{after}"))];
+        let imported = import(&files, wishes);
+        let mut notes = imported.notes.iter();
+        let faulty = notes.any(|it| it.weight == Weight::Fault);
+        assert_eq!(imported.text.is_none(), faulty, "at {at}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

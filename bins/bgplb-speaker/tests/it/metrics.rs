@@ -73,6 +73,9 @@ fn a_session_is_counted_from_its_first_message_to_its_end() {
     let prefixes = format!("bgplb_peer_prefixes{{{prefixes}}}");
     first.soon(|| value(a, &prefixes) == Some(1.0));
     assert_eq!(value(a, "bgplb_configuration_stale"), Some(0.0));
+    let path = "prefix=\"203.0.113.0\",prefix_length=\"24\",next_hop=\"127.77.9.1\"";
+    let path = format!("bgp_lb_path_advertisement{{{path}}}");
+    assert_eq!(value(a, &path), Some(1.0));
     let resets = |why: &str| {
         let labels = format!("peer=\"{b}\",reason=\"{why}\"");
         value(a, &format!("bgplb_peer_resets_total{{{labels}}}"))
