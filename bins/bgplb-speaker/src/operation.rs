@@ -117,7 +117,8 @@ impl Operation {
                     self.services.found(found, &mut self.announcing, Instant::now());
                 }
                 Some(news) = self.checked.recv() => {
-                    self.services.looked(&news, &mut self.announcing, Instant::now());
+                    let (announcing, now) = (&mut self.announcing, Instant::now());
+                    self.services.looked(news.id, &news.level, announcing, now);
                 }
                 heard = self.networks.next() => {
                     let changed = self.networks.hear(heard);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use healthwatch::{CheckId, CheckNews, CheckSpec, ChecksHandle};
+use healthwatch::{CheckId, CheckSpec, ChecksHandle};
 use tracing::error;
 
 use crate::config::{CheckSettings, Look, ServiceSettings};
@@ -91,9 +91,9 @@ impl Looks {
         }
     }
 
-    /// Whom these news concern, unless their check has ended meanwhile.
-    pub(super) fn whose(&self, news: &CheckNews) -> Option<(&str, Part)> {
-        let owner = self.owners.get(&news.id)?;
+    /// Whom a check is for, unless it has ended meanwhile.
+    pub(super) fn whose(&self, check: CheckId) -> Option<(&str, Part)> {
+        let owner = self.owners.get(&check)?;
         Some((&owner.service, owner.part))
     }
 

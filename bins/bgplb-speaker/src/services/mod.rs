@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bgp_speaker::SpeakerHandle;
-use healthwatch::{CheckNews, ChecksHandle};
+use healthwatch::{CheckId, CheckLevel, ChecksHandle};
 use ipnet::IpNet;
 use lb_status::EventLog;
 use lb_status::model::Done;
@@ -102,13 +102,19 @@ impl Services {
     }
 
     /// A check has something to say.
-    pub(crate) fn looked(&mut self, news: &CheckNews, announcing: &mut Announcing, now: Instant) {
-        let Some((name, part)) = self.looks.whose(news) else {
+    pub(crate) fn looked(
+        &mut self,
+        check: CheckId,
+        level: &CheckLevel,
+        announcing: &mut Announcing,
+        now: Instant,
+    ) {
+        let Some((name, part)) = self.looks.whose(check) else {
             return;
         };
         let name = name.to_owned();
         if let Some(service) = self.services.get_mut(&name) {
-            service.looked(part, &news.level);
+            service.looked(part, level);
             self.settle(&name, announcing, now);
         }
     }
@@ -283,3 +289,6 @@ impl Services {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
