@@ -96,12 +96,18 @@ impl Scene {
                 &pair.dir().display().to_string(),
             ])
             .spawn(&pair.dir().join("httpd.log"))?;
-        until("the server of checks", secs(5), || {
-            let asked = [&busybox, "nc", "-z", "127.0.0.1", "8080"];
-            pair.one.command(asked[0]).args(&asked[1..]).run()
-        })?;
         let well = pair.dir().join("well");
         fs::write(&well, "")?;
+        until("the server of checks", secs(5), || {
+            let words = [
+                "wget",
+                "-q",
+                "-O",
+                "/dev/null",
+                "http://127.0.0.1:8080/well",
+            ];
+            pair.one.command(&busybox).args(words).run()
+        })?;
         let config = pair.dir().join("speaker.toml");
         fs::write(&config, configuration(count, &well, pair.dir()))?;
         let began = now();

@@ -29,11 +29,19 @@ struct World {
 
 impl World {
     async fn new(more: &str) -> Self {
-        let text = format!(
-            "[local]\nas = 64512\nrouter-id = \"192.0.2.1\"\n[[services]]\nname = \"web\"\n\
-             addresses = [\"203.0.113.1\"]\nlink = \"lo\"\n{more}\n[[services.checks]]\n\
-             kind = \"tcp\"\nport = 80\nrise = 1\nfall = 1\n"
-        );
+        Self::of(&[("web", more)]).await
+    }
+
+    /// Services of one address, each with a check of its own.
+    async fn of(services: &[(&str, &str)]) -> Self {
+        let mut text = "[local]\nas = 64512\nrouter-id = \"192.0.2.1\"\n".to_owned();
+        for (name, more) in services {
+            text += &format!(
+                "[[services]]\nname = \"{name}\"\naddresses = [\"203.0.113.1\"]\n\
+                 link = \"lo\"\n{more}\n[[services.checks]]\nkind = \"tcp\"\nport = 80\n\
+                 rise = 1\nfall = 1\n"
+            );
+        }
         let config = Config::from_text(&text).unwrap();
         let (_, addresses) = tokio::sync::watch::channel(Arc::new(LocalAddresses::default()));
         let (running, speaker) = Speaker::new(config.speaker.clone(), addresses).unwrap();
@@ -81,6 +89,25 @@ impl World {
         let before = self.speaker.version();
         services.looked(CheckId(1), &level, announcing, self.now);
         self.changes += usize::from(self.speaker.version() != before);
+    }
+
+    /// Another check says whether its service is well.
+    fn told(&mut self, check: u64, well: bool) {
+        let timing = self.check.timing().clone();
+        let mut check_now = Check::new(timing, self.now, 0).unwrap();
+        check_now.begin(self.now);
+        let refused = Err(Failure::new("refused"));
+        check_now.finish(
+            self.now,
+            if well {
+                Ok(Success::default())
+            } else {
+                refused
+            },
+        );
+        let level = check_now.level(self.now);
+        let (services, announcing) = (&mut self.services, &mut self.announcing);
+        services.looked(CheckId(check), &level, announcing, self.now);
     }
 
     /// Time goes by, with everything that is due in it.
@@ -160,4 +187,54 @@ async fn a_drain_marks_then_withdraws_and_no_look_brings_the_service_back() {
     let (services, announcing) = (&mut world.services, &mut world.announcing);
     services.drain("web", false, None, announcing, world.now);
     assert!(world.is_announced());
+}
+
+#[tokio::test]
+async fn an_address_of_two_services_is_announced_for_one_of_them_or_only_for_both() {
+    for (policy, one_is_enough) in [("any", true), ("all", false)] {
+        let more = format!("policy = \"{policy}\"");
+        let mut world = World::of(&[("dns", &more), ("web", &more)]).await;
+        assert!(!world.is_announced());
+        for well in [1, 2] {
+            world.told(well, true);
+            assert_eq!(world.is_announced(), one_is_enough || well == 2, "{policy}");
+        }
+        for ill in [1, 2] {
+            world.told(ill, false);
+            assert_eq!(world.is_announced(), one_is_enough && ill == 1, "{policy}");
+        }
+        world.told(2, true);
+        assert_eq!(world.is_announced(), one_is_enough, "{policy}");
+        world.told(1, true);
+        assert!(world.is_announced(), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn the_weight_of_a_service_that_recovers_grows_in_its_link_bandwidth() {
+    let mut world = World::new("link-bandwidth = 1000\nslow-start = 100").await;
+    let rate = |world: &World| {
+        let service = &world.services.services["web"];
+        let attributes = service.attributes(Announce::Yes);
+        let community = attributes.extended_communities[0];
+        community.to_string()
+    };
+    world.look(true);
+    let whole = rate(&world);
+    world.look(false);
+    world.look(true);
+    let first = rate(&world);
+    assert_ne!(first, whole, "all of it at once");
+    for _ in 0..50 {
+        world.look(true);
+    }
+    let later = rate(&world);
+    assert!(
+        later != first && later != whole,
+        "{first}, {later}, {whole}"
+    );
+    for _ in 0..100 {
+        world.look(true);
+    }
+    assert_eq!(rate(&world), whole);
 }

@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod balanced;
+mod bgp_lb;
 mod host;
 mod lacking;
 mod mended;
@@ -13,6 +14,8 @@ mod restarting;
 #[allow(dead_code, reason = "not all of it is of use here")]
 mod router;
 mod speaker;
+#[path = "../it/web.rs"]
+mod web;
 #[path = "../../../../crates/netplumb/tests/guest/world.rs"]
 #[allow(dead_code, reason = "not all of it is of use here")]
 mod world;
