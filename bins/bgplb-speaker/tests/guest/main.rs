@@ -6,6 +6,7 @@ mod balanced;
 mod bgp_lb;
 mod host;
 mod lacking;
+mod learn;
 mod mended;
 mod others;
 mod reloading;
