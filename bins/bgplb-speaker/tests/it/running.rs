@@ -104,5 +104,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // A program that was killed leaves it.
+        let _ = std::fs::remove_file(&self.socket);
     }
 }
