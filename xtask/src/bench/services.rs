@@ -96,6 +96,12 @@ impl Scene {
                 &pair.dir().display().to_string(),
             ])
             .spawn(&pair.dir().join("httpd.log"))?;
+        // Who is refused tries again a second later, which is not what is measured.
+        until("the router", secs(5), || {
+            let listens = pair.two.command("ss").args(["-Hltn", "sport", "=", ":179"]);
+            ensure!(!listens.read()?.trim().is_empty(), "it does not listen");
+            Ok(())
+        })?;
         let well = pair.dir().join("well");
         fs::write(&well, "")?;
         until("the server of checks", secs(5), || {
