@@ -216,7 +216,8 @@ impl Operation {
     }
 }
 
-async fn until(deadline: Option<Instant>) {
+/// Completes then; never without a deadline.
+pub(crate) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,

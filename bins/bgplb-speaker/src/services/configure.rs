@@ -13,7 +13,7 @@ use super::datapath::Wanted;
 use super::service::Service;
 use super::{Announce, Services};
 use crate::announcing::{Announcing, Source};
-use crate::config::{Place, ServiceSettings};
+use crate::config::{Place, ServiceSettings, Sharing};
 
 /// What goes from the kernel once every peer has heard of the withdrawal.
 #[derive(Debug)]
@@ -67,7 +67,18 @@ impl Services {
             }
             self.settle(&name, announcing, now);
         }
+        self.announce_shared(announcing);
         self.complete_table();
+    }
+
+    /// Who shares an address only with those that are well may have lost, or got, one
+    /// that is not.
+    fn announce_shared(&self, announcing: &mut Announcing) {
+        let services = self.services.iter();
+        let shared = services.filter(|(_, it)| it.settings.sharing == Sharing::All);
+        for (name, _) in shared {
+            self.announce(name, announcing);
+        }
     }
 
     /// Everything of `before` that the service does not hold any more is withdrawn, and

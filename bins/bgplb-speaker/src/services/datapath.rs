@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 use netplumb::ipvs::{Error, Ipvs, ServiceKey};
 use tokio::sync::watch;
-use tokio::time::sleep_until;
 use tracing::{info, warn};
 
 use super::addresses::Addresses;
 use super::balancer::{Balance, Balanced, Balancer, Counted};
 use super::kept::Kept;
 use crate::config::Place;
+use crate::operation::until;
 use crate::state::StateFile;
 
 /// What the kernel should have.
@@ -315,13 +315,6 @@ fn load_module() {
             warn!("modprobe ip_vs: {}", said.trim());
         }
         Err(error) => warn!("modprobe ip_vs: {error}"),
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => sleep_until(at.into()).await,
-        None => pending().await,
     }
 }
 

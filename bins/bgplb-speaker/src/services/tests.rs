@@ -27,6 +27,19 @@ struct World {
     _checks: Checks,
 }
 
+/// A file with services of one address, each with a check of its own.
+fn config(services: &[(&str, &str)]) -> Config {
+    let mut text = "[local]\nas = 64512\nrouter-id = \"192.0.2.1\"\n".to_owned();
+    for (name, more) in services {
+        text += &format!(
+            "[[services]]\nname = \"{name}\"\naddresses = [\"203.0.113.1\"]\n\
+             link = \"lo\"\n{more}\n[[services.checks]]\nkind = \"tcp\"\nport = 80\n\
+             rise = 1\nfall = 1\n"
+        );
+    }
+    Config::from_text(&text).unwrap()
+}
+
 impl World {
     async fn new(more: &str) -> Self {
         Self::of(&[("web", more)]).await
@@ -34,15 +47,7 @@ impl World {
 
     /// Services of one address, each with a check of its own.
     async fn of(services: &[(&str, &str)]) -> Self {
-        let mut text = "[local]\nas = 64512\nrouter-id = \"192.0.2.1\"\n".to_owned();
-        for (name, more) in services {
-            text += &format!(
-                "[[services]]\nname = \"{name}\"\naddresses = [\"203.0.113.1\"]\n\
-                 link = \"lo\"\n{more}\n[[services.checks]]\nkind = \"tcp\"\nport = 80\n\
-                 rise = 1\nfall = 1\n"
-            );
-        }
-        let config = Config::from_text(&text).unwrap();
+        let config = config(services);
         let (_, addresses) = tokio::sync::watch::channel(Arc::new(LocalAddresses::default()));
         let (running, speaker) = Speaker::new(config.speaker.clone(), addresses).unwrap();
         let (checks, handle, _) = Checks::new(ChecksConfig::default());
@@ -89,6 +94,14 @@ impl World {
         let before = self.speaker.version();
         services.looked(CheckId(1), &level, announcing, self.now);
         self.changes += usize::from(self.speaker.version() != before);
+    }
+
+    /// Another file is taken over.
+    async fn reload(&mut self, config: &Config) {
+        let (services, announcing) = (&mut self.services, &mut self.announcing);
+        services
+            .configure(&config.services, announcing, self.now)
+            .await;
     }
 
     /// Another check says whether its service is well.
@@ -237,4 +250,18 @@ async fn the_weight_of_a_service_that_recovers_grows_in_its_link_bandwidth() {
         world.look(true);
     }
     assert_eq!(rate(&world), whole);
+}
+
+#[tokio::test]
+async fn a_reload_frees_an_address_of_who_was_not_well_and_holds_it_for_who_comes() {
+    let both = config(&[("dns", "policy = \"all\""), ("web", "policy = \"all\"")]);
+    let dns = config(&[("dns", "policy = \"all\"")]);
+    let mut world = World::of(&[("dns", "policy = \"all\""), ("web", "policy = \"all\"")]).await;
+    world.told(1, true);
+    world.told(2, false);
+    assert!(!world.is_announced());
+    world.reload(&dns).await;
+    assert!(world.is_announced());
+    world.reload(&both).await;
+    assert!(!world.is_announced());
 }
